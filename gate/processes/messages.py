@@ -1,0 +1,187 @@
+"""What the processes of a lane say to each other over the local socket (``channel.py``). The lane believes none of it blindly:
+a message for another transaction is dropped, a malformed one ends the connection, a silent peer becomes ``not_performed``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gate.decision import Outcome
+from gate.evidence import Fact
+from gate.records import StageTiming, TransactionRecord
+
+Role = Literal["reader", "vision", "traveller_screen", "officer_screen", "director"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """Base of all messages; the tag is the class name."""
+
+
+# --- any peer → lane ---------------------------------------------------------------------------------------------------
+
+
+class Join(Message, kw_only=True):
+    """First message on a connection: who I am, and the secret of this run."""
+
+    role: Role
+    secret: str = ""
+    backends: dict[str, str] = {}
+
+
+# --- reader → lane -----------------------------------------------------------------------------------------------------
+
+
+class DocumentPlaced(Message, kw_only=True):
+    """A document lies on the scanner; the reader has begun. ``boot`` is the moment it was seen (boot seconds)."""
+
+    transaction: str
+    boot: float
+
+
+class ReaderProgress(Message, kw_only=True):
+    """How far the chip is (0…1), for the traveller's screen."""
+
+    transaction: str
+    fraction: float
+
+
+class MrzRead(Message, kw_only=True):
+    """The optical MRZ is parsed: what the registries need, long before the chip is done."""
+
+    transaction: str
+    facts: dict[str, Fact]
+    issuing_state: str
+    document_code: str
+    document_number: str
+    nationality: str
+    primary_identifier: str
+    secondary_identifier: str
+    date_of_birth: str
+    """YYMMDD as printed; unknown parts are ``<``."""
+    sex: str
+
+
+class DocumentChecked(Message, kw_only=True):
+    """All facts of the document. ``portrait`` is the encoded face image of the *verified* DG2, empty unless passive
+    authentication was ``authentic``; ``last_byte_boot`` is when the chip's last byte came (boot seconds)."""
+
+    transaction: str
+    facts: dict[str, Fact]
+    stages: tuple[StageTiming, ...]
+    portrait: bytes = b""
+    last_byte_boot: float
+
+
+class DocumentRemoved(Message, kw_only=True):
+    transaction: str
+
+
+# --- lane → vision, vision → lane ----------------------------------------------------------------------------------------
+
+
+class PrepareReference(Message, kw_only=True):
+    """Lane → vision: turn this chip portrait into reference features, in the confined child."""
+
+    transaction: str
+    portrait: bytes
+
+
+class ReferenceReady(Message, kw_only=True):
+    transaction: str
+    fact: Fact
+    """``face`` fact: successful / ``no_reference`` …; the features stay in the vision process."""
+    stages: tuple[StageTiming, ...]
+
+
+class StartCapture(Message, kw_only=True):
+    """Lane → vision: somebody is inside; look until a decision is possible or ``deadline_s`` passed."""
+
+    transaction: str
+    deadline_s: float
+
+
+class FaceChecked(Message, kw_only=True):
+    """``chosen_frame_boot`` is the capture time of the frame that decided (boot seconds)."""
+
+    transaction: str
+    facts: dict[str, Fact]
+    stages: tuple[StageTiming, ...]
+    chosen_frame_boot: float | None
+
+
+class Forget(Message, kw_only=True):
+    """Lane → reader and vision: the transaction is over; wipe all that belongs to it."""
+
+    transaction: str
+
+
+# --- lane → screens ----------------------------------------------------------------------------------------------------
+
+
+class TravellerView(Message, kw_only=True):
+    """All that a traveller may ever see: a screen word (facts/indonesia.md §9) and the progress of the chip. No reason, no score."""
+
+    screen: Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
+    progress: float = 0.0
+
+
+class OfficerView(Message, kw_only=True):
+    """What the officer page shows: the lane, the transaction that runs, and those that ended (newest first)."""
+
+    lane: str
+    checkpoint: str
+    direction: str
+    profile: str
+    state: str
+    controller: str
+    entry: str
+    exit: str
+    occupancy: str
+    transaction: str = ""
+    stages: tuple[StageTiming, ...] = ()
+    outcome: Outcome | None = None
+    """Of the running transaction, once decided."""
+    reasons: tuple[str, ...] = ()
+    ended: tuple[TransactionRecord, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Standing warnings: ``UnsafeNoPad``, demonstration recogniser, rules not law, …"""
+
+
+# --- lane → director (the demo's terminal) -----------------------------------------------------------------------------
+
+
+class StageEnded(Message, kw_only=True):
+    transaction: str
+    stage: StageTiming
+
+
+class TransactionEnded(Message, kw_only=True):
+    record: TransactionRecord
+
+
+class LaneReady(Message, kw_only=True):
+    """The lane is idle and every worker is warm."""
+
+    state: str
+
+
+AnyMessage = (
+    Join
+    | DocumentPlaced
+    | ReaderProgress
+    | MrzRead
+    | DocumentChecked
+    | DocumentRemoved
+    | PrepareReference
+    | ReferenceReady
+    | StartCapture
+    | FaceChecked
+    | Forget
+    | TravellerView
+    | OfficerView
+    | StageEnded
+    | TransactionEnded
+    | LaneReady
+)

@@ -1,0 +1,49 @@
+"""What lasts of a transaction: stage timings, decisions, the record that the audit keeps and the screens and reports read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from gate.decision import Outcome, PolicyDecision
+from gate.evidence import Direction, Evidence
+
+
+class StageTiming(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage of a transaction. ``start_ms`` counts from the document's arrival; ``room`` is the process that did it."""
+
+    name: str
+    start_ms: float
+    duration_ms: float
+    result: str
+    room: str = "lane"
+
+
+class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision with the evidence it was made on: what ``autogate replay`` judges again."""
+
+    at: datetime
+    evidence: Evidence
+    decision: PolicyDecision
+
+
+class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A transaction that ended."""
+
+    transaction: str
+    lane: str
+    checkpoint: str
+    direction: Direction
+    started: datetime
+    ended: datetime
+    document_class: str
+    document_key: str
+    """Keyed hash of issuing State and document number: tells the same book again without naming it."""
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    stages: tuple[StageTiming, ...]
+    decisions: tuple[DecisionRecord, ...]
+    backends: dict[str, str]
+    """Which implementation served: ``{"chip": "virtual", "face": "demo pack …", "controller": "…", …}``."""
+    demonstration: bool

@@ -1,0 +1,106 @@
+"""The Protocols between the gate and its devices. A simulator implements the same Protocol as the device it stands for.
+
+A device that breaks or vanishes raises :class:`DeviceError`; what a device *says* (an APDU status, an obstruction) is a value.
+All methods block; each device is driven by one long-lived thread of its own (DESIGN, "Processes and authority").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # the lane process loads this module and must stay free of numpy
+    from numpy.typing import NDArray
+    import numpy as np
+
+
+class DeviceError(Exception):
+    """A device is missing, broke or was unplugged: says which device, what happened and what to do.
+
+    ``device`` is the configured name or path, ``what`` one sentence, ``remedy`` one sentence (may be empty).
+    """
+
+    def __init__(self, device: str, what: str, remedy: str = "") -> None:
+        super().__init__(f"{device}: {what}" + (f" ({remedy})" if remedy else ""))
+        self.device, self.what, self.remedy = device, what, remedy
+
+
+class DeviceLost(DeviceError):
+    """The device was there and is gone (unplugged, hung up). It may come back; the lane waits for it."""
+
+
+class TagLost(DeviceLost):
+    """The chip left the field in mid-exchange (ISO/IEC 14443-4 link gone)."""
+
+
+class Clock(Protocol):
+    """Two clocks that must not be mixed (DESIGN, "Time")."""
+
+    def boot(self) -> float:
+        """Seconds since boot, suspended time included; for deadlines and freshness. Never goes back."""
+        ...
+
+    def wall(self) -> datetime:
+        """Aware UTC time; for validity of certificates and permits."""
+        ...
+
+
+class BytePort(Protocol):
+    """A serial line, as bytes."""
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        """Return 1…``limit`` bytes as soon as any are there, ``b""`` after ``timeout`` seconds. Raises DeviceLost."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Write all of ``data``. Raises DeviceLost."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Transceiver(Protocol):
+    """A contactless chip in the field of a reader: command APDU in, response APDU (data ‖ SW1 SW2) out."""
+
+    def transceive(self, command: bytes) -> bytes:
+        """Send one command APDU, return the response with its two status bytes. Raises TagLost, DeviceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScannedDocument:
+    """A document lying on the scanner. ``mrz_lines`` are as read (may be malformed); ``chip`` is None where no chip answered."""
+
+    mrz_lines: tuple[str, ...] = field(repr=False)
+    chip: Transceiver | None
+
+
+class DocumentScanner(Protocol):
+    """Full-page reader with a chip antenna."""
+
+    def wait_for_document(self, timeout: float) -> ScannedDocument | None:
+        """Block until a document lies on the glass; None after ``timeout`` seconds. Raises DeviceError."""
+        ...
+
+    def wait_for_removal(self, timeout: float) -> bool:
+        """Block until the glass is empty; False after ``timeout`` seconds. Raises DeviceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One camera frame. ``pixels`` is uint8 BGR of shape (height, width, 3); ``boot`` is its capture time in boot seconds."""
+
+    pixels: NDArray[np.uint8] = field(repr=False)
+    boot: float
+
+
+class FrameSource(Protocol):
+    """A camera that always hands over its newest frame."""
+
+    def newest(self, timeout: float) -> Frame | None:
+        """Return the newest frame not yet handed over, None after ``timeout`` seconds. Raises DeviceError."""
+        ...
+
+    def close(self) -> None: ...
