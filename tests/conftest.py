@@ -1,0 +1,30 @@
+"""Fixtures that every room's tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# Before anything imports onnxruntime: a border gate phones nobody (facts: importing alone would write an identity file).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+REQUIRE_ALL = os.environ.get("AUTOGATE_REQUIRE_ALL") == "1"
+
+
+def absent(what: str) -> None:
+    """Skip with the reason, or fail where every real component is required (CI)."""
+    if REQUIRE_ALL:
+        pytest.fail(f"AUTOGATE_REQUIRE_ALL=1, but {what}")
+    pytest.skip(what)
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder ../shared with models, certificates and vectors."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        absent("the folder ../shared is absent")
+    return folder
