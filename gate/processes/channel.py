@@ -1,0 +1,101 @@
+"""Messages over a local socket: a 4-byte big-endian length, then one msgpack message of :mod:`gate.processes.messages`.
+
+The lane listens, everybody else connects and says who it is. The first message proves that the peer knows the secret of this run;
+the socket itself is readable by the gate's user alone. Whatever does not decode ends the connection, nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+
+import msgspec
+
+from gate.processes.messages import AnyMessage, Join, Role
+
+MESSAGE_LIMIT = 1 << 20
+"""Bytes. The largest honest message is an officer's view with its last transactions (≈ 200 kB); a portrait is below 64 KiB."""
+JOIN_TIMEOUT_S = 2.0
+"""A peer that has not said who it is by then is nobody."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
+
+
+class ChannelClosed(Exception):  # noqa: N818 - an event of the line, not an error of the program
+    """The peer is gone, or spoke nonsense (the text says which)."""
+
+
+class Channel:
+    """One connection. ``send`` and ``receive`` may run in different tasks, each in one at a time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def send(self, message: AnyMessage) -> None:
+        """Hand one message to the socket. Raises ChannelClosed."""
+        body = _encoder.encode(message)
+        if len(body) > MESSAGE_LIMIT:
+            raise ValueError(f"{type(message).__name__} of {len(body)} bytes is over the limit of {MESSAGE_LIMIT}")
+        try:
+            self._writer.write(len(body).to_bytes(4, "big") + body)
+            await self._writer.drain()
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+
+    async def receive(self) -> AnyMessage:
+        """Wait for the next message. Raises ChannelClosed on the end of the line and on anything malformed."""
+        try:
+            length = int.from_bytes(await self._reader.readexactly(4), "big")
+            if length > MESSAGE_LIMIT:
+                raise ChannelClosed(f"the peer announced {length} bytes, the limit is {MESSAGE_LIMIT}")
+            return _decoder.decode(await self._reader.readexactly(length))
+        except (asyncio.IncompleteReadError, OSError) as error:
+            raise ChannelClosed("the peer hung up") from error
+        except msgspec.DecodeError as error:
+            raise ChannelClosed(f"malformed message: {error}") from error
+
+    async def close(self) -> None:
+        """Hang up. Never raises."""
+        self._writer.close()
+        try:
+            await self._writer.wait_closed()
+        except OSError:
+            return
+
+
+async def connect(path: Path, role: Role, secret: str, backends: Mapping[str, str] | None = None) -> Channel:
+    """Connect to the lane at ``path`` as ``role``. Raises ChannelClosed where nobody listens."""
+    try:
+        reader, writer = await asyncio.open_unix_connection(path, limit=MESSAGE_LIMIT)
+    except OSError as error:
+        raise ChannelClosed(f"no lane at {path}: {error.strerror or error}") from error
+    channel = Channel(reader, writer)
+    await channel.send(Join(role=role, secret=secret, backends=dict(backends or {})))
+    return channel
+
+
+async def serve(path: Path, secret: str, on_peer: Callable[[Join, Channel], Awaitable[None]]) -> asyncio.Server:
+    """Listen at ``path``; call ``on_peer`` for each peer that knows ``secret`` and hang up when it returns."""
+
+    async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        channel = Channel(reader, writer)
+        try:
+            join = await asyncio.wait_for(channel.receive(), JOIN_TIMEOUT_S)
+            if isinstance(join, Join) and hmac.compare_digest(join.secret.encode(), secret.encode()):
+                await on_peer(join, channel)
+        except (ChannelClosed, TimeoutError):
+            pass
+        finally:
+            await channel.close()
+
+    path.unlink(missing_ok=True)
+    mask = os.umask(0o177)
+    try:
+        return await asyncio.start_unix_server(admit, path, limit=MESSAGE_LIMIT)
+    finally:
+        os.umask(mask)
