@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:  # the lane process loads this module and must stay free of numpy
-    from numpy.typing import NDArray
     import numpy as np
+    from numpy.typing import NDArray
 
 
 class DeviceError(Exception):

@@ -12,7 +12,6 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-
 import msgspec
 
 from gate.processes.messages import AnyMessage, Join, Role
@@ -26,7 +25,7 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[AnyMessage] = msgspec.msgpack.Decoder(AnyMessage)
 
 
-class ChannelClosed(Exception):  # noqa: N818 - an event of the line, not an error of the program
+class ChannelClosed(Exception):
     """The peer is gone, or spoke nonsense (the text says which)."""
 
 

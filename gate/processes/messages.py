@@ -22,7 +22,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 # --- any peer → lane ---------------------------------------------------------------------------------------------------
 
 
-class Join(Message, kw_only=True):
+class Join(Message, frozen=True, kw_only=True):
     """First message on a connection: who I am, and the secret of this run."""
 
     role: Role
@@ -33,21 +33,21 @@ class Join(Message, kw_only=True):
 # --- reader → lane -----------------------------------------------------------------------------------------------------
 
 
-class DocumentPlaced(Message, kw_only=True):
+class DocumentPlaced(Message, frozen=True, kw_only=True):
     """A document lies on the scanner; the reader has begun. ``boot`` is the moment it was seen (boot seconds)."""
 
     transaction: str
     boot: float
 
 
-class ReaderProgress(Message, kw_only=True):
+class ReaderProgress(Message, frozen=True, kw_only=True):
     """How far the chip is (0…1), for the traveller's screen."""
 
     transaction: str
     fraction: float
 
 
-class MrzRead(Message, kw_only=True):
+class MrzRead(Message, frozen=True, kw_only=True):
     """The optical MRZ is parsed: what the registries need, long before the chip is done."""
 
     transaction: str
@@ -63,9 +63,10 @@ class MrzRead(Message, kw_only=True):
     sex: str
 
 
-class DocumentChecked(Message, kw_only=True):
+class DocumentChecked(Message, frozen=True, kw_only=True):
     """All facts of the document. ``portrait`` is the encoded face image of the *verified* DG2, empty unless passive
-    authentication was ``authentic``; ``last_byte_boot`` is when the chip's last byte came (boot seconds)."""
+    authentication was ``authentic``; ``last_byte_boot`` is when the chip's last byte came (boot seconds).
+    """
 
     transaction: str
     facts: dict[str, Fact]
@@ -74,35 +75,35 @@ class DocumentChecked(Message, kw_only=True):
     last_byte_boot: float
 
 
-class DocumentRemoved(Message, kw_only=True):
+class DocumentRemoved(Message, frozen=True, kw_only=True):
     transaction: str
 
 
 # --- lane → vision, vision → lane ----------------------------------------------------------------------------------------
 
 
-class PrepareReference(Message, kw_only=True):
+class PrepareReference(Message, frozen=True, kw_only=True):
     """Lane → vision: turn this chip portrait into reference features, in the confined child."""
 
     transaction: str
     portrait: bytes
 
 
-class ReferenceReady(Message, kw_only=True):
+class ReferenceReady(Message, frozen=True, kw_only=True):
     transaction: str
     fact: Fact
     """``face`` fact: successful / ``no_reference`` …; the features stay in the vision process."""
     stages: tuple[StageTiming, ...]
 
 
-class StartCapture(Message, kw_only=True):
+class StartCapture(Message, frozen=True, kw_only=True):
     """Lane → vision: somebody is inside; look until a decision is possible or ``deadline_s`` passed."""
 
     transaction: str
     deadline_s: float
 
 
-class FaceChecked(Message, kw_only=True):
+class FaceChecked(Message, frozen=True, kw_only=True):
     """``chosen_frame_boot`` is the capture time of the frame that decided (boot seconds)."""
 
     transaction: str
@@ -111,7 +112,7 @@ class FaceChecked(Message, kw_only=True):
     chosen_frame_boot: float | None
 
 
-class Forget(Message, kw_only=True):
+class Forget(Message, frozen=True, kw_only=True):
     """Lane → reader and vision: the transaction is over; wipe all that belongs to it."""
 
     transaction: str
@@ -120,14 +121,14 @@ class Forget(Message, kw_only=True):
 # --- lane → screens ----------------------------------------------------------------------------------------------------
 
 
-class TravellerView(Message, kw_only=True):
+class TravellerView(Message, frozen=True, kw_only=True):
     """All that a traveller may ever see: a screen word (facts/indonesia.md §9) and the progress of the chip. No reason, no score."""
 
     screen: Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
     progress: float = 0.0
 
 
-class OfficerView(Message, kw_only=True):
+class OfficerView(Message, frozen=True, kw_only=True):
     """What the officer page shows: the lane, the transaction that runs, and those that ended (newest first)."""
 
     lane: str
@@ -152,16 +153,16 @@ class OfficerView(Message, kw_only=True):
 # --- lane → director (the demo's terminal) -----------------------------------------------------------------------------
 
 
-class StageEnded(Message, kw_only=True):
+class StageEnded(Message, frozen=True, kw_only=True):
     transaction: str
     stage: StageTiming
 
 
-class TransactionEnded(Message, kw_only=True):
+class TransactionEnded(Message, frozen=True, kw_only=True):
     record: TransactionRecord
 
 
-class LaneReady(Message, kw_only=True):
+class LaneReady(Message, frozen=True, kw_only=True):
     """The lane is idle and every worker is warm."""
 
     state: str
