@@ -1,0 +1,89 @@
+"""What a machine readable zone says, and how far it can be believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mrz.dates import MrzDate
+
+DOCUMENT_NUMBER_LENGTH = 9
+"""Shorter document numbers are filled up to this many characters (Doc 9303-4 §4.2.2.2)."""
+
+
+class MrzError(Exception):
+    """The text is no machine readable zone: wrong shape or wrong alphabet.
+
+    ``line`` and ``column`` count from 1, 0 means the whole text or the whole line. The message never quotes more than one character.
+    """
+
+    def __init__(self, what: str, *, line: int = 0, column: int = 0, expected: str = "") -> None:
+        place = f"line {line}, column {column}: " if column else f"line {line}: " if line else ""
+        super().__init__(f"{place}{what}" + (f" (expected {expected})" if expected else ""))
+        self.what, self.line, self.column, self.expected = what, line, column, expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckDigit:
+    """One check digit (Doc 9303-3 §4.9): ``expected`` is calculated, ``found`` is printed (``<`` only for unused optional data)."""
+
+    field: str
+    expected: str
+    found: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something odd in a well-formed zone; ``what`` is a stable code, ``line`` and ``column`` count from 1."""
+
+    layer: Literal["check_digit", "semantic"]
+    line: int
+    column: int
+    what: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MrzRecord:
+    """A well-formed machine readable zone, field by field, without trailing fillers. Personal fields are hidden in repr.
+
+    Name parts are joined by blanks. A holder with one name has all of it in ``primary_identifier``, however many words
+    (Doc 9303-4 §4.2.3.1 f). ``sex`` is as printed: M, F or ``<``; anything else comes with a finding.
+    """
+
+    format: str
+    lines: tuple[str, ...] = field(repr=False)
+    document_code: str
+    issuing_state: str
+    primary_identifier: str = field(repr=False)
+    secondary_identifier: str = field(repr=False)
+    name_truncated: bool
+    """True where the name field is full: it must then be treated as truncated, even if it is not (Doc 9303-4 §4.2.3)."""
+    document_number: str = field(repr=False)
+    nationality: str = field(repr=False)
+    date_of_birth: MrzDate = field(repr=False)
+    sex: str = field(repr=False)
+    date_of_expiry: MrzDate = field(repr=False)
+    optional_data: str = field(repr=False)
+    check_digits: tuple[CheckDigit, ...] = field(repr=False)
+    findings: tuple[Finding, ...]
+
+    @property
+    def check_digits_ok(self) -> bool:
+        """All check digits agree. That does not mean "read right": they see neither names nor States, nor every misreading."""
+        return all(digit.ok for digit in self.check_digits)
+
+    def mrz_information(self) -> str:
+        """Document number, date of birth and date of expiry, each with its check digit: the seed of the access keys
+        (Doc 9303-11 §4.3.2). Taken as printed: with a misread character the chip stays shut.
+        """
+        printed = {digit.field: digit.found for digit in self.check_digits}
+        return (
+            self.document_number.ljust(DOCUMENT_NUMBER_LENGTH, "<")
+            + printed["document_number"]
+            + self.date_of_birth.raw
+            + printed["date_of_birth"]
+            + self.date_of_expiry.raw
+            + printed["date_of_expiry"]
+        )
