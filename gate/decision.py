@@ -1,12 +1,17 @@
-"""The two pure decisions. Stub: types only; the engine is ``gate/policy/engine.py``."""
+"""The two pure decisions: into the mantrap, and out of it. The engine behind both is ``gate/policy/engine.py``."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum, unique
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from gate.evidence import Stage
+from gate.evidence import Evidence, Stage
+
+if TYPE_CHECKING:
+    from gate.policy.schema import RuleSet
 
 
 @unique
@@ -43,3 +48,17 @@ class PolicyDecision(msgspec.Struct, frozen=True, kw_only=True):
     unmet: tuple[str, ...]
     """``fact=value`` pairs that kept the nearest grant from opening."""
     rules_version: str
+
+
+def decide_entry(evidence: Evidence, rules: RuleSet, now: datetime) -> PolicyDecision:
+    """May this traveller walk into the mantrap? Document, registries and the gate's own state, at ``now`` (aware)."""
+    from gate.policy.engine import decide  # the engine imports the types above
+
+    return decide(evidence, rules, now, Stage.ENTRY)
+
+
+def decide_exit(evidence: Evidence, rules: RuleSet, now: datetime) -> PolicyDecision:
+    """May they leave it into, or out of, the country? All of the entry's facts again, and face, PAD and occupancy."""
+    from gate.policy.engine import decide
+
+    return decide(evidence, rules, now, Stage.EXIT)

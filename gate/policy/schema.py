@@ -1,0 +1,193 @@
+"""A rule set, checked and made ready for deciding. ``load_rules`` either returns one without a single fault, or raises them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain, product
+from pathlib import Path
+
+from gate.decision import Outcome
+from gate.evidence import Direction, Stage
+from gate.policy import checks
+from gate.policy.entries import (
+    DocumentClassRow,
+    Grant,
+    LaneAction,
+    LaneActionRow,
+    RequirementSet,
+    Rule,
+    RuleSetName,
+    Tolerance,
+)
+from gate.policy.source import Fault, Located, RuleFiles, RulesError
+
+__all__ = ["Fault", "ReadyGrant", "RuleSet", "RulesError", "load_rules"]
+
+PACKAGED = Path(__file__).parent / "rules"
+FILES = {
+    "rule_set.toml": {"name", "note_id", "note_en"},
+    "grants.toml": {"tolerance", "requirement_set", "grant"},
+    "rules.toml": {"rule"},
+    "lane_actions.toml": {"lane_action"},
+    "document_classes.toml": {"document_class"},
+}
+"""The files of a rule set and what may stand at their top."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """One fact of a grant: its accepted words, and the tolerances for others by word."""
+
+    fact: str
+    accepted: frozenset[str]
+    tolerated: Mapping[str, Tolerance]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyGrant:
+    """A grant with its requirement sets and tolerances resolved."""
+
+    entry: Grant
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """Immutable. ``version`` is the name and the SHA-256 of what the files say; it stands in every decision."""
+
+    version: str
+    notes: tuple[str, str]
+    """On the whole set: Bahasa Indonesia, English."""
+    grants: tuple[ReadyGrant, ...]
+    rules: tuple[Rule, ...]
+    lane_actions: Mapping[tuple[Outcome, Stage, Direction], LaneAction]
+    document_classes: Mapping[tuple[str, str], str]
+    """(issuing State, document code without fillers) → class."""
+    grants_at: Mapping[tuple[Direction, Stage], tuple[ReadyGrant, ...]] = field(repr=False)
+    rules_on: tuple[tuple[str, Mapping[str, tuple[Rule, ...]]], ...] = field(repr=False)
+    """The rules by the first fact and word they wait for: of a clean traveller's facts hardly any word is waited for."""
+
+    def tolerances(self, profile: str, now: datetime) -> tuple[Tolerance, ...]:
+        """The tolerances that a lane under ``profile`` would use now: its standing warnings."""
+        used = chain.from_iterable(need.tolerated.values() for grant in self.grants for need in grant.requirements)
+        ready = {tolerance.id: tolerance for tolerance in used if profile in tolerance.profiles and tolerance.in_force(now)}
+        return tuple(ready.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entries:
+    """All entries of the right shape, in the order of the files."""
+
+    sets: tuple[Located[RequirementSet], ...]
+    tolerances: tuple[Located[Tolerance], ...]
+    grants: tuple[Located[Grant], ...]
+    rules: tuple[Located[Rule], ...]
+    actions: tuple[Located[LaneActionRow], ...]
+    classes: tuple[Located[DocumentClassRow], ...]
+
+    @classmethod
+    def read(cls, files: RuleFiles) -> _Entries:
+        return cls(
+            sets=files.tables("grants.toml", "requirement_set", RequirementSet),
+            tolerances=files.tables("grants.toml", "tolerance", Tolerance),
+            grants=files.tables("grants.toml", "grant", Grant),
+            rules=files.tables("rules.toml", "rule", Rule),
+            actions=files.tables("lane_actions.toml", "lane_action", LaneActionRow),
+            classes=files.tables("document_classes.toml", "document_class", DocumentClassRow),
+        )
+
+    def faults(self) -> Iterator[Fault]:
+        yield from checks.check_ids((*self.sets, *self.tolerances, *self.grants, *self.rules))
+        yield from checks.check_lane_actions(self.actions, "lane_actions.toml")
+        yield from checks.check_classes(self.classes)
+        dated_entries: tuple[Located[Tolerance] | Located[Grant] | Located[Rule], ...] = (
+            *self.tolerances,
+            *self.grants,
+            *self.rules,
+        )
+        for dated in dated_entries:
+            yield from checks.check_dates(dated.entry, dated.fault)
+        for tolerance in self.tolerances:
+            yield from checks.check_tolerance(tolerance)
+        for rule in self.rules:
+            yield from checks.check_rule(rule)
+        for grant in self.grants:
+            yield from checks.check_grant(grant, self.set_of(), self.tolerance_of())
+
+    def set_of(self) -> dict[str, RequirementSet]:
+        return {located.entry.id: located.entry for located in self.sets}
+
+    def tolerance_of(self) -> dict[str, Tolerance]:
+        return {located.entry.id: located.entry for located in self.tolerances}
+
+
+def load_rules(folder: Path | None = None) -> RuleSet:
+    """Read the rule set in ``folder`` (None: the packaged one). Raises RulesError with *all* faults."""
+    files = RuleFiles.read(folder or PACKAGED, tuple(FILES))
+    for file, kinds in FILES.items():
+        files.unknown_tables(file, kinds)
+    head = files.shape("rule_set.toml", 1, "rule set", RuleSetName, files.content.get("rule_set.toml", {}))
+    entries = _Entries.read(files)
+    files.faults.extend(entries.faults())
+    if files.faults or head is None:
+        raise RulesError(files.faults)
+    return _ready_set(head, entries, files.digest())
+
+
+def _ready_set(head: RuleSetName, entries: _Entries, digest: str) -> RuleSet:
+    grants = tuple(_ready(grant.entry, entries.set_of(), entries.tolerance_of()) for grant in entries.grants)
+    rules = tuple(rule.entry for rule in entries.rules)
+    return RuleSet(
+        version=f"{head.name}@{digest}",
+        notes=(head.note_id, head.note_en),
+        grants=grants,
+        rules=rules,
+        lane_actions=_actions(entries.actions),
+        document_classes={
+            (row.entry.issuing_state, code): row.entry.document_class
+            for row in entries.classes
+            for code in row.entry.document_code
+        },
+        grants_at={
+            (direction, stage): tuple(g for g in grants if (g.entry.direction, g.entry.stage) == (direction, stage))
+            for direction, stage in product(Direction, Stage)
+        },
+        rules_on=_by_first_fact(rules),
+    )
+
+
+def _ready(grant: Grant, sets: Mapping[str, RequirementSet], tolerances: Mapping[str, Tolerance]) -> ReadyGrant:
+    granted = [tolerances[name] for name in grant.tolerances]
+    return ReadyGrant(
+        entry=grant,
+        requirements=tuple(
+            Requirement(fact=fact, accepted=frozenset(words), tolerated={t.value: t for t in granted if t.fact == fact})
+            for fact, words in checks.requirements(grant, sets).items()
+        ),
+    )
+
+
+def _actions(rows: tuple[Located[LaneActionRow], ...]) -> dict[tuple[Outcome, Stage, Direction], LaneAction]:
+    return {
+        (row.entry.outcome, row.entry.stage, direction): LaneAction(
+            doors=row.entry.doors,
+            await_s=row.entry.await_s,
+            notify=row.entry.notify,
+            screen=row.entry.screen,
+            basis=row.entry.basis,
+        )
+        for row in rows
+        for direction in row.entry.direction
+    }
+
+
+def _by_first_fact(rules: tuple[Rule, ...]) -> tuple[tuple[str, Mapping[str, tuple[Rule, ...]]], ...]:
+    index: dict[str, dict[str, tuple[Rule, ...]]] = {}
+    for rule in rules:
+        fact, words = next(iter(rule.when.items()))
+        for word in words:
+            waiting = index.setdefault(fact, {})
+            waiting[word] = (*waiting.get(word, ()), rule)
+    return tuple(index.items())
