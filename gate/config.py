@@ -1,0 +1,328 @@
+"""The configuration of one gate: a TOML file in, a frozen :class:`Config` out, or every error of the file at once with its line.
+
+The structures below are the schema: names, types, bounds and defaults stand there and nowhere else. Relative paths count from the
+folder of the file. Findings name keys and what they may hold, never what they held: a value may be a secret.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import tomllib
+import types
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from gate.clock import CHECKPOINT_ZONES
+from gate.evidence import Direction
+from gate.profiles import REFUSALS
+
+MAX_BYTES = 65_536
+"""A gate's file has some fifty lines; a thousand times less than what would hurt to parse."""
+EXIT_OK, EXIT_BROKEN = 0, 2
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", description="1 to 32 letters, digits, dots, hyphens")]
+Checkpoint = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="the three letters of a checkpoint")]
+Address = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,255}$", description="an address of 1 to 255 characters")]
+Url = Annotated[
+    str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?$", description="an http or https address without password")
+]
+Milliseconds = Annotated[int, Meta(ge=50, le=10_000)]
+Port = Annotated[int, Meta(ge=1024, le=65_535)]
+Baud = Literal[9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the file's sections."""
+
+
+class Lane(Section, frozen=True, kw_only=True):
+    id: Name
+    checkpoint: Checkpoint
+    direction: Direction
+    kind: Literal["mantrap"] = "mantrap"
+
+
+class Timeouts(Section, frozen=True, kw_only=True):
+    """Seconds that a state of the lane may last; ``registry_ms`` is what a decision waits for registries."""
+
+    document_s: Annotated[float, Meta(ge=1, le=120)] = 20.0
+    entry_s: Annotated[float, Meta(ge=1, le=120)] = 15.0
+    walk_in_s: Annotated[float, Meta(ge=1, le=120)] = 15.0
+    capture_s: Annotated[float, Meta(ge=1, le=60)] = 10.0
+    exit_s: Annotated[float, Meta(ge=1, le=120)] = 15.0
+    await_officer_s: Annotated[float, Meta(ge=1, le=600)] = 30.0
+    registry_ms: Milliseconds = 800
+
+
+class Scanner(Section, frozen=True, kw_only=True):
+    kind: Literal["simulator", "pcsc"]
+    address: Address
+
+
+class Camera(Section, frozen=True, kw_only=True):
+    kind: Literal["simulator", "opencv"]
+    address: Address
+
+
+class Controller(Section, frozen=True, kw_only=True):
+    device: Address
+    """Path of the serial device; a stable one, below /dev/serial/by-id."""
+    baud: Baud = 115200
+    key_file: Path | None = None
+
+
+class Face(Section, frozen=True, kw_only=True):
+    pack: Name
+    packs_dir: Path
+
+
+class Trust(Section, frozen=True, kw_only=True):
+    store: Path
+
+
+class Registry(Section, frozen=True, kw_only=True):
+    url: Url
+    deadline_ms: Milliseconds = 800
+
+
+class Registries(Section, frozen=True, kw_only=True):
+    """A registry that is not configured is never asked, and what it would have said is ``not_performed``."""
+
+    issuance: Registry | None = None
+    exit_permit: Registry | None = None
+    watchlist: Registry | None = None
+
+
+class Rules(Section, frozen=True, kw_only=True):
+    folder: Path | None = None
+    """None: the rules that come with the software."""
+
+
+class Screens(Section, frozen=True, kw_only=True):
+    traveller_port: Port = 8410
+    officer_port: Port = 8411
+
+
+class Config(Section, frozen=True, kw_only=True):
+    profile: Literal["demo", "training", "trial"]
+    state_dir: Path
+    lane: Lane
+    timeouts: Timeouts = Timeouts()
+    scanner: Scanner
+    camera: Camera
+    controller: Controller
+    face: Face
+    trust: Trust
+    registries: Registries = Registries()
+    rules: Rules = Rules()
+    screens: Screens = Screens()
+
+
+class ConfigFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """One error. ``line`` counts from 1 (0: the file as a whole), ``key`` is dotted."""
+
+    line: int
+    key: str
+    what: str
+    remedy: str
+
+
+class ConfigError(Exception):
+    """The file cannot be used; ``findings`` holds every error, by line."""
+
+    def __init__(self, path: Path, findings: tuple[ConfigFinding, ...]) -> None:
+        super().__init__("\n".join(f"{path}:{each.line}: {each.key}: {each.what} ({each.remedy})" for each in findings))
+        self.path, self.findings = path, findings
+
+
+def load(path: Path) -> Config:
+    """Read and check the file. Raises :class:`ConfigError` with all errors at once, those of its profile included."""
+    text, data = _parse(path)
+    reader = _Reader(_key_lines(text), path.resolve().parent)
+    values = reader.read(Config, data)
+    reader.check_whole()
+    if reader.findings:
+        raise ConfigError(path, tuple(sorted(reader.findings, key=lambda finding: finding.line)))
+    return Config(**values)
+
+
+def check_command(path: Path) -> int:
+    """``autogate config check FILE``: every error on a line of its own. Returns the exit status."""
+    try:
+        config = load(path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BROKEN
+    print(f"{path}: good for profile {config.profile}, lane {config.lane.id} at {config.lane.checkpoint}")
+    return EXIT_OK
+
+
+# --- text --------------------------------------------------------------------------------------------------------------
+
+
+def _parse(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _whole(path, 0, f"cannot be read: {error.strerror}", "name a file that this user may read") from error
+    if len(raw) > MAX_BYTES:
+        raise _whole(path, 0, f"longer than {MAX_BYTES} bytes", "this is no configuration of a gate")
+    try:
+        text = raw.decode("utf-8")
+        return text, tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise _whole(path, raw.count(b"\n", 0, error.start) + 1, "not UTF-8", "save the file as UTF-8") from error
+    except (ValueError, RecursionError) as error:  # the reader's own error, and what it lets through: huge numbers, deep nesting
+        place = re.search(r"at line (\d+), column (\d+)", str(error))
+        line, column = (int(place[1]), f" in column {place[2]}") if place else (text.count("\n") + 1, "")
+        raise _whole(
+            path, line, f"not TOML{column}", "look for a missing quote, bracket or value, or a key that stands twice"
+        ) from error
+
+
+def _whole(path: Path, line: int, what: str, remedy: str) -> ConfigError:
+    return ConfigError(path, (ConfigFinding(line=line, key="file", what=what, remedy=remedy),))
+
+
+_BARE_OR_QUOTED = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
+_KEY = rf"{_BARE_OR_QUOTED}(?:\s*\.\s*{_BARE_OR_QUOTED})*"
+_HEADER_LINE = re.compile(rf"\s*\[\[?\s*({_KEY})\s*\]")
+_ASSIGNMENT = re.compile(rf"\s*({_KEY})\s*=")
+
+
+def _key_lines(text: str) -> dict[str, int]:
+    """Dotted key → line where it stands first. tomllib does not say; lines within multi-line strings are left out."""
+    lines: dict[str, int] = {}
+    section, closing = "", ""
+    for number, line in enumerate(text.split("\n"), 1):
+        if closing:
+            closing = "" if closing in line else closing
+            continue
+        if header := _HEADER_LINE.match(line):
+            section = _dotted(header[1]) + "."
+            lines.setdefault(section[:-1], number)
+        elif key := _ASSIGNMENT.match(line):
+            lines.setdefault(section + _dotted(key[1]), number)
+            closing = next((quotes for quotes in ('"""', "'''") if line.count(quotes) == 1), "")
+    return lines
+
+
+def _dotted(key: str) -> str:
+    return re.sub(r"\s*\.\s*", ".", key.replace('"', "").replace("'", ""))
+
+
+# --- meaning -----------------------------------------------------------------------------------------------------------
+
+
+class _Reader:
+    """Walks the schema and the file side by side; keeps every finding, and every value that is right by its dotted key."""
+
+    def __init__(self, lines: dict[str, int], folder: Path) -> None:
+        self._lines, self._folder = lines, folder
+        self._right: dict[str, Any] = {}
+        self.findings: list[ConfigFinding] = []
+
+    def read(self, section: type[Section], table: object, prefix: str = "") -> dict[str, Any]:
+        """The section's values as far as they are right."""
+        if not isinstance(table, dict):
+            self._find(prefix[:-1], "not a section", f"write [{prefix[:-1]}] on a line of its own")
+            return {}
+        fields = {field.name: field for field in msgspec.structs.fields(section)}
+        for name in table.keys() - fields.keys():
+            near = difflib.get_close_matches(name, fields, 1)
+            self._find(
+                f"{prefix}{name}", "unknown key", f"did you mean {near[0]}?" if near else f"known here: {', '.join(fields)}"
+            )
+        values = {}
+        for field in fields.values():
+            try:
+                values[field.name] = self._value(field, table, prefix + field.name)
+            except LookupError:
+                continue
+        return values
+
+    def _value(self, field: msgspec.structs.FieldInfo, table: dict[str, Any], key: str) -> Any:
+        """The value of one key. A finding and LookupError where it is missing or wrong."""
+        inner = _section_of(field.type)
+        if field.name not in table and field.default is not msgspec.NODEFAULT and (inner is None or field.default is None):
+            self._right[key] = field.default
+            return field.default
+        if inner is not None:
+            before = len(self.findings)
+            values = self.read(inner, table.get(field.name, {}), f"{key}.")
+            if len(self.findings) > before:
+                raise LookupError(key)
+            return inner(**values)
+        if field.name not in table:
+            self._find(key, "missing", f"add {field.name} = {_expectation(field.type)}")
+            raise LookupError(key)
+        try:
+            self._right[key] = msgspec.convert(table[field.name], field.type, dec_hook=self._path)
+        except msgspec.ValidationError:
+            expected = _expectation(field.type)
+            self._find(key, f"not {expected}", f"write {expected}")
+            raise LookupError(key) from None
+        return self._right[key]
+
+    def _path(self, kind: type, value: object) -> Path:
+        if kind is not Path or not isinstance(value, str) or not value or "\0" in value:
+            raise ValueError("not a path")
+        return self._folder / value
+
+    def check_whole(self) -> None:
+        """What no single type can say: the rules of the profile, and keys that must fit together."""
+        for refusal in REFUSALS.get(str(self._right.get("profile")), ()):
+            if refusal.key in self._right and refusal.refuses(self._right[refusal.key]):
+                self._find(refusal.key, f"profile {self._right['profile']} refuses it: {refusal.what}", refusal.remedy)
+        if self._right.get("lane.checkpoint", next(iter(CHECKPOINT_ZONES))) not in CHECKPOINT_ZONES:
+            self._find("lane.checkpoint", "no time zone is known for it", f"one of {', '.join(CHECKPOINT_ZONES)}")
+        if "screens.officer_port" in self._right and self._right["screens.officer_port"] == self._right.get(
+            "screens.traveller_port"
+        ):
+            self._find("screens.officer_port", "the travellers' port", "give the officer page a port of its own")
+
+    def _find(self, key: str, what: str, remedy: str) -> None:
+        self.findings.append(ConfigFinding(line=self._line(key), key=key, what=what, remedy=remedy))
+
+    def _line(self, key: str) -> int:
+        """Where the key stands, or else the nearest section around it; line 1 where there is none."""
+        while key and key not in self._lines:
+            key = key.rpartition(".")[0]
+        return self._lines.get(key, 1)
+
+
+def _section_of(kind: Any) -> type[Section] | None:
+    """The section that a field holds, None for a plain value."""
+    return next((each for each in _alternatives(kind) if isinstance(each, type) and issubclass(each, Section)), None)
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    """The types of ``A | None`` without None."""
+    if get_origin(kind) in (Union, types.UnionType):
+        return tuple(each for each in get_args(kind) if each is not type(None))
+    return (kind,)
+
+
+def _expectation(kind: Any) -> str:
+    """What a value of this type looks like, in words."""
+    (kind,) = _alternatives(kind)
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(_quoted(get_args(kind)))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "one of " + ", ".join(_quoted(each.value for each in kind))
+    if get_origin(kind) is Annotated:
+        base, meta = get_args(kind)
+        return meta.description or f"a{' whole' if base is int else ''} number from {meta.ge} to {meta.le}"
+    return "a path"
+
+
+def _quoted(values: Any) -> Iterator[str]:
+    return (f'"{value}"' if isinstance(value, str) else str(value) for value in values)

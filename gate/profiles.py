@@ -1,0 +1,137 @@
+"""The three profiles, and what each refuses to start with (DESIGN, "Profiles").
+
+``demo`` and ``training`` work with simulators alone, so that no demonstration ever moves a real door or reads a real registry;
+``trial`` works with none of them. These checks read the configuration; the simulators' handshake with the secret of the run
+proves it afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+DEMO_MARKER = "DEMO"
+"""A trust store with a file of this name holds pretend States (``pki.trust``)."""
+PACKAGED_RULES = Path(__file__).parent / "policy" / "rules"
+REGISTRIES = ("issuance", "exit_permit", "watchlist")
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """``demonstration``: nothing it decides counts. ``allows_unsafe``: tolerances called ``Unsafe…`` may be used, visibly."""
+
+    name: str
+    demonstration: bool
+    allows_unsafe: bool
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(name="demo", demonstration=True, allows_unsafe=True),
+        Profile(name="training", demonstration=True, allows_unsafe=False),
+        Profile(name="trial", demonstration=False, allows_unsafe=False),
+    )
+}
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a profile does not start with: ``refuses`` gets the checked value of the configuration key ``key``."""
+
+    key: str
+    refuses: Callable[..., bool]
+    what: str
+    remedy: str
+
+
+def _is_real_device(path: str) -> bool:
+    """A device node that is no pseudo-terminal. Links are followed, for stable names are links."""
+    real = os.path.realpath(path)
+    return real.startswith("/dev/") and not real.startswith("/dev/pts/")
+
+
+def _is_simulated_device(path: str) -> bool:
+    return not _is_real_device(path)
+
+
+def _is_remote(url: str) -> bool:
+    return urlsplit(url).hostname not in {"127.0.0.1", "::1", "localhost"}
+
+
+def _has_marker(store: Path) -> bool:
+    return (store / DEMO_MARKER).exists()
+
+
+def _lets_unsafe_pass(folder: Path | None) -> bool:
+    """Whether a rule file grants an ``Unsafe…`` tolerance to the trial. A file that cannot be read might, so it does."""
+    try:
+        documents = [
+            tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted((folder or PACKAGED_RULES).glob("*.toml"))
+        ]
+        tolerances = [entry for document in documents for entry in document.get("tolerance", [])]
+        return any(entry["id"].startswith("Unsafe") and "trial" in entry["profiles"] for entry in tolerances)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return True
+
+
+_SIMULATORS_ONLY = (
+    Refusal(key="scanner.kind", refuses=lambda kind: kind != "simulator", what="not a simulator", remedy='write "simulator"'),
+    Refusal(key="camera.kind", refuses=lambda kind: kind != "simulator", what="not a simulator", remedy='write "simulator"'),
+    Refusal(
+        key="controller.device", refuses=_is_real_device, what="a real device", remedy="name the simulator's pseudo-terminal"
+    ),
+    Refusal(
+        key="trust.store",
+        refuses=lambda store: not _has_marker(store),
+        what="not marked as a demonstration's trust store",
+        remedy=f"use a store that holds the file {DEMO_MARKER}",
+    ),
+    *(
+        Refusal(key=f"registries.{name}.url", refuses=_is_remote, what="not on this machine", remedy="use the reference server")
+        for name in REGISTRIES
+    ),
+)
+
+_NO_STAND_INS = (
+    Refusal(key="scanner.kind", refuses=lambda kind: kind == "simulator", what="a simulator", remedy="name a real scanner"),
+    Refusal(key="camera.kind", refuses=lambda kind: kind == "simulator", what="a simulator", remedy="name a real camera"),
+    Refusal(
+        key="controller.device",
+        refuses=_is_simulated_device,
+        what="not a serial device that is plugged in",
+        remedy="name it below /dev/serial/by-id",
+    ),
+    Refusal(
+        key="controller.key_file",
+        refuses=lambda path: path is None,
+        what="missing: an unauthenticated link",
+        remedy="name the file with the key of the gate controller",
+    ),
+    Refusal(
+        key="face.pack", refuses=lambda pack: pack == "demo", what="the demonstration pack", remedy="install a pack for operation"
+    ),
+    Refusal(
+        key="trust.store", refuses=_has_marker, what="a demonstration's trust store", remedy="install the operator's trust store"
+    ),
+    Refusal(
+        key="rules.folder",
+        refuses=_lets_unsafe_pass,
+        what="lets an Unsafe tolerance pass in the trial, or cannot be read",
+        remedy="take trial out of that tolerance's profiles",
+    ),
+    *(
+        Refusal(
+            key=f"registries.{name}.url",
+            refuses=lambda url: not url.startswith("https://"),
+            what="not authenticated",
+            remedy="use https",
+        )
+        for name in REGISTRIES
+    ),
+)
+
+REFUSALS: dict[str, tuple[Refusal, ...]] = {"demo": _SIMULATORS_ONLY, "training": _SIMULATORS_ONLY, "trial": _NO_STAND_INS}

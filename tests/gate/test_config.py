@@ -1,0 +1,306 @@
+"""A broken configuration is told in full: every error, with its line, and no value of it."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gate.config import MAX_BYTES, Config, ConfigError, check_command, load
+from gate.evidence import Direction
+from gate.profiles import DEMO_MARKER, PROFILES, REFUSALS
+
+GOOD = """\
+profile = "demo"
+state_dir = "state"
+
+[lane]
+id = "CGK-T3-07"
+checkpoint = "CGK"
+direction = "departure"
+
+[scanner]
+kind = "simulator"
+address = "world/scanner.sock"
+
+[camera]
+kind = "simulator"
+address = "world/camera.sock"
+
+[controller]
+device = "run/controller.tty"
+
+[face]
+pack = "demo"
+packs_dir = "packs"
+
+[trust]
+store = "trust"
+
+[registries.watchlist]
+url = "http://127.0.0.1:8500"
+
+[timeouts]
+registry_ms = 900
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    (tmp_path / "trust").mkdir()
+    (tmp_path / "trust" / DEMO_MARKER).touch()
+
+    def write(text: str | bytes = GOOD, **replaced: str) -> Path:
+        path = tmp_path / "gate.toml"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+def broken(path: Path) -> list[tuple[int, str]]:
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    return [(finding.line, finding.key) for finding in caught.value.findings]
+
+
+def line_of(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
+
+
+def test_a_good_file_gives_a_frozen_config_with_defaults_and_paths_beside_the_file(write, tmp_path):
+    config = load(write())
+    assert (config.profile, config.lane.direction, config.lane.kind) == ("demo", Direction.DEPARTURE, "mantrap")
+    assert (config.state_dir, config.trust.store, config.controller.key_file) == (tmp_path / "state", tmp_path / "trust", None)
+    assert (config.timeouts.document_s, config.timeouts.registry_ms, config.controller.baud) == (20.0, 900, 115200)
+    assert (config.screens.traveller_port, config.screens.officer_port) == (8410, 8411)
+    assert config.registries.issuance is None
+    assert config.registries.watchlist is not None
+    assert config.registries.watchlist.deadline_ms == 800
+    with pytest.raises(AttributeError):
+        config.profile = "trial"
+
+
+def test_all_errors_come_at_once_each_with_its_line(write):
+    text = (
+        GOOD.replace('checkpoint = "CGK"', 'checkpoint = "XYZ"')
+        .replace('direction = "departure"', 'directoin = "departure"')
+        .replace('kind = "simulator"\naddress = "world/scanner.sock"', 'kind = "pcsc"\naddress = 7')
+        .replace("registry_ms = 900", "registry_ms = 20000\nexit_s = true")
+        .replace('[trust]\nstore = "trust"\n', "")
+    )
+    path = write(text)
+    assert broken(path) == [
+        (1, "trust.store"),
+        (line_of(text, "[lane]"), "lane.direction"),
+        (line_of(text, 'checkpoint = "XYZ"'), "lane.checkpoint"),
+        (line_of(text, "directoin"), "lane.directoin"),
+        (line_of(text, 'kind = "pcsc"'), "scanner.kind"),
+        (line_of(text, "address = 7"), "scanner.address"),
+        (line_of(text, "registry_ms"), "timeouts.registry_ms"),
+        (line_of(text, "exit_s"), "timeouts.exit_s"),
+    ]
+
+
+def test_an_unknown_key_names_its_nearest_neighbour(write):
+    with pytest.raises(ConfigError, match=r"lane\.directoin: unknown key \(did you mean direction\?\)"):
+        load(write(GOOD.replace("direction", "directoin")))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('profile = "demo"', 'profile = "production"', "profile"),
+        ('profile = "demo"', "profile = 1", "profile"),
+        ('state_dir = "state"', 'state_dir = ""', "state_dir"),
+        ('state_dir = "state"', 'state_dir = "a\\u0000b"', "state_dir"),
+        ('id = "CGK-T3-07"', 'id = "../x"', "lane.id"),
+        ('direction = "departure"', 'direction = "up"', "lane.direction"),
+        ("registry_ms = 900", "registry_ms = 900.5", "timeouts.registry_ms"),
+        ("registry_ms = 900", "exit_s = nan", "timeouts.exit_s"),
+        ("registry_ms = 900", "exit_s = inf", "timeouts.exit_s"),
+        ("registry_ms = 900", "exit_s = -1", "timeouts.exit_s"),
+        ("registry_ms = 900", "exit_s = 0", "timeouts.exit_s"),
+        ("[timeouts]\nregistry_ms = 900", "[screens]\nofficer_port = 80", "screens.officer_port"),
+        ("[timeouts]\nregistry_ms = 900", "[screens]\nofficer_port = 8410", "screens.officer_port"),
+        ("[timeouts]\nregistry_ms = 900", "[rules]\nfolder = 3", "rules.folder"),
+        ('[trust]\nstore = "trust"', "[[trust]]", "trust"),
+        ('device = "run/controller.tty"', 'device = "run/controller.tty"\nbaud = 115201', "controller.baud"),
+        ('device = "run/controller.tty"', 'device = "run\\u0000"', "controller.device"),
+        ("[registries.watchlist]", "[registries.watchlits]", "registries.watchlits"),
+        ('url = "http://127.0.0.1:8500"', 'url = "ftp://127.0.0.1"', "registries.watchlist.url"),
+        ('[lane]\nid = "CGK-T3-07"', '[lane]\nid = "CGK-T3-07"\nlid = 1', "lane.lid"),
+    ],
+)
+def test_one_wrong_value_is_one_finding_at_its_key(write, old, new, key):
+    assert old in GOOD
+    assert [found for _, found in broken(write(GOOD.replace(old, new)))] == [key]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (GOOD.replace('id = "CGK-T3-07"', 'id = "CGK-T3-07'), 5),
+        (GOOD.replace("[scanner]", "[scanner"), 9),
+        ("[a]\nx = [1,\n", 3),
+        (b"profile = 'demo'\n# \xff\n", 2),
+        ("x = " + "[" * 20_000, 1),
+        ("x = " + "9" * 5_000, 1),
+    ],
+)
+def test_what_is_no_toml_is_one_finding_with_its_line(write, text, line):
+    assert broken(write(text)) == [(line, "file")]
+
+
+def test_a_missing_file_and_a_huge_one_are_findings(write, tmp_path):
+    assert broken(tmp_path / "absent.toml") == [(0, "file")]
+    assert broken(tmp_path) == [(0, "file")]
+    assert broken(write("#" * (MAX_BYTES + 1))) == [(0, "file")]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '\nkind = """\nscanner.kind = 1\n"""',  # a key-like line within a string is no key
+        '\n"kind" = 5',
+        "\n  kind  =  5",
+    ],
+)
+def test_lines_are_found_however_the_key_is_written(write, value):
+    text = GOOD.replace('\nkind = "simulator"\naddress = "world/camera.sock"', f'{value}\naddress = "world/camera.sock"')
+    assert broken(write(text)) == [(line_of(text, "[camera]") + 1, "camera.kind")]
+
+
+def test_dotted_keys_and_inline_tables_give_the_nearest_line(write):
+    text = GOOD.replace('[trust]\nstore = "trust"\n', "").replace("state_dir", "trust.store = 4\nstate_dir")
+    assert broken(write(text)) == [(2, "trust.store")]
+    text = GOOD.replace('[trust]\nstore = "trust"\n', "").replace("state_dir", "trust = { store = 4 }\nstate_dir")
+    assert broken(write(text)) == [(2, "trust.store")]
+
+
+def test_no_value_of_the_file_is_ever_shown(write, capsys):
+    secret = "hunter2hunter2"
+    text = GOOD.replace('url = "http://127.0.0.1:8500"', f'url = "https://me:{secret}@127.0.0.1/"').replace(
+        '"CGK"', f'"{secret}"'
+    )
+    assert check_command(write(text + f'key = "{secret}"\n')) == 2
+    assert check_command(write(text + f'key = "{secret}\n')) == 2
+    captured = capsys.readouterr()
+    assert captured.err.count("gate.toml:") == 4
+    assert secret not in captured.err + captured.out
+
+
+def test_the_command_says_file_line_key_and_remedy(write, capsys):
+    path = write(GOOD.replace('"departure"', '"up"'))
+    assert check_command(path) == 2
+    assert capsys.readouterr().err == (
+        f'{path}:7: lane.direction: not one of "arrival", "departure" (write one of "arrival", "departure")\n'
+    )
+    assert check_command(write()) == 0
+    assert "good for profile demo" in capsys.readouterr().out
+
+
+# --- profiles ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", ["demo", "training"])
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('kind = "simulator"\naddress = "world/scanner.sock"', 'kind = "pcsc"\naddress = "Reader 0"', "scanner.kind"),
+        ('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "0"', "camera.kind"),
+        ('device = "run/controller.tty"', 'device = "/dev/ttyUSB0"', "controller.device"),
+        ('device = "run/controller.tty"', 'device = "/dev/serial/by-id/usb-gate"', "controller.device"),
+        ('store = "trust"', 'store = "."', "trust.store"),
+        ('url = "http://127.0.0.1:8500"', 'url = "https://registry.example"', "registries.watchlist.url"),
+        ('url = "http://127.0.0.1:8500"', 'url = "http://127.0.0.1.example"', "registries.watchlist.url"),
+    ],
+)
+def test_a_demonstration_refuses_everything_real(write, profile, old, new, key):
+    text = GOOD.replace('profile = "demo"', f'profile = "{profile}"')
+    assert load(write(text)).profile == profile
+    assert [found for _, found in broken(write(text.replace(old, new)))] == [key]
+
+
+def test_a_real_device_behind_a_link_is_still_refused(write, tmp_path):
+    (tmp_path / "controller.tty").symlink_to("/dev/null")
+    text = GOOD.replace("run/controller.tty", str(tmp_path / "controller.tty"))
+    assert [key for _, key in broken(write(text))] == ["controller.device"]
+
+
+TRIAL = (
+    GOOD.replace('"demo"\nstate_dir', '"trial"\nstate_dir')
+    .replace('kind = "simulator"\naddress = "world/scanner.sock"', 'kind = "pcsc"\naddress = "Reader 0"')
+    .replace('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "0"')
+    .replace('device = "run/controller.tty"', 'device = "/dev/ttyUSB0"\nkey_file = "key"')
+    .replace('pack = "demo"', 'pack = "operator-2026"')
+    .replace('store = "trust"', 'store = "operator-trust"')
+    .replace("http://127.0.0.1:8500", "https://registry.example/v1")
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ('"pcsc"', '"simulator"', "scanner.kind"),
+        ('"opencv"', '"simulator"', "camera.kind"),
+        ("/dev/ttyUSB0", "/dev/pts/3", "controller.device"),
+        ("/dev/ttyUSB0", "somewhere.tty", "controller.device"),
+        ('key_file = "key"', "", "controller.key_file"),
+        ("operator-2026", "demo", "face.pack"),
+        ("operator-trust", "trust", "trust.store"),
+        ("https://registry.example/v1", "http://registry.example/v1", "registries.watchlist.url"),
+    ],
+)
+def test_a_trial_refuses_every_stand_in(write, old, new, key):
+    assert load(write(TRIAL)).profile == "trial"
+    assert [found for _, found in broken(write(TRIAL.replace(old, new)))] == [key]
+
+
+@pytest.mark.parametrize(
+    ("rules", "refused"),
+    [
+        ('[[tolerance]]\nid = "UnsafeNoPad"\nprofiles = ["demo", "trial"]', True),
+        ('[[tolerance]]\nid = "UnsafeNoPad"\nprofiles = ["demo"]', False),
+        ('[[tolerance]]\nid = "NoCrlFromState"\nprofiles = ["trial"]', False),
+        ('[[tolerance]]\nid = "UnsafeNoPad"', True),
+        ("[[tolerance", True),
+        ("tolerance = 4", True),
+    ],
+)
+def test_a_trial_refuses_rules_with_an_unsafe_tolerance_or_that_cannot_be_read(write, tmp_path, rules, refused):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "grants.toml").write_text(rules)
+    path = write(TRIAL + '\n[rules]\nfolder = "rules"\n')
+    if refused:
+        assert [key for _, key in broken(path)] == ["rules.folder"]
+    else:
+        assert load(path).rules.folder == tmp_path / "rules"
+
+
+def test_every_profile_has_its_rules_and_every_rule_names_a_key_of_the_configuration(write):
+    assert PROFILES.keys() == REFUSALS.keys()
+    assert not PROFILES["trial"].demonstration
+    assert [name for name, profile in PROFILES.items() if profile.allows_unsafe] == ["demo"]
+    for refusals in REFUSALS.values():
+        for refusal in refusals:
+            kind: object = Config
+            for part in refusal.key.split("."):
+                assert part in getattr(kind, "__struct_fields__", ()), refusal.key
+                annotated = getattr(kind, "__annotations__", {})[part].removesuffix(" | None")
+                kind = getattr(__import__("gate.config", fromlist=[annotated]), annotated, None)
+
+
+@given(st.one_of(st.binary(max_size=400), st.text(max_size=200).map(str.encode), st.data()))
+def test_any_bytes_give_a_config_or_findings(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp()
+    path = folder / "any.toml"
+    if not isinstance(data, bytes):
+        start, length = data.draw(st.integers(0, len(GOOD))), data.draw(st.integers(0, 9))
+        data = (GOOD[:start] + data.draw(st.text(max_size=9)) + GOOD[start + length :]).encode()
+    path.write_bytes(data)
+    with contextlib.suppress(ConfigError):
+        assert isinstance(load(path), Config)
