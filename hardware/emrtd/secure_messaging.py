@@ -1,0 +1,209 @@
+"""Secure messaging (Doc 9303-11 §9.8), both sides: the terminal protects commands, the virtual chip opens them.
+
+Sans-IO. One :class:`SecureMessaging` is one session: its send sequence counter advances with each command and each response, in
+that order. After any :class:`SecureMessagingError` the session must be thrown away.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import replace
+from typing import Protocol
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.cmac import CMAC
+
+from hardware.emrtd import tlv
+from hardware.emrtd.apdu import EXTENDED_NE, SHORT_NE, CommandApdu, ResponseApdu
+from hardware.emrtd.errors import ChipError, SecureMessagingError
+
+SM_CLASS = 0x0C
+"""CLA bits: secure messaging, header authenticated."""
+MAC_LENGTH = 8
+DO_CRYPTOGRAM_TLV, DO_CRYPTOGRAM, DO_LE, DO_STATUS, DO_MAC = 0x85, 0x87, 0x97, 0x99, 0x8E
+KDF_ENC, KDF_MAC = 1, 2
+"""Counters of the key derivation (Doc 9303-11 §9.7.1)."""
+
+
+class SmCipher(Protocol):
+    """The algorithms under a session. ``ssc`` is the counter as one block; data is padded to whole blocks."""
+
+    block: int
+
+    def encrypt(self, ssc: bytes, padded: bytes) -> bytes: ...
+    def decrypt(self, ssc: bytes, ciphertext: bytes) -> bytes: ...
+    def mac(self, padded: bytes) -> bytes: ...
+
+
+class TripleDesCipher:
+    """3DES in CBC mode with zero IV, retail MAC (§9.8.6.1). Keys are 16 bytes."""
+
+    block = 8
+
+    def __init__(self, k_enc: bytes, k_mac: bytes) -> None:
+        self._enc = TripleDES(k_enc + k_enc[:8])
+        self._mac_inner = TripleDES(k_mac[:8] * 3)  # K‖K‖K: single DES
+        self._mac_last = TripleDES(k_mac + k_mac[:8])
+
+    def encrypt(self, ssc: bytes, padded: bytes) -> bytes:  # noqa: ARG002 - the IV is zero here
+        return _cbc(self._enc, bytes(8), padded)
+
+    def decrypt(self, ssc: bytes, ciphertext: bytes) -> bytes:  # noqa: ARG002 - the IV is zero here
+        return _cbc(self._enc, bytes(8), ciphertext, decrypt=True)
+
+    def mac(self, padded: bytes) -> bytes:
+        """ISO/IEC 9797-1 algorithm 3: single DES in CBC mode over all blocks but the last, 3DES over that one."""
+        head, last = padded[:-8], padded[-8:]
+        chain = _cbc(self._mac_inner, bytes(8), head)[-8:] if head else bytes(8)
+        return _cbc(self._mac_last, chain, last)
+
+
+class AesCipher:
+    """AES in CBC mode with IV = E(K, SSC), CMAC cut to 8 bytes (§9.8.6.2). Keys are 16, 24 or 32 bytes."""
+
+    block = 16
+
+    def __init__(self, k_enc: bytes, k_mac: bytes) -> None:
+        self._enc, self._mac = algorithms.AES(k_enc), algorithms.AES(k_mac)
+
+    def encrypt(self, ssc: bytes, padded: bytes) -> bytes:
+        return _cbc(self._enc, self._iv(ssc), padded)
+
+    def decrypt(self, ssc: bytes, ciphertext: bytes) -> bytes:
+        return _cbc(self._enc, self._iv(ssc), ciphertext, decrypt=True)
+
+    def mac(self, padded: bytes) -> bytes:
+        cmac = CMAC(self._mac)
+        cmac.update(padded)
+        return cmac.finalize()[:MAC_LENGTH]
+
+    def _iv(self, ssc: bytes) -> bytes:
+        return _cbc(self._enc, bytes(16), ssc)  # one block under a zero IV is ECB
+
+
+class SecureMessaging:
+    """One session. ``ssc`` is the counter's start value (§9.8.6.3: from BAC's nonces, zero after PACE and chip authentication)."""
+
+    def __init__(self, cipher: SmCipher, ssc: int = 0) -> None:
+        self._cipher, self._ssc = cipher, ssc
+
+    # --- terminal ---
+
+    def protect(self, command: CommandApdu) -> CommandApdu:
+        """Return ``command`` encrypted and authenticated (§9.8.2)."""
+        header = replace(command, cla=command.cla | SM_CLASS, data=b"", ne=None)
+        ssc = self._advance()
+        body = self._cryptogram(ssc, command.data, odd=bool(command.ins & 1)) if command.data else b""
+        if command.ne is not None:
+            body += tlv.encode(
+                DO_LE, (command.ne % EXTENDED_NE).to_bytes(2) if command.extended else bytes([command.ne % SHORT_NE])
+            )
+        mac = self._mac(ssc, pad(header.encode(), self._cipher.block) + body)
+        wide = command.extended or len(body) + MAC_LENGTH + 2 > 0xFF
+        return replace(header, data=body + tlv.encode(DO_MAC, mac), ne=EXTENDED_NE if wide else SHORT_NE)
+
+    def unprotect(self, response: ResponseApdu) -> ResponseApdu:
+        """Return the response's plain data and status. Raises SecureMessagingError; a plain status is one, whatever it says."""
+        ssc = self._advance()
+        if not response.data:
+            raise SecureMessagingError("SM_STATUS_UNPROTECTED", f"status {response.sw:04X} without protection")
+        objects = self._authentic(ssc, b"", response.data)
+        status = objects.pop(DO_STATUS, b"")
+        if len(status) != 2 or int.from_bytes(status) != response.sw:
+            raise SecureMessagingError("SM_STATUS_MISSING", "protected status missing, or other than the plain one")
+        return ResponseApdu(data=self._plain(ssc, objects), sw=response.sw)
+
+    # --- chip ---
+
+    def open_command(self, command: CommandApdu) -> CommandApdu:
+        """Inverse of :meth:`protect`. Raises SecureMessagingError."""
+        ssc = self._advance()
+        header = replace(command, data=b"", ne=None)
+        objects = self._authentic(ssc, pad(header.encode(), self._cipher.block), command.data)
+        le = objects.pop(DO_LE, None)
+        ne = None if le is None else int.from_bytes(le) or (SHORT_NE if len(le) == 1 else EXTENDED_NE)
+        return replace(header, cla=command.cla & ~SM_CLASS, data=self._plain(ssc, objects), ne=ne)
+
+    def seal_response(self, response: ResponseApdu, *, odd: bool = False) -> ResponseApdu:
+        """Inverse of :meth:`unprotect`; ``odd`` for a command with an odd INS (§9.8.4: DO'85')."""
+        ssc = self._advance()
+        body = self._cryptogram(ssc, response.data, odd=odd) if response.data else b""
+        body += tlv.encode(DO_STATUS, response.sw.to_bytes(2))
+        return ResponseApdu(data=body + tlv.encode(DO_MAC, self._mac(ssc, body)), sw=response.sw)
+
+    # --- both ---
+
+    def _advance(self) -> bytes:
+        self._ssc = (self._ssc + 1) % (1 << 8 * self._cipher.block)
+        return self._ssc.to_bytes(self._cipher.block)
+
+    def _mac(self, ssc: bytes, message: bytes) -> bytes:
+        return self._cipher.mac(pad(ssc + message, self._cipher.block))
+
+    def _cryptogram(self, ssc: bytes, data: bytes, *, odd: bool) -> bytes:
+        ciphertext = self._cipher.encrypt(ssc, pad(data, self._cipher.block))
+        return tlv.encode(DO_CRYPTOGRAM_TLV, ciphertext) if odd else tlv.encode(DO_CRYPTOGRAM, b"\x01" + ciphertext)
+
+    def _authentic(self, ssc: bytes, prefix: bytes, body: bytes) -> dict[int, bytes]:
+        """The objects before the MAC, once the MAC is right: nothing is decrypted or believed before."""
+        try:
+            items = list(tlv.children(body))
+        except ChipError as error:
+            raise SecureMessagingError("SM_MALFORMED", error.what, offset=error.offset) from error
+        if not items or items[-1].tag != DO_MAC:
+            raise SecureMessagingError("SM_MAC_MISSING", "no MAC at the end")
+        *items, mac = items
+        if not hmac.compare_digest(mac.value, self._mac(ssc, prefix + body[: mac.start])):
+            raise SecureMessagingError("SM_MAC_WRONG", "the MAC does not fit the message and the counter")
+        objects = {item.tag: item.value for item in items}
+        if len(objects) != len(items) or not objects.keys() <= {DO_CRYPTOGRAM, DO_CRYPTOGRAM_TLV, DO_LE, DO_STATUS}:
+            raise SecureMessagingError("SM_MALFORMED", "an object that does not belong there")
+        return objects
+
+    def _plain(self, ssc: bytes, objects: dict[int, bytes]) -> bytes:
+        """Decrypt the one cryptogram that may be left in ``objects``; refuse anything else."""
+        if not objects:
+            return b""
+        (tag, value), *rest = objects.items()
+        if tag == DO_CRYPTOGRAM and value[:1] == b"\x01":
+            value = value[1:]
+        elif tag != DO_CRYPTOGRAM_TLV:
+            raise SecureMessagingError("SM_MALFORMED", "padding indicator or object not allowed here")
+        if rest or not value or len(value) % self._cipher.block:
+            raise SecureMessagingError("SM_MALFORMED", "cryptogram of a wrong length, or more than one")
+        return unpad(self._cipher.decrypt(ssc, value))
+
+
+def pad(data: bytes, block: int) -> bytes:
+    """ISO/IEC 9797-1 padding method 2: 0x80, then zeros to a whole block."""
+    return data + b"\x80" + bytes(-(len(data) + 1) % block)
+
+
+def unpad(data: bytes) -> bytes:
+    """Undo :func:`pad`. Raises SecureMessagingError."""
+    stripped = data.rstrip(b"\0")
+    if not stripped.endswith(b"\x80"):
+        raise SecureMessagingError("SM_PADDING", "decrypted data without padding")
+    return stripped[:-1]
+
+
+def derive_key(secret: bytes, counter: int, *, length: int = 16, tdes: bool = False) -> bytes:
+    """Key derivation function (Doc 9303-11 §9.7.1): SHA-1 for 16-byte keys, SHA-256 above; ``tdes`` adjusts the parity bits."""
+    message = secret + counter.to_bytes(4)
+    key = (hashlib.sha1(message, usedforsecurity=False) if length == 16 else hashlib.sha256(message)).digest()[:length]
+    return bytes(byte & 0xFE | ((byte >> 1).bit_count() + 1) % 2 for byte in key) if tdes else key
+
+
+def session(secret: bytes, *, cipher: str, key_length: int, ssc: int = 0) -> SecureMessaging:
+    """A session under keys derived from ``secret``; ``cipher`` is ``3DES`` or ``AES``, ``key_length`` in bytes."""
+    tdes = cipher == "3DES"
+    k_enc, k_mac = (derive_key(secret, counter, length=key_length, tdes=tdes) for counter in (KDF_ENC, KDF_MAC))
+    return SecureMessaging(TripleDesCipher(k_enc, k_mac) if tdes else AesCipher(k_enc, k_mac), ssc)
+
+
+def _cbc(algorithm: TripleDES | algorithms.AES, iv: bytes, data: bytes, *, decrypt: bool = False) -> bytes:
+    cipher = Cipher(algorithm, modes.CBC(iv))
+    context = cipher.decryptor() if decrypt else cipher.encryptor()
+    return context.update(data) + context.finalize()
