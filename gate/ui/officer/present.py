@@ -1,0 +1,196 @@
+"""What the officer page draws: an :class:`OfficerView` in words, tones and groups, as JSON. The page's script only places it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+
+from gate.decision import Outcome
+from gate.evidence import CheckResult, Fact
+from gate.processes.messages import OfficerView
+from gate.records import DecisionRecord, StageTiming, TransactionRecord
+from gate.ui import words
+from gate.ui.reasons import reason
+from gate.ui.words import Words
+
+ZONES = {
+    "CGK": timezone(timedelta(hours=7), "WIB"),
+    "SUB": timezone(timedelta(hours=7), "WIB"),
+    "DPS": timezone(timedelta(hours=8), "WITA"),
+}
+"""Civil time of the checkpoints; any other is shown in UTC and says so."""
+
+OUTCOME_TONES = {
+    Outcome.OPEN: "good",
+    Outcome.RETRY: "warn",
+    Outcome.COUNTER: "warn",
+    Outcome.SECONDARY: "bad",
+    Outcome.HOLD: "bad",
+}
+
+Json = dict[str, Any]
+
+
+def encode(view: OfficerView | None) -> Mapping[str, bytes]:
+    """Two parts: ``lane`` (state, running transaction, referral) and ``ended`` (the list), so that the list travels only when it grew."""
+    if view is None:
+        return {"lane": b"null"}
+    return {
+        "lane": msgspec.json.encode(_lane(view)),
+        "ended": msgspec.json.encode([_ended(record) for record in view.ended]),
+    }
+
+
+def _lane(view: OfficerView) -> Json:
+    return {
+        "name": view.lane,
+        "checkpoint": view.checkpoint,
+        "direction": _words(words.DIRECTIONS, view.direction),
+        "profile": view.profile,
+        "tiles": _tiles(view),
+        "doors": {"entry": view.entry.lower(), "exit": view.exit.lower(), "occupancy": view.occupancy.lower()},
+        "warnings": [words.WARNINGS.get(text, (text, text)) for text in view.warnings],
+        "running": _running(view),
+        "referral": _referral(view),
+    }
+
+
+def _tiles(view: OfficerView) -> list[Json]:
+    def tile(name: Words, table: Mapping[str, Words], word: str, tone: str) -> Json:
+        return {"name": name, "value": _words(table, word), "tone": tone}
+
+    state, controller, occupancy = view.state.lower(), view.controller.lower(), view.occupancy.lower()
+    return [
+        tile(("Lajur", "Lane"), words.STATES, state, words.STATE_TONES.get(state, "busy")),
+        tile(("Pengendali", "Controller"), words.CONTROLLERS, controller, "good" if controller == "ready" else "bad"),
+        tile(("Pintu masuk", "Entry"), words.LEAVES, view.entry.lower(), _leaf_tone(view.entry)),
+        tile(("Pintu keluar", "Exit"), words.LEAVES, view.exit.lower(), _leaf_tone(view.exit)),
+        tile(("Di dalam", "Inside"), words.OCCUPANCIES, occupancy, {"none": "good", "one": "busy"}.get(occupancy, "warn")),
+    ]
+
+
+def _leaf_tone(leaf: str) -> str:
+    return {"locked": "good", "opening": "busy", "open": "busy", "closing": "busy"}.get(leaf.lower(), "warn")
+
+
+def _running(view: OfficerView) -> Json | None:
+    if not view.transaction:
+        return None
+    return {
+        "transaction": view.transaction,
+        "stages": [_stage(stage) for stage in view.stages],
+        "outcome": None if view.outcome is None else _outcome(view.outcome),
+    }
+
+
+def _referral(view: OfficerView) -> Json | None:
+    """The running transaction's referral, else that of the last one that ended; None where neither was referred."""
+    if view.transaction and view.outcome not in {None, Outcome.OPEN}:
+        assert view.outcome is not None
+        return {
+            "transaction": view.transaction,
+            "now": True,
+            "outcome": _outcome(view.outcome),
+            "reasons": _reasons(view.reasons),
+        }
+    if not view.transaction and view.ended and view.ended[0].outcome is not Outcome.OPEN:
+        last = view.ended[0]
+        return {
+            "transaction": last.transaction,
+            "now": False,
+            "outcome": _outcome(last.outcome),
+            "reasons": _reasons(last.reasons),
+        }
+    return None
+
+
+def _ended(record: TransactionRecord) -> Json:
+    return {
+        "transaction": record.transaction,
+        "time": _civil(record.started, record.checkpoint),
+        "class": _words(words.CLASSES, record.document_class),
+        "outcome": _outcome(record.outcome),
+        "reasons": _reasons(record.reasons),
+        "seconds": round((record.ended - record.started).total_seconds(), 1),
+        "stages": [_stage(stage) for stage in record.stages],
+        "checks": _check_tree(record.decisions),
+        "decisions": [_decision(decision) for decision in record.decisions],
+        "backends": record.backends,
+        "demonstration": record.demonstration,
+    }
+
+
+def _stage(stage: StageTiming) -> Json:
+    return {
+        "name": stage.name.replace("_", " "),
+        "room": stage.room,
+        "start": stage.start_ms,
+        "duration": stage.duration_ms,
+        "result": stage.result.replace("_", " "),
+        "tone": _result_tone(stage.result),
+    }
+
+
+def _result_tone(result: str) -> str:
+    """TR-03135-1 §3.5.2: green, red, yellow, grey. A word that is none of the results gets the neutral tone."""
+    try:
+        known = CheckResult(result)
+    except ValueError:
+        return {"OPEN": "good", "ok": "good"}.get(result, "busy")
+    return {CheckResult.SUCCESSFUL: "good", CheckResult.FAILED: "bad", CheckResult.UNDETERMINED: "warn"}.get(known, "grey")
+
+
+def _check_tree(decisions: Iterable[DecisionRecord]) -> list[Json]:
+    """Every fact of the newest evidence in its group; a fact that nobody delivered stands there as not performed."""
+    facts: Mapping[str, Fact] = {}
+    for decision in decisions:
+        facts = {**facts, **decision.evidence.facts}
+    return [
+        {"name": name, "checks": [{"name": check, **_check(facts.get(fact, Fact()))} for fact, check in members]}
+        for name, members in words.CHECK_TREE
+    ]
+
+
+def _check(fact: Fact) -> Json:
+    return {
+        "value": fact.value.replace("_", " "),
+        "result": words.RESULTS[fact.result],
+        "tone": _result_tone(fact.result),
+        "code": fact.code,
+        "source": fact.source,
+        "score": fact.score,
+        "threshold": fact.threshold,
+    }
+
+
+def _decision(record: DecisionRecord) -> Json:
+    decision = record.decision
+    return {
+        "stage": decision.stage,
+        "outcome": _outcome(decision.outcome),
+        "grant": decision.grant or "",
+        "rules": decision.rules,
+        "tolerances": decision.tolerances,
+        "unmet": decision.unmet,
+        "version": decision.rules_version,
+    }
+
+
+def _outcome(outcome: Outcome) -> Json:
+    return {"code": outcome, "words": words.OUTCOMES[outcome], "tone": OUTCOME_TONES[outcome]}
+
+
+def _reasons(codes: Iterable[str]) -> list[Json]:
+    return [{"code": code, "words": reason(code).words, "checks": reason(code).checks} for code in codes]
+
+
+def _words(table: Mapping[str, Words], word: str) -> Words:
+    """The words for ``word``; the word itself where the table does not know it, so that nothing is hidden."""
+    return table.get(word, (word, word))
+
+
+def _civil(at: datetime, checkpoint: str) -> str:
+    return at.astimezone(ZONES.get(checkpoint, UTC)).strftime("%H:%M:%S %Z")

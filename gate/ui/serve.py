@@ -1,0 +1,114 @@
+"""``python -m gate.ui.serve traveller|officer --lane SOCKET --secret-file F --port P --ready-file F2``: one listener on loopback.
+
+Exit status 0 after SIGTERM or SIGINT, 2 where it cannot start (one line says why and what to do).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from gate.processes.messages import OfficerView, TravellerView
+from gate.ui.feed import LaneFeed, officer_feed, traveller_feed
+from gate.ui.officer.app import create_app as officer_app
+from gate.ui.traveller.app import create_app as traveller_app
+
+HOST = "127.0.0.1"
+CONNECTIONS = 64
+"""At once; a kiosk holds one or two."""
+GRACE_S = 2
+"""For answers under way when the process is told to end; streams end at once."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, whose end is ours to command: it would raise the signal again and die of it."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on loopback. Raises OSError where the port is taken."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def serve(app: Starlette, feed: LaneFeed[TravellerView] | LaneFeed[OfficerView], listener: socket.socket) -> None:
+    """Serve ``app`` on ``listener`` and follow the lane until SIGTERM or SIGINT."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    server = _Server(config)
+
+    def stop() -> None:
+        feed.close()
+        server.should_exit = True
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    following = asyncio.create_task(feed.run())
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        following.cancel()
+
+
+def write_ready(path: Path, address: str) -> None:
+    """Say that the listener is up, all at once: ``path`` holds the address or does not exist."""
+    draft = path.with_name(path.name + ".draft")
+    draft.write_text(address + "\n")
+    os.replace(draft, path)  # noqa: PTH105 - the atomic one, by its name
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m gate.ui.serve", description=__doc__)
+    parser.add_argument("page", choices=("traveller", "officer"))
+    parser.add_argument("--lane", type=Path, required=True, help="the lane's local socket")
+    parser.add_argument("--secret-file", type=Path, required=True, help="file with the secret of this run")
+    parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1; 0 takes a free one")
+    parser.add_argument("--ready-file", type=Path, help="written with the address once the listener is up")
+    options = parser.parse_args(arguments)
+    try:
+        secret = options.secret_file.read_text().strip()
+        listener = listen(options.port)
+    except OSError as error:
+        where = f"port {options.port}" if error.filename is None else error.filename
+        print(f"{options.page} page: {where}: {error.strerror} (free it, or name another one)", file=sys.stderr)
+        return 2
+    if options.ready_file:
+        write_ready(options.ready_file, "http://{}:{}".format(*listener.getsockname()))
+    if options.page == "traveller":
+        feed = traveller_feed(options.lane, secret)
+        asyncio.run(serve(traveller_app(feed), feed, listener))
+    else:
+        officers = officer_feed(options.lane, secret)
+        asyncio.run(serve(officer_app(officers), officers, listener))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""The officer page's words: (Bahasa Indonesia, English) for every state, device, outcome, result and check."""
+
+from __future__ import annotations
+
+Words = tuple[str, str]
+"""Bahasa Indonesia, English."""
+
+STATES: dict[str, Words] = {
+    "out_of_service": ("Tidak beroperasi", "Out of service"),
+    "idle": ("Siap", "Ready"),
+    "document": ("Memeriksa dokumen", "Checking the document"),
+    "entry_open": ("Pintu masuk terbuka", "Entry open"),
+    "entry_close": ("Pintu masuk menutup", "Entry closing"),
+    "capture": ("Mengambil gambar wajah", "Capturing the face"),
+    "decide": ("Memutuskan", "Deciding"),
+    "exit_open": ("Pintu keluar terbuka", "Exit open"),
+    "exit_close": ("Pintu keluar menutup", "Exit closing"),
+    "hold": ("Menunggu petugas", "Waiting for an officer"),
+    "eject": ("Pelintas keluar lewat pintu masuk", "Traveller leaves by the entry"),
+    "eject_close": ("Pintu masuk menutup", "Entry closing"),
+    "fault": ("Gangguan", "Fault"),
+    "emergency": ("Keadaan darurat", "Emergency"),
+    "no_power": ("Tanpa daya listrik", "No power"),
+    "recover": ("Pemulihan", "Recovering"),
+}
+STATE_TONES = {
+    "idle": "good",
+    "out_of_service": "warn",
+    "hold": "warn",
+    "eject": "warn",
+    "recover": "warn",
+    "fault": "bad",
+    "emergency": "bad",
+    "no_power": "bad",
+}
+
+CONTROLLERS: dict[str, Words] = {
+    "ready": ("Terhubung", "Connected"),
+    "lost": ("Terputus", "Lost"),
+    "fault": ("Gangguan", "Fault"),
+    "emergency": ("Darurat", "Emergency"),
+}
+LEAVES: dict[str, Words] = {
+    "locked": ("Terkunci", "Locked"),
+    "opening": ("Membuka", "Opening"),
+    "open": ("Terbuka", "Open"),
+    "closing": ("Menutup", "Closing"),
+    "released": ("Bebas didorong", "Released"),
+}
+OCCUPANCIES: dict[str, Words] = {
+    "none": ("Kosong", "Empty"),
+    "one": ("1 orang", "1 person"),
+    "many": ("Lebih dari 1 orang", "More than 1 person"),
+    "uncertain": ("Tidak pasti", "Uncertain"),
+}
+DIRECTIONS: dict[str, Words] = {"arrival": ("Kedatangan", "Arrival"), "departure": ("Keberangkatan", "Departure")}
+CLASSES: dict[str, Words] = {
+    "ordinary": ("Paspor biasa", "Ordinary passport"),
+    "service": ("Paspor dinas", "Service passport"),
+    "diplomatic": ("Paspor diplomatik", "Diplomatic passport"),
+    "other": ("Dokumen lain", "Other document"),
+}
+OUTCOMES: dict[str, Words] = {
+    "OPEN": ("Buka", "Open"),
+    "RETRY": ("Ulangi", "Try again"),
+    "COUNTER": ("Konter petugas", "Officer counter"),
+    "SECONDARY": ("Pemeriksaan lanjutan", "Secondary inspection"),
+    "HOLD": ("Tahan pintu", "Hold the gate"),
+}
+RESULTS: dict[str, Words] = {
+    "successful": ("berhasil", "successful"),
+    "failed": ("gagal", "failed"),
+    "undetermined": ("tidak dapat ditentukan", "undetermined"),
+    "not_supported": ("tidak didukung", "not supported"),
+    "aborted": ("terhenti", "aborted"),
+    "not_performed": ("tidak dilakukan", "not performed"),
+}
+"""TR-03135-1 §3.5.1; the page colours them green, red, yellow and grey, and always prints the word."""
+
+CHECK_TREE: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
+    (
+        ("Pemeriksaan optik", "Optical checks"),
+        (("mrz", ("Zona terbaca mesin", "Machine readable zone")),),
+    ),
+    (
+        ("Pemeriksaan elektronik", "Electronic checks"),
+        (
+            ("access", ("Kendali akses", "Access control")),
+            ("chip", ("Pembacaan cip", "Chip reading")),
+            ("passive_authentication", ("Autentikasi pasif", "Passive authentication")),
+            ("revocation", ("Pencabutan sertifikat", "Certificate revocation")),
+            ("chip_authenticity", ("Keaslian cip", "Chip authenticity")),
+        ),
+    ),
+    (
+        ("Pemeriksaan gabungan", "Combined checks"),
+        (("dg1_mrz", ("DG1 sama dengan MRZ", "DG1 equals the MRZ")), ("expiry", ("Masa berlaku", "Expiry"))),
+    ),
+    (
+        ("Pelintas", "Traveller"),
+        (
+            ("nationality", ("Kewarganegaraan", "Nationality")),
+            ("document_class", ("Jenis dokumen", "Document class")),
+            ("age", ("Kelompok usia", "Age band")),
+        ),
+    ),
+    (
+        ("Registri", "Registries"),
+        (
+            ("issuance", ("Data penerbitan", "Issuance record")),
+            ("exit_permit", ("Izin keluar", "Exit permit")),
+            ("watchlist", ("Pencegahan / penangkalan", "Travel ban list")),
+        ),
+    ),
+    (
+        ("Wajah dan ruang gerbang", "Face and passage"),
+        (
+            ("occupancy", ("Jumlah orang", "Occupancy")),
+            ("face", ("Perbandingan wajah", "Face comparison")),
+            ("pad", ("Deteksi serangan presentasi", "Presentation attack detection")),
+        ),
+    ),
+    (
+        ("Gerbang", "Gate"),
+        (
+            ("controller", ("Pengendali gerbang", "Gate controller")),
+            ("supervision", ("Pengawasan petugas", "Officer supervision")),
+            ("clock", ("Jam", "Clock")),
+            ("profile", ("Profil", "Profile")),
+        ),
+    ),
+)
+"""The groups of TR-03135-1 §5.5–5.9, then the gate's own; together every fact of :data:`gate.evidence.VOCABULARY` once."""
+
+WARNINGS: dict[str, Words] = {
+    "UnsafeNoPad": (
+        "UnsafeNoPad: tanpa deteksi serangan presentasi; wajah palsu tidak dikenali",
+        "UnsafeNoPad: no presentation attack detection; an artefact would not be noticed",
+    ),
+}
+"""Standing warnings that are codes; any other is shown as the lane says it."""
