@@ -1,0 +1,148 @@
+"""The gate controller as the lane sees it: commands in, events out, from any thread.
+
+:class:`GateLink` runs one thread that owns the port: it opens it, reads it, keeps the session, and after a loss tries again until
+the controller is back. It never invents a renewal: only the caller's loop knows whether it works.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from hardware.controller.link import DownReason, HostSession, LinkBroken, LinkDown, LinkUp
+from hardware.controller.messages import encode
+from hardware.controller.protocol import LEASE_MS, CommandResult, GateCommand, GateEvent, Outcome, Renew
+from hardware.controller.session import check_key
+from hardware.ports import BytePort, Clock, DeviceError, DeviceLost
+
+REOPEN_EVERY_S = 0.25
+_READ_TIMEOUT_S = 0.01
+"""How often the session looks at the clock while the line is silent; a fourth of the retransmission time."""
+_READ_BYTES = 4096
+
+
+class CommandIds:
+    """64-bit command ids that no other process of this gate uses: boot milliseconds, a random start, then counting.
+
+    After a restart of the process the milliseconds are higher; after a restart of the machine they are not, hence the random part.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._next = (int(clock.boot() * 1000) & 0xFF_FFFF_FFFF) << 24 | secrets.randbits(23)
+
+    def next(self) -> int:
+        """A fresh id. One thread only."""
+        self._next += 1
+        return self._next
+
+
+class GateLink:
+    """Thread-safe link to one gate controller. ``on_event`` is called from the link's own thread, one event at a time."""
+
+    def __init__(
+        self,
+        open_port: Callable[[], BytePort],
+        key: bytes,
+        clock: Clock,
+        on_event: Callable[[GateEvent | LinkUp | LinkDown], None],
+    ) -> None:
+        """``open_port`` raises DeviceError where the port is missing. Raises ValueError on a key that is too short."""
+        self._open_port, self._key, self._clock, self._on_event = open_port, check_key(key), clock, on_event
+        self._lock = threading.Lock()  # guards the session and the port's writing side
+        self._session: HostSession | None = None
+        self._port: BytePort | None = None
+        self._unsent: deque[CommandResult] = deque()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gate-link", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect. The first event says whether that worked: LinkUp or LinkDown."""
+        self._thread.start()
+
+    def send(self, command: GateCommand) -> None:
+        """Send ``command``; its CommandResult comes as an event. Without a link it is not sent and comes back as EXPIRED.
+
+        Raises MessageError if a field does not fit the protocol. Never blocks on the controller.
+        """
+        encode(command)
+        with self._lock:
+            if self._session is None or not self._session.up:
+                self._unsent.append(CommandResult(command_id=command.command_id, outcome=Outcome.EXPIRED))
+                return
+            self._session.submit(command, self._clock.boot())
+            self._flush()
+
+    def renew(self, lease_ms: int = LEASE_MS) -> None:
+        """Tell the controller that the lane loop works. Without a link: nothing."""
+        encode(Renew(lease_ms=lease_ms))
+        with self._lock:
+            if self._session is not None:
+                self._session.renew(lease_ms)
+                self._flush()
+
+    def close(self) -> None:
+        """Give up the link; the controller lets its leases lapse. The last event is LinkDown(CLOSED)."""
+        self._stop.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        down: LinkDown | None = None
+        while not self._stop.is_set():
+            was_up, reason = self._connection()
+            if was_up or down is None or down.reason is not reason.reason:
+                down = reason  # told once, not four times a second
+                self._on_event(down)
+            self._report_unsent()
+            self._stop.wait(REOPEN_EVERY_S)
+        if down is None or down.reason is not DownReason.CLOSED:
+            self._on_event(LinkDown(reason=DownReason.CLOSED, what="closed by the gate"))
+
+    def _connection(self) -> tuple[bool, LinkDown]:
+        """Open the port, hold one session to its end. Return whether it was ever up, and why it ended."""
+        session: HostSession | None = None
+        port: BytePort | None = None
+        try:
+            port = self._open_port()
+            session = HostSession(self._key, self._clock.boot())
+            with self._lock:
+                self._session, self._port = session, port
+            self._serve(session, port)
+            reason = LinkDown(reason=DownReason.CLOSED, what="closed by the gate")
+        except DeviceError as error:
+            reason = LinkDown(reason=DownReason.PORT, what=str(error))
+        except LinkBroken as broken:
+            reason = LinkDown(reason=broken.reason, what=broken.what)
+        with self._lock:
+            self._session = self._port = None
+            if port is not None:
+                port.close()
+        return session is not None and session.up, reason
+
+    def _serve(self, session: HostSession, port: BytePort) -> None:
+        while not self._stop.is_set():
+            data = port.read(_READ_BYTES, _READ_TIMEOUT_S)
+            with self._lock:
+                events = session.receive(data, self._clock.boot())
+                self._flush()
+            for event in events:
+                self._on_event(event)
+            self._report_unsent()
+            with self._lock:  # after reading: what already lies in the port is no silence
+                session.poll(self._clock.boot())
+                self._flush()
+
+    def _report_unsent(self) -> None:
+        while self._unsent:
+            self._on_event(self._unsent.popleft())
+
+    def _flush(self) -> None:
+        """Write what the session has to say. The reading thread notices a lost port by itself. Call with the lock held."""
+        data = self._session.outgoing() if self._session is not None else b""
+        if data and self._port is not None:
+            try:
+                self._port.write(data)
+            except DeviceLost:
+                return

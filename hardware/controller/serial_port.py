@@ -1,0 +1,61 @@
+"""A serial device as a BytePort (pyserial)."""
+
+from __future__ import annotations
+
+import serial
+
+from hardware.ports import DeviceError, DeviceLost
+
+BAUD = 115_200
+_WRITE_TIMEOUT_S = 0.25
+"""A line that takes nothing for this long is dead; a lease lapses in the same time."""
+
+
+class SerialPort:
+    """An open serial line, 8N1, held exclusively. Reading and writing may happen in two threads."""
+
+    def __init__(self, path: str, baud: int = BAUD) -> None:
+        """Open ``path``. Raises DeviceError if it is missing, taken or forbidden."""
+        self._path = path
+        try:
+            self._serial = serial.Serial(path, baud, timeout=0, write_timeout=_WRITE_TIMEOUT_S, exclusive=True)
+            self._serial.reset_input_buffer()
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise DeviceError(path, "the serial port cannot be opened", _remedy(error)) from error
+
+    def read(self, limit: int, timeout: float) -> bytes:
+        """Return 1…``limit`` bytes as soon as any are there, ``b""`` after ``timeout`` seconds. Raises DeviceLost."""
+        try:
+            if self._serial.timeout != timeout:
+                self._serial.timeout = timeout
+            first = self._serial.read(1)
+            waiting = min(self._serial.in_waiting, limit - 1) if first else 0
+            data: bytes = first + self._serial.read(waiting)
+        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: pyserial on a port closed meanwhile
+            raise DeviceLost(self._path, "the serial device is gone", "plug it in again") from error
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Write all of ``data``. Raises DeviceLost."""
+        try:
+            self._serial.write(data)
+        except (serial.SerialException, OSError, TypeError) as error:
+            raise DeviceLost(self._path, "the serial device is gone", "plug it in again") from error
+
+    def close(self) -> None:
+        """Close the line; again is harmless."""
+        try:
+            self._serial.close()
+        except (serial.SerialException, OSError):
+            return  # gone already
+
+
+def _remedy(error: Exception) -> str:
+    number = getattr(error, "errno", None)
+    if number == 2:
+        return "plug the gate controller in, or correct the path in the configuration"
+    if number in (11, 16):
+        return "another program holds it: stop that program"
+    if number == 13:
+        return "add this user to the group of the device"
+    return str(error).replace("\n", " ")
