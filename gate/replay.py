@@ -1,0 +1,104 @@
+"""``autogate replay``: judge recorded decisions again. The same evidence, instant and rules must give the same decision."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gate.audit import FILE_NAME, AuditError, AuditReader, decode, encode, open_readonly
+from gate.decision import PolicyDecision
+from gate.evidence import Stage
+from gate.policy.engine import decide
+from gate.policy.schema import RulesError, RuleSet, load_rules
+from gate.records import DecisionRecord, TransactionRecord
+
+RULES_FOLDER = "rules"
+"""Within a state folder: earlier rule sets, one folder each, for decisions that were made under them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayResult:
+    """One decision judged again. ``replayed`` is None where its rule set is not at hand; that is not *same*."""
+
+    transaction: str
+    stage: Stage
+    recorded: PolicyDecision
+    replayed: PolicyDecision | None
+
+    @property
+    def same(self) -> bool:
+        return self.recorded == self.replayed
+
+
+def recorded_decisions(log: AuditReader) -> Iterator[DecisionRecord]:
+    """Every decision in the log once, though a permit also stands in the record of its transaction. Raises AuditError."""
+    seen: set[bytes] = set()
+    for record in log.records():
+        match record.kind:
+            case "permit" | "decision":
+                found: tuple[DecisionRecord, ...] = (decode(record, DecisionRecord),)
+            case "transaction":
+                found = decode(record, TransactionRecord).decisions
+            case _:
+                continue
+        for decision in found:
+            if (raw := encode(decision)) not in seen:
+                seen.add(raw)
+                yield decision
+
+
+def replay(log: AuditReader, rules_by_version: Mapping[str, RuleSet]) -> list[ReplayResult]:
+    """Judge every recorded decision again, each under the rule set that its version names. Raises AuditError."""
+    return [_again(record, rules_by_version.get(record.decision.rules_version)) for record in recorded_decisions(log)]
+
+
+def _again(record: DecisionRecord, rules: RuleSet | None) -> ReplayResult:
+    stage = record.decision.stage
+    return ReplayResult(
+        transaction=record.evidence.transaction,
+        stage=stage,
+        recorded=record.decision,
+        replayed=decide(record.evidence, rules, record.at, stage) if rules else None,
+    )
+
+
+def rule_sets(state_dir: Path) -> dict[str, RuleSet]:
+    """The packaged rule set and those kept in the state folder, by version. Raises RulesError."""
+    kept = state_dir / RULES_FOLDER
+    folders: list[Path | None] = [None, *sorted(path for path in kept.iterdir() if path.is_dir())] if kept.is_dir() else [None]
+    return {rules.version: rules for rules in map(load_rules, folders)}
+
+
+def replay_command(state_dir: Path, ids: Iterable[str] = ()) -> int:
+    """Print each decision (of the transactions ``ids``, or of all) and whether it comes out the same.
+
+    Returns 0 when all do, 1 when one does not, 2 when the log, the rules or an id cannot be had.
+    """
+    wanted = set(ids)
+    try:
+        with open_readonly(state_dir / FILE_NAME) as log:
+            results = replay(log, rule_sets(state_dir))
+    except (AuditError, RulesError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    chosen = [result for result in results if not wanted or result.transaction in wanted]
+    for result in chosen:
+        print(f"{result.transaction}  {result.stage:5}  {_words(result.recorded)}  {_verdict(result)}")
+    if unknown := wanted - {result.transaction for result in chosen}:
+        print(f"no decision of {', '.join(sorted(unknown))} in {state_dir / FILE_NAME}", file=sys.stderr)
+        return 2
+    same = sum(result.same for result in chosen)
+    print(f"{same} of {len(chosen)} decisions replay to the same")
+    return 0 if same == len(chosen) else 1
+
+
+def _words(decision: PolicyDecision) -> str:
+    return " ".join((decision.outcome, *decision.reasons))
+
+
+def _verdict(result: ReplayResult) -> str:
+    if result.replayed is None:
+        return f"NOT REPLAYED: rule set {result.recorded.rules_version} is not at hand"
+    return "same" if result.same else f"DIFFERENT: {_words(result.replayed)}"
