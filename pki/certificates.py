@@ -1,0 +1,165 @@
+"""Certificates of Doc 9303-12 (CSCA, link, document signer), as far as passive authentication reads them.
+
+Own reader, because genuine CSCA certificates break stricter ones: NULL after ECDSA, explicit curves, negative serial numbers,
+GeneralizedTime before 2050 (figures: the German and Dutch master lists).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pki import der
+from pki.signatures import PublicKey, load_public_key, scheme_of, verifies
+
+KEY_CERT_SIGN, DIGITAL_SIGNATURE = 1 << 5, 1 << 0
+"""Bits of keyUsage (RFC 5280 §4.2.1.3)."""
+MAX_EXTENSIONS = 64
+
+_COUNTRY, _COMMON_NAME = "2.5.4.6", "2.5.4.3"
+_LABELS = {"2.5.4.3": "CN", "2.5.4.5": "SERIALNUMBER", "2.5.4.6": "C", "2.5.4.10": "O", "2.5.4.11": "OU"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """A distinguished name: as sent, and as (type, value) pairs for comparing and showing."""
+
+    encoded: bytes = field(repr=False)
+    parts: tuple[tuple[str, str], ...]
+
+    def same_as(self, other: Name) -> bool:
+        """Equal octets, or equal but for letter case, spaces and string type (RFC 5280 §7.1)."""
+        return self.encoded == other.encoded or self._folded() == other._folded()
+
+    def _folded(self) -> list[tuple[str, str]]:
+        return [(kind, " ".join(value.casefold().split())) for kind, value in self.parts]
+
+    @property
+    def country(self) -> str:
+        """Country in upper case, empty if none: some States write theirs in lower case."""
+        return next((value.strip().upper() for kind, value in self.parts if kind == _COUNTRY), "")
+
+    def __str__(self) -> str:
+        return ", ".join(f"{_LABELS.get(kind, kind)}={value}" for kind, value in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extensions:
+    """The extensions that are read, None or empty where absent."""
+
+    subject_key_identifier: bytes | None = None
+    authority_key_identifier: bytes | None = None
+    key_usage: int | None = None
+    is_issuer: bool = False
+    """basicConstraints with CA = true."""
+    extended_key_usage: tuple[str, ...] = ()
+    key_period_start: datetime | None = None
+    key_period_end: datetime | None = None
+    """privateKeyUsagePeriod (Doc 9303-12 §7.1.1): from when until when the key may sign."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """What a certificate says. Nothing of it is proven before :meth:`issued` or a trust store says so."""
+
+    encoded: bytes = field(repr=False)
+    signed_part: bytes = field(repr=False)
+    serial: int
+    issuer: Name
+    subject: Name
+    not_before: datetime
+    not_after: datetime
+    subject_public_key_info: bytes = field(repr=False)
+    signature_algorithm: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+    extensions: Extensions
+
+    def public_key(self) -> PublicKey:
+        """Raises PkiError as :func:`pki.signatures.load_public_key`."""
+        return load_public_key(self.subject_public_key_info)
+
+    def issued(self, other: Certificate) -> bool:
+        """Whether this certificate's key signed ``other``. Raises PkiError if key or algorithm is not supported."""
+        scheme = scheme_of(der.read(other.signature_algorithm))
+        return verifies(self.public_key(), scheme, other.signature, other.signed_part)
+
+    def valid_at(self, time: datetime) -> bool:
+        return self.not_before <= time <= self.not_after
+
+    def may_sign_at(self, time: datetime) -> bool:
+        """Within the certificate's validity and the private key's usage period."""
+        start, end = self.extensions.key_period_start, self.extensions.key_period_end
+        return self.valid_at(time) and (start is None or start <= time) and (end is None or time <= end)
+
+
+def parse_certificate(encoded: bytes) -> Certificate:
+    """One X.509 certificate in DER. Raises DerError; never anything else."""
+    certificate = der.read(encoded).fields()
+    to_be_signed, algorithm, signature = (certificate.take(tag) for tag in (der.SEQUENCE, der.SEQUENCE, der.BIT_STRING))
+    certificate.end()
+    fields = to_be_signed.fields()
+    fields.optional(0xA0)  # version: v1 CSCAs exist, and extensions speak for themselves
+    serial, signed_algorithm, issuer = fields.take().integer(), fields.take(der.SEQUENCE), parse_name(fields.take())
+    if signed_algorithm.encoded != algorithm.encoded:  # RFC 5280 §4.1.1.2
+        raise algorithm.error("signature algorithm differs from the signed one")
+    validity, subject, key = fields.take().fields(), parse_name(fields.take()), fields.take(der.SEQUENCE)
+    extensions = next((element for element in fields.rest() if element.tag == 0xA3), None)
+    return Certificate(
+        encoded=encoded,
+        signed_part=to_be_signed.encoded,
+        serial=serial,
+        issuer=issuer,
+        subject=subject,
+        not_before=validity.take().time(),
+        not_after=validity.take().time(),
+        subject_public_key_info=key.encoded,
+        signature_algorithm=algorithm.encoded,
+        signature=signature.bits(),
+        extensions=_extensions(extensions.only_child()) if extensions else Extensions(),
+    )
+
+
+def parse_name(element: der.Element) -> Name:
+    """A Name (RFC 5280 §4.1.2.4). Raises DerError."""
+    parts = []
+    for relative in element.expect(der.SEQUENCE).children():
+        for attribute in relative.expect(der.SET).children():
+            pair = attribute.fields()
+            parts.append((pair.take().oid(), pair.take().text()))
+    return Name(encoded=element.encoded, parts=tuple(parts))
+
+
+def _extensions(element: der.Element) -> Extensions:
+    values: dict[str, der.Element] = {}
+    for extension in element.expect(der.SEQUENCE).children(MAX_EXTENSIONS):
+        fields = extension.fields()
+        oid = fields.take().oid()
+        fields.optional(der.BOOLEAN)
+        if oid in values:
+            raise extension.error(f"extension {oid} twice")
+        if oid in _READ:
+            values[oid] = der.read(fields.take().octets())
+    period = dict.fromkeys((0x80, 0x81)) | {part.tag: _period_end(part) for part in _inside(values.get(_KEY_PERIOD))}
+    constraints = _inside(values.get(_BASIC_CONSTRAINTS))
+    return Extensions(
+        subject_key_identifier=values[_SUBJECT_KEY].octets() if _SUBJECT_KEY in values else None,
+        authority_key_identifier=next((part.content for part in _inside(values.get(_AUTHORITY_KEY)) if part.tag == 0x80), None),
+        key_usage=values[_KEY_USAGE].flags() if _KEY_USAGE in values else None,
+        is_issuer=bool(constraints) and constraints[0].tag == der.BOOLEAN and constraints[0].boolean(),
+        extended_key_usage=tuple(part.oid() for part in _inside(values.get(_EXTENDED_KEY_USAGE))),
+        key_period_start=period[0x80],
+        key_period_end=period[0x81],
+    )
+
+
+_SUBJECT_KEY, _AUTHORITY_KEY, _KEY_USAGE = "2.5.29.14", "2.5.29.35", "2.5.29.15"
+_BASIC_CONSTRAINTS, _EXTENDED_KEY_USAGE, _KEY_PERIOD = "2.5.29.19", "2.5.29.37", "2.5.29.16"
+_READ = frozenset((_SUBJECT_KEY, _AUTHORITY_KEY, _KEY_USAGE, _BASIC_CONSTRAINTS, _EXTENDED_KEY_USAGE, _KEY_PERIOD))
+
+
+def _inside(extension: der.Element | None) -> list[der.Element]:
+    return extension.expect(der.SEQUENCE).children() if extension else []
+
+
+def _period_end(part: der.Element) -> datetime:
+    return part._replace(tag=der.GENERALIZED_TIME).time()  # implicitly tagged GeneralizedTime

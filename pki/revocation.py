@@ -1,0 +1,88 @@
+"""Revocation by CRL (Doc 9303-12 §7.1.4): offline, from the trust store alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum, unique
+from functools import lru_cache
+
+from pki import der
+from pki.certificates import Certificate, Name, parse_name
+from pki.errors import PkiError
+from pki.signatures import scheme_of, verifies
+
+MAX_ENTRIES = 100_000
+"""Revoked certificates of one CRL. States revoke document signers by the handful."""
+
+
+@unique
+class Revocation(StrEnum):
+    """What the CRLs at hand say of a document signer. ``REVOKED`` never stands in a verdict of *authentic*."""
+
+    GOOD = "good"
+    REVOKED = "revoked"
+    NO_CRL = "no_crl"
+    STALE_CRL = "stale_crl"
+    """A good CRL of that State, past its nextUpdate (or without one): says who was revoked, not who was not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crl:
+    """A certificate revocation list (RFC 5280 §5.1), unverified."""
+
+    signed_part: bytes = field(repr=False)
+    issuer: Name
+    this_update: datetime
+    next_update: datetime | None
+    revoked: frozenset[int]
+    """Serial numbers, whatever reason or date is given."""
+    signature_algorithm: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+@lru_cache(maxsize=512)
+def parse_crl(encoded: bytes) -> Crl:
+    """One CRL in DER. Raises DerError. Cached, as the store's CRLs are asked for every document."""
+    outer = der.read(encoded).fields()
+    to_be_signed, algorithm, signature = (outer.take(tag) for tag in (der.SEQUENCE, der.SEQUENCE, der.BIT_STRING))
+    outer.end()
+    fields = to_be_signed.fields()
+    fields.optional(der.INTEGER)
+    if fields.take(der.SEQUENCE).encoded != algorithm.encoded:
+        raise algorithm.error("signature algorithm differs from the signed one")
+    issuer, this_update = parse_name(fields.take()), fields.take().time()
+    next_update = fields.optional(der.UTC_TIME, der.GENERALIZED_TIME)
+    entries = fields.optional(der.SEQUENCE)
+    return Crl(
+        signed_part=to_be_signed.encoded,
+        issuer=issuer,
+        this_update=this_update,
+        next_update=next_update.time() if next_update else None,
+        revoked=frozenset(entry.fields().take().integer() for entry in entries.children(MAX_ENTRIES)) if entries else frozenset(),
+        signature_algorithm=algorithm.encoded,
+        signature=signature.bits(),
+    )
+
+
+def revocation_of(signer: Certificate, authorities: Iterable[Certificate], crls: Iterable[bytes], now: datetime) -> Revocation:
+    """Look ``signer`` up in those ``crls`` that its issuer (by name) issued and one of ``authorities`` verifiably signed.
+
+    A State signs its CRL with its newest CSCA key, also for certificates of older ones: hence all of that name are tried.
+    A revoked serial counts even in a stale list. Raises nothing.
+    """
+    issuers = [authority for authority in authorities if authority.subject.same_as(signer.issuer)]
+    lists = [crl for crl in map(parse_crl, crls) if crl.issuer.same_as(signer.issuer) and any(_signed(crl, by) for by in issuers)]
+    if any(signer.serial in crl.revoked for crl in lists):
+        return Revocation.REVOKED
+    if any(crl.next_update and crl.this_update <= now <= crl.next_update for crl in lists):
+        return Revocation.GOOD
+    return Revocation.STALE_CRL if lists else Revocation.NO_CRL
+
+
+def _signed(crl: Crl, authority: Certificate) -> bool:
+    try:
+        return verifies(authority.public_key(), scheme_of(der.read(crl.signature_algorithm)), crl.signature, crl.signed_part)
+    except PkiError:  # a list that cannot be verified is no list
+        return False
