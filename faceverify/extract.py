@@ -1,0 +1,26 @@
+"""Aligned face in, features out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from faceverify.nets import Net
+
+if TYPE_CHECKING:
+    from faceverify.packs import Pack
+
+Features = NDArray[np.float32]
+
+
+class Extractor:
+    """The pack's recogniser."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._net = Net(pack, pack.recogniser.net)
+
+    def features(self, crop: NDArray[np.uint8]) -> Features:
+        """Features of an aligned crop, shape (n,), not normalised. May hold NaN: whoever compares must look."""
+        return np.array(self._net.run(self._net.blob(crop))[0], np.float32).reshape(-1)
