@@ -16,6 +16,9 @@ from pathlib import Path
 BUILD_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 """No clock that is right shows less: this software did not exist before."""
 
+WALL_FLOOR_FILE = "wall_floor"
+"""Name of the highest time seen within the state folder."""
+
 CHECKPOINT_ZONES = {"CGK": timedelta(hours=7), "DPS": timedelta(hours=8)}
 """Offset from UTC by checkpoint: WIB at Soekarno-Hatta, WITA at Ngurah Rai. Indonesia has no summer time."""
 

@@ -181,11 +181,9 @@ def _parse(path: Path) -> tuple[str, dict[str, Any]]:
     except UnicodeDecodeError as error:
         raise _whole(path, raw.count(b"\n", 0, error.start) + 1, "not UTF-8", "save the file as UTF-8") from error
     except (ValueError, RecursionError) as error:  # the reader's own error, and what it lets through: huge numbers, deep nesting
-        place = re.search(r"at line (\d+), column (\d+)", str(error))
-        line, column = (int(place[1]), f" in column {place[2]}") if place else (text.count("\n") + 1, "")
-        raise _whole(
-            path, line, f"not TOML{column}", "look for a missing quote, bracket or value, or a key that stands twice"
-        ) from error
+        place = re.search(r" \(at line (\d+), column \d+\)", str(error))
+        what, line = (str(error)[: place.start()], int(place[1])) if place else (str(error), text.count("\n") + 1)
+        raise _whole(path, line, f"not TOML: {what}", "mend the syntax; the other errors show once it is TOML") from error
 
 
 def _whole(path: Path, line: int, what: str, remedy: str) -> ConfigError:

