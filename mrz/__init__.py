@@ -7,8 +7,9 @@ oddities of meaning (an unknown State, an impossible date) are findings in the r
 from __future__ import annotations
 
 from mrz.checkdigit import check_digit
+from mrz.codes import is_known_state
 from mrz.dates import MrzDate
 from mrz.parse import parse
 from mrz.record import CheckDigit, Finding, MrzError, MrzRecord
 
-__all__ = ["CheckDigit", "Finding", "MrzDate", "MrzError", "MrzRecord", "check_digit", "parse"]
+__all__ = ["CheckDigit", "Finding", "MrzDate", "MrzError", "MrzRecord", "check_digit", "is_known_state", "parse"]

@@ -54,6 +54,6 @@ MASTER_LIST_SIGNER = "IAO"
 """ICAO itself: signs master lists and issues no travel document."""
 
 
-def is_known(code: str) -> bool:
+def is_known_state(code: str) -> bool:
     """Whether ``code`` (without fillers) may stand in a travel document."""
     return code in ISO_3166 or code in SPECIAL

@@ -202,7 +202,7 @@ def _semantic_findings(raw: dict[str, str], layout: Layout) -> Iterator[Finding]
             yield finding(name, f"{name}_signs_master_lists_only", "a State or organization that issues travel documents")
         elif code == codes.SPECIMEN:
             yield finding(name, f"{name}_specimen", "a State or organization; UTO stands on specimens")
-        elif not codes.is_known(code):
+        elif not codes.is_known_state(code):
             yield finding(name, f"{name}_unknown", "a code of Doc 9303-3 §5")
     if not _WELL_FORMED_NAME.fullmatch(raw["name"]):
         yield finding("name", "name_fillers_irregular", "words parted by <, identifiers by one <<, no other fillers")
