@@ -1,0 +1,194 @@
+"""The chain of the audit log: what a record is, how records hang together, and what an examination finds.
+
+Each record carries HMAC-SHA256 under a key of the gate over all its columns and the hash before it; the first one continues the
+hash of the meta row. So a changed, removed, added or reordered record breaks the chain at its place. What a chain cannot see by
+itself is a tail that was cut off: for that, remember :meth:`AuditReader.head` elsewhere and hand it to :meth:`AuditReader.verify`.
+"""
+
+from __future__ import annotations
+
+import hmac
+import sqlite3
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self, TypeVar
+
+import msgspec
+
+from gate.records import TransactionRecord
+
+KEY_BYTES = 32
+"""Fewest bytes of the gate's key."""
+_Row = tuple[int, bytes, float, bytes, bytes, bytes, bytes, bytes]
+_COLUMNS = "seq, at, boot, transaction_id, kind, body, previous, hash"
+T = TypeVar("T")
+
+
+class AuditError(Exception):
+    """The log cannot be opened, read or written; says which file and what to do. Nothing was recorded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRecord:
+    """One record as stored. ``at`` is ISO 8601 in UTC, ``boot`` seconds since boot, ``body`` canonical JSON."""
+
+    seq: int
+    at: str
+    boot: float
+    transaction: str
+    kind: str
+    body: bytes = field(repr=False)
+    previous: bytes = field(repr=False)
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFinding:
+    """Something is wrong with the log. ``seq`` 0 = the file or its meta row."""
+
+    seq: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The end of a chain: an anchor against cutting off its tail."""
+
+    seq: int
+    hash: bytes
+
+
+class AuditReader:
+    """Reads a log. Safe beside the one writer. ``key`` is needed only by :meth:`verify`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, key: bytes | None) -> None:
+        self._connection, self._path = connection, path
+        self._key = chain_key(key) if key is not None else None
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def records(self, kind: str | None = None) -> Iterator[AuditRecord]:
+        """All records (of one kind), oldest first. Raises AuditError where the file is damaged."""
+        try:
+            for row in self._rows():
+                record = AuditRecord(
+                    seq=row[0],
+                    at=row[1].decode(),
+                    boot=row[2],
+                    transaction=row[3].decode(),
+                    kind=row[4].decode(),
+                    body=row[5],
+                    previous=row[6],
+                    hash=row[7],
+                )
+                if kind is None or record.kind == kind:
+                    yield record
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise AuditError(f"{self._path}: cannot be read ({error})") from error
+
+    def transactions(self) -> Iterator[TransactionRecord]:
+        """The transactions that ended, oldest first. Raises AuditError where a record cannot be decoded."""
+        for record in self.records("transaction"):
+            yield decode(record, TransactionRecord)
+
+    def head(self) -> Head:
+        """The end of the chain now."""
+        try:
+            row = self._connection.execute("SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1").fetchone()
+            seq, last = row or (0, self._connection.execute("SELECT hash FROM meta").fetchone()[0])
+        except (sqlite3.Error, TypeError) as error:
+            raise AuditError(f"{self._path}: cannot be read ({error})") from error
+        return Head(seq=seq, hash=last)
+
+    def verify(self, anchor: Head | None = None) -> list[AuditFinding]:
+        """Check every column of every record, and that ``anchor`` is part of the chain. Empty = nothing found."""
+        key = self._need_key()
+        findings = self.verify_meta()
+        try:
+            meta = self._connection.execute("SELECT hash FROM meta").fetchone()
+            last = Head(seq=0, hash=meta[0] if meta else b"")
+            anchored = anchor in (None, last)
+            for row in self._rows():
+                findings += [AuditFinding(seq=row[0], what=what) for what in _wrong(row, last, key)]
+                last = Head(seq=row[0], hash=row[7])
+                anchored = anchored or anchor == last
+        except sqlite3.Error as error:
+            return [*findings, AuditFinding(seq=0, what=f"the file is damaged: {error}")]
+        if anchor is not None and not anchored:
+            findings.append(
+                AuditFinding(seq=anchor.seq, what="the remembered head is not in the chain: records were cut off or replaced")
+            )
+        return findings
+
+    def verify_meta(self) -> list[AuditFinding]:
+        """Check the meta row alone: format, and that this is the log's key."""
+        key = self._need_key()
+        try:
+            rows = self._connection.execute("SELECT format, created, nonce, hash FROM meta").fetchall()
+        except sqlite3.Error as error:
+            return [AuditFinding(seq=0, what=f"the file is damaged: {error}")]
+        if len(rows) != 1 or not hmac.compare_digest(rows[0][3], meta_hash(key, *rows[0][:3])):
+            return [AuditFinding(seq=0, what="the meta row was changed, or the key is another")]
+        return []
+
+    def _need_key(self) -> bytes:
+        if self._key is None:
+            raise AuditError(f"{self._path}: verifying needs the gate's key")
+        return self._key
+
+    def _rows(self) -> Iterator[_Row]:
+        """Text as bytes: a flipped byte need not be UTF-8 any more."""
+        cursor = self._connection.cursor()
+        yield from cursor.execute(f"SELECT {_COLUMNS} FROM record ORDER BY seq")  # noqa: S608 (constant column list)
+
+
+def encode(body: msgspec.Struct) -> bytes:
+    """Canonical JSON: fields in their order, keys of mappings sorted."""
+    return msgspec.json.encode(body, order="deterministic")
+
+
+def decode(record: AuditRecord, body: type[T]) -> T:
+    """The body of ``record``, e.g. as a DecisionRecord. Raises AuditError."""
+    try:
+        return msgspec.json.decode(record.body, type=body)
+    except msgspec.MsgspecError as error:
+        raise AuditError(f"record {record.seq}: {error}") from error
+
+
+def chain_key(key: bytes) -> bytes:
+    """The key of the chain, out of the gate's, which also guards its link. Raises AuditError where that is too short."""
+    if len(key) < KEY_BYTES:
+        raise AuditError(f"the gate's key has {len(key)} bytes, must have at least {KEY_BYTES}")
+    return hmac.digest(key, b"autogate audit chain", "sha256")
+
+
+def _wrong(row: _Row, last: Head, key: bytes) -> Iterator[str]:
+    """What is wrong with ``row``, given the record before it."""
+    if row[0] != last.seq + 1:
+        yield f"a gap: the record before it has number {last.seq}"
+    if not hmac.compare_digest(row[6], last.hash):
+        yield "does not continue the record before it"
+    if not hmac.compare_digest(row[7], record_hash(key, *row[:7])):
+        yield "a column was changed"
+
+
+def record_hash(key: bytes, seq: int, at: bytes, boot: float, *rest: bytes) -> bytes:
+    return _hash(key, b"record", struct.pack(">q", seq), at, struct.pack(">d", boot), *rest)
+
+
+def meta_hash(key: bytes, version: int, created: bytes, nonce: bytes) -> bytes:
+    return _hash(key, b"meta", struct.pack(">q", version), created, nonce)
+
+
+def _hash(key: bytes, *columns: bytes) -> bytes:
+    """HMAC-SHA256 over the columns, each behind its length: no two rows give the same bytes."""
+    return hmac.digest(key, b"".join(struct.pack(">I", len(column)) + column for column in columns), "sha256")
