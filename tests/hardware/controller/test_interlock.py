@@ -1,0 +1,346 @@
+"""The doors, judged by the plant: what must never happen, and what must happen without anybody (facts of the lane, I1 … I8)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hardware.controller.protocol import (
+    Close,
+    Door,
+    Fault,
+    Leaf,
+    LeaseLapsed,
+    Obstruction,
+    OpenEntry,
+    OpenExit,
+    Outcome,
+    Purpose,
+    SetSignal,
+    Signal,
+    Telemetry,
+)
+from hardware.sim.interlock import Interlock
+from hardware.sim.people import Place
+
+ADMIT = {"purpose": Purpose.ADMIT}
+EJECT = {"purpose": Purpose.EJECT}
+
+
+def newest(bench) -> Telemetry:
+    return next(event for event in reversed(bench.events) if isinstance(event, Telemetry))
+
+
+# --- one passage ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_traveller_goes_through_and_both_doors_are_locked_again(bench):
+    bench.admit()
+    bench.let_out()
+    assert bench.run(5, until=lambda: bench.plant.count(Place.LEFT) == 1)
+    assert bench.run(3, until=lambda: newest(bench).exit is Leaf.LOCKED)  # by itself: one permit, one passage
+    assert bench.plant.violations == []
+    assert not [event for event in bench.events if isinstance(event, LeaseLapsed)]
+
+
+def test_one_permit_lets_one_person_out_however_long_it_is_renewed(bench):
+    bench.admit()
+    bench.let_out()
+    bench.run(8)
+    assert len(bench.said("exit opening")) == 1
+    assert len(bench.said("passage exit out")) == 1
+
+
+@pytest.mark.parametrize("people", [2, 3])
+def test_the_exit_does_not_open_for_a_party(bench, people):
+    bench.admit(people)
+    assert bench.do(OpenExit) is Outcome.REFUSED_OCCUPIED
+
+
+def test_the_exit_does_not_open_for_an_uncertain_count_or_a_left_object(bench):
+    bench.admit()
+    bench.plant.blind = True
+    bench.step()
+    assert bench.do(OpenExit) is Outcome.REFUSED_OCCUPIED
+    bench.plant.blind, bench.plant.object_left = False, True
+    bench.step()
+    assert bench.do(OpenExit) is Outcome.REFUSED_OCCUPIED
+
+
+def test_nobody_is_admitted_to_somebody_inside_but_can_be_let_back(bench):
+    bench.admit()
+    assert bench.do(OpenEntry, **ADMIT) is Outcome.REFUSED_OCCUPIED
+    assert bench.do(OpenEntry, **EJECT) is Outcome.EXECUTED
+    assert bench.run(5, until=lambda: bench.plant.count(Place.EJECTED) == 1)
+
+
+def test_the_two_doors_exclude_each_other(bench):
+    bench.arrive()
+    assert bench.do(OpenEntry, **ADMIT) is Outcome.EXECUTED
+    assert bench.do(OpenExit) is Outcome.REFUSED_INTERLOCK
+    bench.run(4, until=lambda: bench.inside == 1)
+    bench.do(Close, door=Door.ENTRY)
+    assert bench.do(OpenExit) is Outcome.REFUSED_INTERLOCK  # closing is not locked
+    bench.run(2, until=lambda: newest(bench).entry is Leaf.LOCKED)
+    bench.let_out()
+    assert bench.do(OpenEntry, **EJECT) is Outcome.REFUSED_INTERLOCK
+
+
+# --- leases --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_opening_exit_turns_back_when_the_lane_loop_stops(bench):
+    bench.admit()
+    bench.let_out()
+    bench.run(0.2)
+    bench.renewing = False
+    stopped = bench.now
+    assert bench.run(3, until=lambda: len(bench.said("exit locked")) == 2)
+    (closing,) = bench.said("exit closing")
+    assert closing - stopped <= 0.3
+    assert bench.said("exit open") == []  # it never came to the end
+    assert bench.said("exit locked")[1] - stopped <= 1.0
+    assert LeaseLapsed(door=Door.EXIT) in bench.events
+
+
+def test_a_renewal_that_comes_too_late_reopens_nothing(bench):
+    bench.arrive()
+    bench.do(OpenEntry, **ADMIT)
+    bench.renewing = False
+    bench.run(0.4)
+    bench.renewing = True
+    bench.run(2)
+    assert newest(bench).entry is Leaf.LOCKED
+
+
+def test_no_host_can_lease_for_longer_than_the_protocol_says(bench):
+    bench.renewing = False
+    bench.do(OpenEntry, **ADMIT, lease_ms=60_000)
+    bench.host.renew(60_000)
+    bench.run(0.5)
+    assert LeaseLapsed(door=Door.ENTRY) in bench.events
+
+
+def test_a_new_host_inherits_no_opening(bench):
+    bench.admit()
+    bench.let_out()
+    bench.run(0.1)
+    bench.connect()
+    assert bench.run(0.1, until=lambda: bench.said("exit closing") != [])
+
+
+def test_one_shut_in_by_a_dead_host_gets_out_by_the_entry_and_the_exit_stays_shut(bench):
+    bench.admit()
+    bench.host, died = None, bench.now
+    assert bench.run(10, until=lambda: bench.plant.count(Place.EJECTED) == 1)
+    assert 1.9 <= bench.said("entry released")[0] - died <= 2.5
+    assert bench.said("exit opening") == []
+    assert bench.run(3, until=lambda: bench.plant.leaves[Door.ENTRY].locked)
+
+
+def test_a_host_that_renews_is_not_taken_for_dead(bench):
+    bench.admit()
+    bench.run(6)
+    assert bench.said("entry released") == []
+
+
+def test_without_power_the_occupied_trap_is_released_and_the_empty_one_stays_locked(bench):
+    bench.plant.mains = False
+    bench.run(3)
+    assert bench.said("entry released") == []
+    assert bench.do(OpenEntry, **ADMIT) is Outcome.REFUSED_INTERLOCK
+    bench.plant.mains = True
+    bench.run(0.1)
+    bench.admit()
+    bench.plant.mains = False
+    assert bench.run(4, until=lambda: bench.plant.count(Place.EJECTED) == 1)
+
+
+# --- obstruction, fire, jam ----------------------------------------------------------------------------------------------
+
+
+def test_a_leaf_waits_for_its_threshold_and_locks_once_it_is_clear(bench):
+    bench.do(OpenEntry, **ADMIT)
+    bench.run(1)
+    entry = bench.plant.leaves[Door.ENTRY]
+    bench.do(Close, door=Door.ENTRY)
+    bench.run(0.2)
+    entry.obstructed, standing = True, entry.position
+    bench.run(2)
+    assert entry.word == "stopped"
+    assert standing - entry.position < 0.1
+    assert bench.events.count(Obstruction(door=Door.ENTRY)) == 1
+    assert bench.do(Close, door=Door.ENTRY) is Outcome.REFUSED_OBSTRUCTED
+    entry.obstructed = False
+    assert bench.run(2, until=lambda: entry.locked)
+    assert bench.plant.violations == []
+
+
+def test_fire_frees_both_doors_and_nothing_shuts_them_until_the_host_says_so(bench):
+    bench.admit()
+    bench.plant.fire = True
+    bench.run(3)
+    assert bench.plant.count(Place.LEFT) == 1
+    assert bench.do(OpenEntry, **EJECT) is Outcome.REFUSED_EMERGENCY
+    assert bench.do(Close, door=Door.EXIT) is Outcome.REFUSED_EMERGENCY
+    bench.plant.fire = False
+    bench.run(3)
+    assert (newest(bench).entry, newest(bench).exit) == (Leaf.RELEASED, Leaf.RELEASED)
+    for door in Door:
+        assert bench.do(Close, door=door) is Outcome.EXECUTED
+    assert bench.run(2, until=lambda: (newest(bench).entry, newest(bench).exit) == (Leaf.LOCKED, Leaf.LOCKED))
+    assert bench.plant.violations == []
+
+
+def test_fire_at_start_frees_both_doors(make_bench):
+    bench = make_bench()
+    bench.plant.fire = True
+    bench.run(0.05)
+    assert {leaf.word for leaf in bench.plant.leaves.values()} == {"released"}
+
+
+def test_a_jammed_leaf_is_a_fault_told_once(bench):
+    bench.plant.leaves[Door.ENTRY].jammed = True
+    bench.do(OpenEntry, **ADMIT)
+    bench.run(8)
+    faults = [event for event in bench.events if isinstance(event, Fault)]
+    assert [(fault.code, fault.what) for fault in faults] == [(1, "entry leaf does not reach its end position")]
+
+
+def test_luggage_that_stays_behind_is_seen(bench):
+    bench.arrive(luggage=True)
+    bench.do(OpenEntry, **ADMIT)
+    bench.run(5, until=lambda: bench.inside == 1)
+    bench.do(OpenEntry, **EJECT)
+    assert bench.run(5, until=lambda: bench.plant.count(Place.EJECTED) == 1)
+    bench.step()
+    assert newest(bench).object_left
+    assert bench.do(OpenEntry, **ADMIT) is Outcome.REFUSED_OCCUPIED
+
+
+# --- anything a host may send ----------------------------------------------------------------------------------------------
+
+commands = st.sampled_from(
+    [
+        (OpenEntry, ADMIT),
+        (OpenEntry, EJECT),
+        (OpenExit, {}),
+        (Close, {"door": Door.ENTRY}),
+        (Close, {"door": Door.EXIT}),
+        (SetSignal, {"signal": Signal.GREEN_ARROW}),
+    ]
+)
+switches = st.sampled_from(["fire", "blind", "mains", "object_left"])
+deeds = st.one_of(
+    st.tuples(st.just("send"), commands),
+    st.tuples(st.just("send"), commands),
+    st.tuples(st.just("wait"), st.sampled_from([0.02, 0.1, 0.4, 1.0, 2.5])),
+    st.tuples(st.just("arrive"), st.integers(1, 3)),
+    st.tuples(st.just("visit"), st.integers(1, 2)),
+    st.tuples(st.just("through"), st.just(1)),
+    st.tuples(st.just("toggle"), switches),
+    st.tuples(st.just("obstruct"), st.sampled_from(list(Door))),
+    st.tuples(st.just("renew"), st.booleans()),
+    st.tuples(st.just("host"), st.none()),
+)
+
+
+def play(bench, script) -> None:
+    for deed, what in script:
+        match deed:
+            case "send":
+                if bench.host is not None and bench.host.up:
+                    bench.send(what[0], **what[1])
+                bench.step()
+            case "wait":
+                bench.run(what)
+            case "arrive":
+                bench.arrive(what, pushy=True)
+            case "visit":
+                bench.arrive(what, walk_in_s=0.5)
+                if bench.host is not None and bench.host.up:
+                    bench.send(OpenEntry, **ADMIT)
+                    bench.run(1.6)
+                if bench.host is not None and bench.host.up:
+                    bench.send(Close, door=Door.ENTRY)
+                bench.run(0.7)
+            case "through":
+                play(bench, [("visit", what), ("send", (OpenExit, {}))])
+            case "toggle":
+                setattr(bench.plant, what, not getattr(bench.plant, what))
+            case "obstruct":
+                bench.plant.leaves[what].obstructed ^= True
+            case "renew":
+                bench.renewing = what
+            case "host":
+                bench.new_host()
+                bench.run(0.1)
+
+
+def everything_well_but_the_host_dead(bench) -> None:
+    bench.host = None
+    bench.plant.fire = bench.plant.blind = False
+    for leaf in bench.plant.leaves.values():
+        leaf.obstructed = False
+    bench.plant.give_up()
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(deeds, max_size=14))
+def test_whatever_the_host_sends_nothing_unsafe_happens_and_nobody_stays_shut_in(make_bench, script):
+    bench = make_bench(tick_s=0.02).connect()
+    play(bench, script)
+    everything_well_but_the_host_dead(bench)
+    assert bench.run(12, until=lambda: bench.inside == 0), list(bench.plant.log)
+    assert bench.plant.violations == [], list(bench.plant.log)
+    permits = len([event for event in bench.events if getattr(event, "outcome", None) is Outcome.EXECUTED])
+    if "fire" not in [what for _, what in script]:
+        assert bench.plant.count(Place.LEFT) <= permits
+
+
+# --- the judge itself: each defect of the firmware must be seen ------------------------------------------------------------
+
+
+def _walk_through(bench) -> None:
+    """A short life with everything the defects need: a door open while the other is asked for, a body in the way, a dead host."""
+    bench.arrive(2)
+    bench.send(OpenEntry, **ADMIT)
+    bench.run(1.6)
+    bench.send(Close, door=Door.ENTRY)
+    bench.send(OpenExit)
+    bench.run(0.2)
+    bench.plant.leaves[Door.ENTRY].obstructed = True
+    bench.run(0.5)
+    everything_well_but_the_host_dead(bench)
+    bench.run(12)
+
+
+def _safe(bench) -> bool:
+    return bench.plant.violations == [] and bench.inside == 0
+
+
+def test_the_sound_firmware_passes_the_walk(bench):
+    _walk_through(bench)
+    assert _safe(bench), list(bench.plant.log)
+
+
+@pytest.mark.parametrize(
+    ("name", "defect"),
+    [
+        ("leaf", lambda self, door: Leaf.LOCKED),
+        ("_blocked", lambda self, door, state, now: False),
+        ("_release_or_relock", lambda self, now: None),
+    ],
+    ids=["no interlock", "no light barrier", "no release"],
+)
+def test_a_firmware_with_a_defect_is_caught_by_the_plant(bench, monkeypatch, name, defect):
+    monkeypatch.setattr(Interlock, name, defect)
+    if name == "leaf":
+        monkeypatch.setattr(
+            Interlock, "_open_exit", lambda self, command, now: self._open(Door.EXIT, 250, now) or Outcome.EXECUTED
+        )
+    if name == "_release_or_relock":
+        monkeypatch.setattr(Interlock, "_lapse", lambda self, door, now: self._close(door, now))
+    _walk_through(bench)
+    assert not _safe(bench)
