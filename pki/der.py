@@ -131,8 +131,10 @@ class Element(NamedTuple):
             text = ("19" if text[0] >= "5" else "20") + text.ljust(12, "0")
         elif self.tag != GENERALIZED_TIME or len(text) not in (12, 14):
             raise self.error("malformed time")
+        text = text.ljust(14, "0")
+        month, day, hour, minute, second = (int(text[at : at + 2]) for at in range(4, 14, 2))
         try:
-            return datetime.strptime(text.ljust(14, "0"), "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+            return datetime(int(text[:4]), month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:
             raise self.error("no such time") from None
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pki import der
 from pki.certificates import Certificate, Name, parse_name
 from pki.errors import PkiError
-from pki.signatures import scheme_of, verifies
+from pki.signatures import load_public_key, scheme_of, verifies
 
 MAX_ENTRIES = 100_000
 """Revoked certificates of one CRL. States revoke document signers by the handful."""
@@ -72,8 +72,9 @@ def revocation_of(signer: Certificate, authorities: Iterable[Certificate], crls:
     A State signs its CRL with its newest CSCA key, also for certificates of older ones: hence all of that name are tried.
     A revoked serial counts even in a stale list. Raises nothing.
     """
-    issuers = [authority for authority in authorities if authority.subject.same_as(signer.issuer)]
-    lists = [crl for crl in map(parse_crl, crls) if crl.issuer.same_as(signer.issuer) and any(_signed(crl, by) for by in issuers)]
+    keys = [authority.subject_public_key_info for authority in authorities if authority.subject.same_as(signer.issuer)]
+    named = [crl for crl in crls if parse_crl(crl).issuer.same_as(signer.issuer)]
+    lists = [parse_crl(crl) for crl in named if any(_signed(crl, key) for key in keys)]
     if any(signer.serial in crl.revoked for crl in lists):
         return Revocation.REVOKED
     if any(crl.next_update and crl.this_update <= now <= crl.next_update for crl in lists):
@@ -81,8 +82,12 @@ def revocation_of(signer: Certificate, authorities: Iterable[Certificate], crls:
     return Revocation.STALE_CRL if lists else Revocation.NO_CRL
 
 
-def _signed(crl: Crl, authority: Certificate) -> bool:
+@lru_cache(maxsize=512)
+def _signed(encoded: bytes, subject_public_key_info: bytes) -> bool:
+    """Whether this key signed this CRL. Cached like the CRLs: the answer depends on nothing but these octets."""
+    crl = parse_crl(encoded)
     try:
-        return verifies(authority.public_key(), scheme_of(der.read(crl.signature_algorithm)), crl.signature, crl.signed_part)
+        scheme = scheme_of(der.read(crl.signature_algorithm))
+        return verifies(load_public_key(subject_public_key_info), scheme, crl.signature, crl.signed_part)
     except PkiError:  # a list that cannot be verified is no list
         return False

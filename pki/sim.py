@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from pki import der
+from pki.certificates import parse_certificate
 from pki.cms import CONTENT_TYPE, MESSAGE_DIGEST, SIGNED_DATA, SIGNING_TIME
 from pki.security_infos import ACTIVE_AUTHENTICATION, DATA_GROUP_14, DATA_GROUP_15, ECDSA_PLAIN
 from pki.signatures import ECDSA, HASHES, digest
@@ -72,9 +73,10 @@ class DocumentSigner:
         return wrap_sod(content, [self.certificate], [self.signer_info(attributes, algorithm)])
 
     def signer_info(self, attributes: list[bytes], algorithm: str) -> bytes:
-        certificate = x509.load_der_x509_certificate(self.certificate)
+        """SignerInfo over ``attributes`` (each encoded), the signer named by issuer and serial number."""
+        certificate = parse_certificate(self.certificate)
         signature_algorithm, signature = _sign(self.private_key, der.encode_set(attributes), algorithm)
-        identifier = der.encode(der.SEQUENCE, certificate.issuer.public_bytes(), der.encode_integer(certificate.serial_number))
+        identifier = der.encode(der.SEQUENCE, certificate.issuer.encoded, der.encode_integer(certificate.serial))
         return der.encode(
             der.SEQUENCE,
             der.encode_integer(1),
@@ -122,7 +124,7 @@ class PretendState:
         builder = x509.CertificateRevocationListBuilder().issuer_name(x509.load_der_x509_certificate(self.csca).subject)
         builder = builder.last_update(issued).next_update(issued + CRL_LIFE)
         for signer in revoked:
-            serial = x509.load_der_x509_certificate(signer.certificate).serial_number
+            serial = parse_certificate(signer.certificate).serial
             entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(issued).build()
             builder = builder.add_revoked_certificate(entry)
         return builder.sign(self.private_key, hashes.SHA256()).public_bytes(Encoding.DER)

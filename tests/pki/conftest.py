@@ -1,0 +1,105 @@
+"""A pretend State for the room's tests, and a workshop for SODs that no honest State would sign."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from pki import der, sim
+from pki.passive_authentication import passive_authentication
+from pki.results import PassiveAuthResult
+
+NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
+MRZ = "P<IDNSPECIMEN<<BUDI<<<<<<<<<<<<<<<<<<<<<<<<<X0000000<0IDN9001011M3001010<<<<<<<<<<<<<<00"
+DATA_GROUPS = {
+    1: der.encode(0x61, der.encode(0x5F1F, MRZ.encode())),
+    2: der.encode(0x75, b"a portrait"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """Builds EF.SODs part by part; each method's defaults are honest."""
+
+    state: sim.PretendState
+    foreign: sim.PretendState
+    now: datetime = NOW
+
+    def content(self, data_groups=DATA_GROUPS, algorithm: str = "sha256") -> bytes:
+        return sim.security_object(data_groups, algorithm)
+
+    def attributes(self, content: bytes, **changes) -> list[bytes]:
+        return sim.signed_attributes(content, changes.pop("algorithm", "sha256"), changes.pop("now", NOW), **changes)
+
+    def signer_info(self, content: bytes, *, signer=None, attributes=None) -> bytes:
+        return (signer or self.state.signer).signer_info(attributes or self.attributes(content), "sha256")
+
+    def sod(self, content=None, *, certificates=None, signer_infos=None, signer=None, **changes) -> bytes:
+        content = content or self.content()
+        signer = signer or self.state.signer
+        infos = [self.signer_info(content, signer=signer)] if signer_infos is None else signer_infos
+        return sim.wrap_sod(content, [signer.certificate] if certificates is None else certificates, infos, **changes)
+
+    def judge(self, sod: bytes, data_groups=DATA_GROUPS, *, now=NOW, trust=None, **more) -> PassiveAuthResult:
+        return passive_authentication(sod, data_groups, trust or self.state.trust_store(), now, **more)
+
+    def reissued(self, edit: Callable[[list[bytes]], None], *, issuer=None, signer=None) -> sim.DocumentSigner:
+        """A signer whose certificate ``edit`` changed (the list of TBSCertificate's fields), signed again by ``issuer``'s CSCA."""
+        issuer, signer = issuer or self.state, signer or self.state.signer
+        outer = der.read(signer.certificate).children()
+        fields = [field.encoded for field in outer[0].children()]
+        edit(fields)
+        signed = der.encode(der.SEQUENCE, *fields)
+        signature = issuer.private_key.sign(signed, ec.ECDSA(hashes.SHA256()))
+        certificate = der.encode(der.SEQUENCE, signed, outer[1].encoded, der.encode(der.BIT_STRING, b"\0", signature))
+        return sim.DocumentSigner(private_key=signer.private_key, certificate=certificate, now=signer.now)
+
+
+def edited(element: bytes, edit: Callable[[list[bytes]], None]) -> bytes:
+    """The constructed ``element`` with its children changed by ``edit``."""
+    parsed = der.read(element)
+    children = [child.encoded for child in parsed.children()]
+    edit(children)
+    return der.encode(parsed.tag, *children)
+
+
+@pytest.fixture(scope="session")
+def edit_element():
+    return edited
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Workshop:
+    state = sim.PretendState.create(country="ID", name="Pretendia", now=NOW)
+    return Workshop(state=state, foreign=sim.PretendState.create(country="XX", name="Elsewhere", now=NOW))
+
+
+@pytest.fixture(scope="session")
+def rsa_state() -> sim.PretendState:
+    return sim.PretendState.create(country="ID", name="Pretendia", now=NOW, key="rsa:2048")
+
+
+@pytest.fixture(scope="session")
+def data_groups() -> dict[int, bytes]:
+    return dict(DATA_GROUPS)
+
+
+@pytest.fixture(scope="session")
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture(scope="session")
+def day() -> timedelta:
+    return timedelta(days=1)
+
+
+@pytest.fixture
+def dice() -> random.Random:
+    return random.Random(20260901)
