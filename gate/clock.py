@@ -16,7 +16,7 @@ from pathlib import Path
 BUILD_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 """No clock that is right shows less: this software did not exist before."""
 
-WALL_FLOOR_FILE = "wall_floor"
+WALL_FLOOR_FILE = "highest-wall-time"
 """Name of the highest time seen within the state folder."""
 
 CHECKPOINT_ZONES = {"CGK": timedelta(hours=7), "DPS": timedelta(hours=8)}
@@ -35,6 +35,7 @@ def civil_date(wall: datetime, checkpoint: str) -> date:
 class WallFloor:
     """The highest time seen, kept in a small text file. Creating it reads the file and never fails.
 
+    A lane raises it to its own clock with each record it makes durable, and to signed times that it verified.
     A file that cannot be read or understood leaves the clock doubtful until somebody looks: forgetting it silently would be the way
     to set the clock back. A missing one is a new gate.
     """
@@ -68,7 +69,10 @@ class WallFloor:
 
 
 class SystemClock:
-    """The machine's clocks as a ``Clock`` (hardware.ports); for any thread."""
+    """The machine's clocks as a ``Clock`` (hardware.ports); for any thread.
+
+    Ask :meth:`trusted`, not ``floor.trusted(clock.wall())``: what :meth:`wall` hands out was already lifted to the highest time seen.
+    """
 
     def __init__(self, floor: WallFloor | None = None) -> None:
         self._floor = floor

@@ -152,13 +152,13 @@ def _check_clock(config: Config | None) -> Finding | None:
 
     if config is None:
         return None
-    floor = WallFloor(config.state_dir / WALL_FLOOR_FILE)
+    path = config.state_dir / WALL_FLOOR_FILE
+    floor = WallFloor(path)
     if not floor.readable:
-        return _finding(
-            "clock", f"{config.state_dir / WALL_FLOOR_FILE} is damaged", "set the clock right, then delete that file", ""
-        )
+        return _finding("clock", f"{path} is damaged", "set the clock right, then delete that file", "")
     problem = "" if floor.trusted(datetime.now(UTC)) else f"behind {floor.highest:%Y-%m-%d %H:%M:%S} UTC, which was already seen"
-    return _finding("clock", problem, "set the clock right", "not behind anything seen")
+    remedy = f"set the clock right; if the time seen was itself wrong, delete {path}"
+    return _finding("clock", problem, remedy, "not behind anything seen")
 
 
 def _check_controller(config: Config | None) -> Finding | None:
@@ -252,7 +252,7 @@ def _examine(config: Config | None, checks: Iterable[Check]) -> Iterator[Finding
 
 
 def doctor_command(config_path: Path | None = None) -> int:
-    """``autogate doctor [FILE]``: a table. Returns 0, 1 where a check fails, 2 where the configuration is broken."""
+    """``autogate doctor [--config FILE]``: a table. Returns 0, 1 where a check fails, 2 where the configuration is broken."""
     from gate.config import EXIT_BROKEN, ConfigError, load
 
     try:
@@ -267,5 +267,5 @@ def doctor_command(config_path: Path | None = None) -> int:
             + (f" ({finding.remedy})" if finding.remedy else "")
         )
     if config is None:
-        print("without a configuration nothing of the lane was checked: autogate doctor FILE")
+        print("without a configuration nothing of the lane was checked: autogate doctor --config FILE")
     return 0 if all(finding.ok for finding in findings) else 1

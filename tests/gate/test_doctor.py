@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -183,18 +184,31 @@ def test_a_folder_that_shadows_one_of_our_names_without_an_owner_stops_the_start
     assert "mrz is not imported from" in run.stderr
 
 
-def test_our_files_deleted_by_the_other_package_s_removal_stop_the_start(tmp_path):
-    # As after "pip uninstall mrz": our distribution still claims all five names, one folder is gone.
-    site = tmp_path / "site"
-    (site / "autogate-0.1.0.dist-info").mkdir(parents=True)
-    (site / "autogate-0.1.0.dist-info" / "top_level.txt").write_text("\n".join(OUR_NAMES))
-    for name in ("gate", "pki", "faceverify", "hardware"):
-        (site / name).symlink_to(REPOSITORY / name)
-    code = "import sys; sys.path.insert(0, sys.argv[1]); from gate.doctor import foreign_names; print(foreign_names())"
+def problems_within(site: Path) -> str:
+    """What the check finds where ``site`` is all that is installed."""
+    code = "import sys; sys.path.insert(0, sys.argv[1]); from gate.doctor import foreign_names; print(*foreign_names())"
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code, str(site)], capture_output=True, text=True, check=True, timeout=30
     )
-    assert "mrz is not imported" in run.stdout
+    return run.stdout
+
+
+def test_an_overwritten_and_then_a_deleted_folder_of_ours_stop_the_start(tmp_path):
+    # As pip does it with wheels: both packages write site-packages/mrz, and removing theirs removes ours.
+    shutil.copytree(REPOSITORY / "gate", tmp_path / "gate", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in OUR_NAMES[1:]:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").touch()
+    (tmp_path / "autogate-0.1.0.dist-info").mkdir()
+    (tmp_path / "autogate-0.1.0.dist-info" / "top_level.txt").write_text("\n".join(OUR_NAMES))
+    assert problems_within(tmp_path) == "\n"
+    foreign_distribution(tmp_path, "mrz/__init__.py")
+    assert "the name mrz is claimed by mrz" in problems_within(tmp_path)
+    shutil.rmtree(tmp_path / "mrz-0.6.2.dist-info")
+    (tmp_path / "mrz" / "__init__.py").unlink()
+    assert "mrz is not imported from" in problems_within(tmp_path)
+    shutil.rmtree(tmp_path / "autogate-0.1.0.dist-info")
+    assert "claimed by no installed distribution" in problems_within(tmp_path)
 
 
 def test_the_check_at_start_up_loads_the_standard_library_alone():
