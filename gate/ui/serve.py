@@ -18,6 +18,7 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
+from gate.doctor import refuse_foreign_names
 from gate.processes.messages import OfficerView, TravellerView
 from gate.ui.feed import LaneFeed, officer_feed, traveller_feed
 from gate.ui.officer.app import create_app as officer_app
@@ -77,10 +78,10 @@ async def serve(app: Starlette, feed: LaneFeed[TravellerView] | LaneFeed[Officer
         following.cancel()
 
 
-def write_ready(path: Path, address: str) -> None:
-    """Say that the listener is up, all at once: ``path`` holds the address or does not exist."""
+def write_ready(path: Path, port: int) -> None:
+    """Say that the listener is up, all at once: ``path`` holds ``{"port": …}`` or does not exist."""
     draft = path.with_name(path.name + ".draft")
-    draft.write_text(address + "\n")
+    draft.write_text(f'{{"port": {port}}}\n')
     os.replace(draft, path)  # noqa: PTH105 - the atomic one, by its name
 
 
@@ -90,8 +91,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--lane", type=Path, required=True, help="the lane's local socket")
     parser.add_argument("--secret-file", type=Path, required=True, help="file with the secret of this run")
     parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1; 0 takes a free one")
-    parser.add_argument("--ready-file", type=Path, help="written with the address once the listener is up")
+    parser.add_argument("--ready-file", type=Path, help="written with the port once the listener is up")
     options = parser.parse_args(arguments)
+    refuse_foreign_names()
     try:
         secret = options.secret_file.read_text().strip()
         listener = listen(options.port)
@@ -100,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.page} page: {where}: {error.strerror} (free it, or name another one)", file=sys.stderr)
         return 2
     if options.ready_file:
-        write_ready(options.ready_file, "http://{}:{}".format(*listener.getsockname()))
+        write_ready(options.ready_file, listener.getsockname()[1])
     if options.page == "traveller":
         feed = traveller_feed(options.lane, secret)
         asyncio.run(serve(traveller_app(feed), feed, listener))

@@ -46,6 +46,7 @@ LEAVES: dict[str, Words] = {
     "open": ("Terbuka", "Open"),
     "closing": ("Menutup", "Closing"),
     "released": ("Bebas didorong", "Released"),
+    "unknown": ("Tidak diketahui", "Unknown"),
 }
 OCCUPANCIES: dict[str, Words] = {
     "none": ("Kosong", "Empty"),
@@ -132,10 +133,15 @@ CHECK_TREE: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
 )
 """The groups of TR-03135-1 §5.5–5.9, then the gate's own; together every fact of :data:`gate.evidence.VOCABULARY` once."""
 
-WARNINGS: dict[str, Words] = {
-    "UnsafeNoPad": (
-        "UnsafeNoPad: tanpa deteksi serangan presentasi; wajah palsu tidak dikenali",
-        "UnsafeNoPad: no presentation attack detection; an artefact would not be noticed",
-    ),
+WARNINGS: dict[str, str] = {
+    "UnsafeNoPad": "Tanpa deteksi serangan presentasi: wajah palsu tidak dikenali",
+    "profile demo": "Profil demo: latihan, bukan perlintasan",
+    "profile training": "Profil pelatihan: latihan, bukan perlintasan",
+    "demonstration recogniser, not for operation": "Pengenal wajah demonstrasi, bukan untuk operasi",
 }
-"""Standing warnings that are codes; any other is shown as the lane says it."""
+"""Bahasa Indonesia for the standing warnings, by their words before a colon; the English is what the lane says."""
+
+
+def warning(text: str) -> Words:
+    """``text`` in both languages; as it is where there is no translation."""
+    return WARNINGS.get(text.split(":", maxsplit=1)[0], text), text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import threading
@@ -120,7 +121,7 @@ def start_page(lane, tmp_path_factory):
             assert process.poll() is None, "the page server ended"
             assert time.monotonic() < until, "the page server did not come up"
             time.sleep(0.02)
-        return ready.read_text().strip(), process
+        return f"http://127.0.0.1:{json.loads(ready.read_text())['port']}", process
 
     yield start
     for process in processes:
@@ -272,8 +273,12 @@ class Sample:
             controller="ready",
             entry="locked",
             exit="locked",
-            occupancy="none",
-            warnings=("UnsafeNoPad", "demonstration recogniser, not for operation"),
+            occupancy="0",
+            warnings=(
+                "profile demo: an exercise, no border crossing",
+                "UnsafeNoPad: PAD not available",
+                "demonstration recogniser, not for operation",
+            ),
             ended=(
                 cls.record(5, Outcome.COUNTER, "NO_TRUST_ANCHOR", seconds=3.1),
                 cls.record(4, Outcome.SECONDARY, "EXIT_PERMIT_MISSING", document_class="service", seconds=3.4),

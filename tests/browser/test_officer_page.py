@@ -15,7 +15,7 @@ SHOTS = Path(os.environ["AUTOGATE_SHOTS"]) if "AUTOGATE_SHOTS" in os.environ els
 
 
 def test_a_referral_shows_its_reasons_in_words_and_what_to_check(lane, officer_address, open_page, sample, tmp_path):
-    changes = {"state": "hold", "occupancy": "one", "transaction": "CGK-1-000006", "stages": sample.stages(12, face="failed")}
+    changes = {"state": "hold", "occupancy": "1", "transaction": "CGK-1-000006", "stages": sample.stages(12, face="failed")}
     lane.show(sample.view(**changes, outcome=Outcome.COUNTER, reasons=("FACE_NO_MATCH", "MORE_THAN_ONE_PERSON")))
     page = open_page(officer_address)
     panel = page.locator("#referral")
@@ -32,10 +32,16 @@ def test_a_referral_shows_its_reasons_in_words_and_what_to_check(lane, officer_a
 
 
 def test_parallel_stages_lie_beneath_each_other_in_time(lane, officer_address, open_page, sample):
-    lane.show(sample.view(state="capture", occupancy="one", transaction="CGK-1-000007", stages=sample.stages(9)))
+    lane.show(sample.view(state="capture", occupancy="1", transaction="CGK-1-000007", stages=sample.stages(9)))
     page = open_page(officer_address)
     expect(page.locator("#running .bar")).to_have_count(9)
-    boxes = {bar.inner_text().rsplit(" ", 2)[0]: bar.bounding_box() for bar in page.locator("#running .bar").all()}
+    bars = page.evaluate(  # in one go: the page draws the running timeline anew four times a second
+        """() => [...document.querySelectorAll("#running .bar")].map((bar) => {
+            const {x, y, width} = bar.getBoundingClientRect();
+            return [bar.textContent, {x, y, width}];
+        })"""
+    )
+    boxes = {text.rsplit(" ", 2)[0]: box for text, box in bars}
     chip, signature, walking = boxes["chip"], boxes["passive authentication"], boxes["walk in"]
     assert chip["x"] < signature["x"] < chip["x"] + chip["width"] < walking["x"] + 2
     assert signature["y"] != chip["y"]

@@ -173,7 +173,7 @@ function drawRunning() {
 function drawEnded() {
   const table = $("#ended tbody");
   const focused = table.contains(document.activeElement) && document.activeElement.dataset.transaction;
-  const width = $("#ended").clientWidth - 32;
+  const width = $("#ended").clientWidth - 70; // less the paddings of card, cell and details
   table.replaceChildren(...ended.flatMap((record) => {
     const open = record.transaction === opened;
     const button = el("button", "", icon(open ? "warn" : "grey"), record.time);

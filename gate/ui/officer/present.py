@@ -51,8 +51,8 @@ def _lane(view: OfficerView) -> Json:
         "direction": _words(words.DIRECTIONS, view.direction),
         "profile": view.profile,
         "tiles": _tiles(view),
-        "doors": {"entry": view.entry.lower(), "exit": view.exit.lower(), "occupancy": view.occupancy.lower()},
-        "warnings": [words.WARNINGS.get(text, (text, text)) for text in view.warnings],
+        "doors": {"entry": view.entry.lower(), "exit": view.exit.lower(), "occupancy": _occupancy(view)},
+        "warnings": [words.warning(text) for text in view.warnings],
         "running": _running(view),
         "referral": _referral(view),
     }
@@ -62,7 +62,7 @@ def _tiles(view: OfficerView) -> list[Json]:
     def tile(name: Words, table: Mapping[str, Words], word: str, tone: str) -> Json:
         return {"name": name, "value": _words(table, word), "tone": tone}
 
-    state, controller, occupancy = view.state.lower(), view.controller.lower(), view.occupancy.lower()
+    state, controller, occupancy = view.state.lower(), view.controller.lower(), _occupancy(view)
     return [
         tile(("Lajur", "Lane"), words.STATES, state, words.STATE_TONES.get(state, "busy")),
         tile(("Pengendali", "Controller"), words.CONTROLLERS, controller, "good" if controller == "ready" else "bad"),
@@ -70,6 +70,13 @@ def _tiles(view: OfficerView) -> list[Json]:
         tile(("Pintu keluar", "Exit"), words.LEAVES, view.exit.lower(), _leaf_tone(view.exit)),
         tile(("Di dalam", "Inside"), words.OCCUPANCIES, occupancy, {"none": "good", "one": "busy"}.get(occupancy, "warn")),
     ]
+
+
+def _occupancy(view: OfficerView) -> str:
+    """The count as a word; whatever is no count is uncertain, and that is not 1."""
+    if not view.occupancy.isdecimal():
+        return "uncertain"
+    return {0: "none", 1: "one"}.get(int(view.occupancy), "many")
 
 
 def _leaf_tone(leaf: str) -> str:
@@ -139,7 +146,7 @@ def _result_tone(result: str) -> str:
     try:
         known = CheckResult(result)
     except ValueError:
-        return {"OPEN": "good", "ok": "good"}.get(result, "busy")
+        return {"OPEN": "good", "executed": "good"}.get(result, "busy")
     return {CheckResult.SUCCESSFUL: "good", CheckResult.FAILED: "bad", CheckResult.UNDETERMINED: "warn"}.get(known, "grey")
 
 
