@@ -53,11 +53,11 @@ class BacExchange:
     k_ifd: bytes = field(repr=False)
 
     def request(self, cipher: TripleDesCipher) -> bytes:
-        """Data of EXTERNAL AUTHENTICATE: E_IFD ‖ M_IFD (§4.3.1 step 3)."""
+        """Data of EXTERNAL AUTHENTICATE: E_IFD ‖ M_IFD (§4.3.1 step 2)."""
         return seal(cipher, self.rnd_ifd + self.rnd_ic + self.k_ifd)
 
     def session(self, cipher: TripleDesCipher, response: bytes) -> SecureMessaging:
-        """Check the chip's E_IC ‖ M_IC and return the session (§4.3.1 step 5). Raises AccessError."""
+        """Check the chip's E_IC ‖ M_IC and return the session (§4.3.1 step 4). Raises AccessError."""
         plain = unseal(cipher, response)
         if plain is None:
             raise AccessError("ACCESS_REPLY_WRONG", "the chip's answer does not fit the MRZ key")
@@ -66,7 +66,7 @@ class BacExchange:
         return self.agreed(plain[2 * NONCE :])
 
     def agreed(self, k_ic: bytes) -> SecureMessaging:
-        """The session that both sides hold once they know both halves (§9.7.4; counter from the nonces, §9.8.6.3)."""
+        """The session that both sides hold once they know both halves (§4.3.1 step 5, §9.7.4; counter §9.8.6.3)."""
         secret = bytes(a ^ b for a, b in zip(self.k_ifd, k_ic, strict=True))
         return session(secret, cipher="3DES", key_length=KEYING, ssc=int.from_bytes(self.rnd_ic[-4:] + self.rnd_ifd[-4:]))
 

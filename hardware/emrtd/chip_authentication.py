@@ -77,7 +77,7 @@ class Choice:
         )
 
     def session(self, key: EcKey) -> SecureMessaging:
-        """The session under the agreed keys, its counter at zero (§6.2.3)."""
+        """The session under the agreed keys, its counter at zero (§6.2.2, §9.8.6.3, §9.8.7.3)."""
         return new_session(self.oid, key.agree(self.point))
 
     def evidence(self, *, succeeded: bool) -> ChipAuthenticationEvidence:
@@ -92,7 +92,7 @@ def new_session(oid: str, secret: bytes) -> SecureMessaging:
 def choose(dg14: bytes) -> Choice | None:
     """Return the strongest offer in DG14 that we can run; None where it offers no chip authentication at all.
 
-    A key without a ChipAuthenticationInfo of its own key id means 3DES (§9.2.6). Raises ChipError for a malformed
+    A key without a ChipAuthenticationInfo of its own key id means 3DES. Raises ChipError for a malformed
     DG14, and for one whose every offer is out of reach (CURVE_UNSUPPORTED, KEY_UNSUPPORTED, CA_UNSUPPORTED).
     """
     keys: dict[int | None, bytes] = {}
@@ -148,7 +148,7 @@ def _encoded(fields: list[tlv.Tlv]) -> bytes:
 
 
 def _key_id(fields: list[tlv.Tlv]) -> int | None:
-    """The optional key id: the INTEGER after the required field (§9.2.5, §9.2.6)."""
+    """The optional key id: the INTEGER after the required field (§9.2)."""
     if len(fields) < 2:
         return None
     if fields[1].tag != INTEGER or not 1 <= len(fields[1].value) <= 8 or fields[1].value[0] & 0x80:

@@ -63,7 +63,7 @@ class FileReader:
         return self._chunk > SHORT_NE
 
     def learn_length(self) -> None:
-        """Read EF.ATR/INFO (Doc 9303-10 §3.11.2), where a chip that takes extended length says how much. In the clear and unproven:
+        """Read EF.ATR/INFO (Doc 9303-10 §3.6.4), where a chip that takes extended length says how much. In the clear and unproven:
         a lie costs a retry, silence means short.
         """
         try:
@@ -104,8 +104,8 @@ class FileReader:
 
     def _part(self, file: ElementaryFile, offset: int, missing: int | None) -> bytes:
         """One part from ``offset``: a chunk, or what is ``missing`` of the file where that is known and less."""
-        odd = offset >= FIRST_ODD_OFFSET
-        chunk = self._chunk - ODD_OVERHEAD if odd else self._chunk
+        odd = offset >= FIRST_ODD_OFFSET  # the two instructions need not overlap (§3.6.6, note 1)
+        chunk = self._chunk - ODD_OVERHEAD if odd else min(self._chunk, FIRST_ODD_OFFSET - offset)
         want = chunk if missing is None else min(chunk, missing)
         for _ in range(MAX_ASKS):
             response = self._channel.exchange(_read_odd(offset, want) if odd else _read_even(file, offset, want))
@@ -143,7 +143,7 @@ def select_file(fid: int) -> CommandApdu:
 
 
 def select_application() -> CommandApdu:
-    """SELECT the eMRTD application by its name, no data back (Doc 9303-10 §3.6.1)."""
+    """SELECT the eMRTD application by its name, no data back (Doc 9303-10 §3.6.1.2)."""
     return CommandApdu(ins=SELECT, p1=0x04, p2=0x0C, data=EMRTD_APPLICATION)
 
 
@@ -155,7 +155,7 @@ def _read_even(file: ElementaryFile, offset: int, want: int) -> CommandApdu:
 
 
 def _read_odd(offset: int, want: int) -> CommandApdu:
-    """READ BINARY with odd instruction: the offset in DO'54', the data in DO'53' (ISO/IEC 7816-4 §11.3.3)."""
+    """READ BINARY with odd instruction: the offset in DO'54', the data in DO'53' (Doc 9303-10 §3.6.6)."""
     header = len(tlv.encode(0x53, bytes(want))) - want
     return CommandApdu(ins=READ_BINARY_ODD, data=tlv.encode(0x54, offset.to_bytes(2)), ne=want + header)
 
@@ -167,7 +167,7 @@ def _discretionary(data: bytes) -> bytes:
 def _checked(part: bytes, offset: int, want: int, missing: int | None) -> bytes:
     if len(part) > want:
         raise ChipError("RESPONSE_TOO_LONG", f"{len(part)} bytes where {want} were asked for", offset=offset)
-    least = 2 if missing is None else min(missing, want, LEAST_PROGRESS)
+    least = 2 if missing is None else 1 if missing <= LEAST_PROGRESS else min(want, LEAST_PROGRESS)
     if len(part) < least:
         raise ChipError("FILE_ENDS_EARLY", f"{len(part)} bytes where {want} were asked for", offset=offset)
     return part

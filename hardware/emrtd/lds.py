@@ -42,7 +42,7 @@ FILES = {
     "DG14": ElementaryFile(fid=0x010E, sfi=0x0E, tag=0x6E, cap=_KEYS),
     "DG15": ElementaryFile(fid=0x010F, sfi=0x0F, tag=0x6F, cap=_KEYS),
 }
-"""The files we read (Doc 9303-10 §4.6, table 38). DG3 and DG4 are under extended access control, the others are not needed."""
+"""The files we read (Doc 9303-10 §4). DG3 and DG4 are under extended access control, the others are not needed."""
 
 LDS_VERSION, UNICODE_VERSION, TAG_LIST = 0x5F01, 0x5F36, 0x5C
 MRZ = 0x5F1F
@@ -66,7 +66,7 @@ IMAGE_STARTS: tuple[tuple[bytes, ImageKind], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Com:
-    """EF.COM (§4.6.1): versions as printed digits, and the data groups that the chip claims, by name. Unsigned: a hint, no more."""
+    """EF.COM: versions as printed digits, and the data groups that the chip claims, by name. Unsigned: a hint, no more."""
 
     lds_version: str
     unicode_version: str
@@ -92,7 +92,7 @@ def parse_com(data: bytes) -> Com:
 
 
 def dg1_mrz(dg1: bytes) -> str:
-    """Return the MRZ in DG1 (§4.7.1) as one string without line breaks: 88 (TD3), 90 (TD1) or 72 (TD2) characters.
+    """Return the MRZ in DG1 as one string without line breaks: 88 (TD3), 90 (TD1) or 72 (TD2) characters.
 
     Raises LdsError, TlvError.
     """
@@ -103,7 +103,7 @@ def dg1_mrz(dg1: bytes) -> str:
 
 
 def dg2_image(dg2: bytes) -> FacePortrait:
-    """Return the one face image in DG2 (§4.7.2, ISO/IEC 19794-5). Every length is checked; more or fewer faces than one are refused.
+    """Return the one face image in DG2 (ISO/IEC 19794-5:2005). Every length is checked; more or fewer faces than one are refused.
 
     Raises LdsError, TlvError.
     """

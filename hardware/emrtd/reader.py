@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 from hardware.emrtd import active_authentication, chip_authentication
 from hardware.emrtd.active_authentication import ActiveAuthenticationEvidence
-from hardware.emrtd.apdu import OK, CommandApdu
+from hardware.emrtd.apdu import OK, SECURITY_STATUS, CommandApdu
 from hardware.emrtd.bac import KEYING, NONCE, AccessKey, BacExchange
 from hardware.emrtd.channel import Channel
 from hardware.emrtd.chip_authentication import ChipAuthenticationEvidence
@@ -147,7 +147,8 @@ class _Reading:
         """Select the application and pass access control; also what puts a broken session right. PACE will stand here too."""
         with self._step("bac"):
             self._channel.restart()
-            if (sw := self._channel.exchange(select_application()).sw) != OK:
+            sw = self._channel.exchange(select_application()).sw
+            if sw not in {OK, SECURITY_STATUS}:  # a plain SELECT that ends a session may be answered 6982 (§4.3.2)
                 raise AccessError("NO_APPLICATION", f"no eMRTD application: status {sw:04X}")
             self._basic_access_control()
 
@@ -212,7 +213,7 @@ class _Reading:
         return choice.evidence(succeeded=succeeded)
 
     def _prove(self, choice: chip_authentication.Choice) -> bool:
-        """Agree on keys, then read four bytes under them: only an authentic answer shows that the chip holds its key (§6.2.3)."""
+        """Agree on keys, then read four bytes under them: only an authentic answer shows that the chip holds its key (§6.2.2)."""
         key = EcKey.generate(choice.curve)
         try:
             for command in choice.commands(key.point):

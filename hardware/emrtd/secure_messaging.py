@@ -38,7 +38,7 @@ class SmCipher(Protocol):
 
 
 class TripleDesCipher:
-    """3DES in CBC mode with zero IV, retail MAC (§9.8.6.1). Keys are 16 bytes."""
+    """3DES in CBC mode with zero IV, retail MAC (§9.8.6.1, §9.8.6.2). Keys are 16 bytes."""
 
     block = 8
 
@@ -61,7 +61,7 @@ class TripleDesCipher:
 
 
 class AesCipher:
-    """AES in CBC mode with IV = E(K, SSC), CMAC cut to 8 bytes (§9.8.6.2). Keys are 16, 24 or 32 bytes."""
+    """AES in CBC mode with IV = E(K, SSC), CMAC cut to 8 bytes (§9.8.7.1, §9.8.7.2). Keys are 16, 24 or 32 bytes."""
 
     block = 16
 
@@ -84,7 +84,7 @@ class AesCipher:
 
 
 class SecureMessaging:
-    """One session. ``ssc`` is the counter's start value (§9.8.6.3: from BAC's nonces, zero after PACE and chip authentication)."""
+    """One session. ``ssc`` is the counter's start value (§9.8.6.3, §9.8.7.3: from BAC's nonces, else zero)."""
 
     def __init__(self, cipher: SmCipher, ssc: int = 0) -> None:
         self._cipher, self._ssc = cipher, ssc
@@ -92,7 +92,7 @@ class SecureMessaging:
     # --- terminal ---
 
     def protect(self, command: CommandApdu) -> CommandApdu:
-        """Return ``command`` encrypted and authenticated (§9.8.2)."""
+        """Return ``command`` encrypted and authenticated (§9.8.4, figure 5)."""
         header = replace(command, cla=command.cla | SM_CLASS, data=b"", ne=None)
         ssc = self._advance()
         body = self._cryptogram(ssc, command.data, odd=bool(command.ins & 1)) if command.data else b""
@@ -158,7 +158,8 @@ class SecureMessaging:
         if not hmac.compare_digest(mac.value, self._mac(ssc, prefix + body[: mac.start])):
             raise SecureMessagingError("SM_MAC_WRONG", "the MAC does not fit the message and the counter")
         objects = {item.tag: item.value for item in items}
-        if len(objects) != len(items) or not objects.keys() <= {DO_CRYPTOGRAM, DO_CRYPTOGRAM_TLV, DO_LE, DO_STATUS}:
+        in_order = list(objects) == sorted(objects) and len(objects) == len(items)  # §9.8.4's order is that of the tags
+        if not in_order or not objects.keys() <= {DO_CRYPTOGRAM, DO_CRYPTOGRAM_TLV, DO_LE, DO_STATUS}:
             raise SecureMessagingError("SM_MALFORMED", "an object that does not belong there")
         return objects
 

@@ -53,8 +53,6 @@ WRONG_LE = 0x6C00
 LONGEST = 0x8000
 """Bytes of a command or response that EF.ATR/INFO promises."""
 DO_OFFSET, DO_DISCRETIONARY = 0x54, 0x53
-ODD_HEADER = 4
-"""Bytes kept free for the header of DO'53'."""
 PROTECTED_DATA = 231
 """Data bytes above which a protected response may not fit the 256 of a short one."""
 
@@ -200,7 +198,7 @@ class VirtualPassport:
         return self._open_file(next((name for name, file in FILES.items() if file.fid == fid), ""))
 
     def _open_file(self, name: str) -> ResponseApdu:
-        """Make a file the current one; only under secure messaging (§4.2: all but EF.CardAccess and EF.ATR/INFO)."""
+        """Make a file the current one; only under secure messaging (Doc 9303-11 §4.3.2)."""
         if not self._protected:
             return ResponseApdu(sw=SECURITY_STATUS)
         self._file = self.files.get(name)
@@ -226,7 +224,7 @@ class VirtualPassport:
 
     def _part(self, file: bytes, offset: int, command: CommandApdu) -> ResponseApdu:
         odd = command.ins == READ_BINARY_ODD
-        want = (command.ne or 0) - (ODD_HEADER if odd else 0)
+        want = _fitting(command.ne or 0) if odd else command.ne or 0
         part = file[offset : offset + min(want, self.stingy or want)]
         if self.endless:
             part = part.ljust(want, b"\0")
@@ -277,6 +275,12 @@ class VirtualPassport:
         if len(command.data) != CHALLENGE:
             return ResponseApdu(sw=WRONG_DATA)
         return ResponseApdu(data=active_signature(self.active_key, command.data, self.active_hash))
+
+
+def _fitting(ne: int) -> int:
+    """The most bytes whose DO'53' is no longer than ``ne``."""
+    header = len(tlv.encode(DO_DISCRETIONARY, bytes(ne))) - ne
+    return max(0, ne - header)
 
 
 def _atr_info() -> bytes:

@@ -1,0 +1,107 @@
+"""Curves: our table against OpenSSL's arithmetic, explicit parameters only where they equal a named curve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from hardware.emrtd import curves, tlv
+from hardware.emrtd.chip_authentication import choose, encode_oid
+from hardware.emrtd.curves import CURVES, Curve, EcKey, read_public_key
+from hardware.emrtd.errors import ChipError
+
+
+def explicit_spki(curve: Curve, point: bytes, **changes: int) -> bytes:
+    """A SubjectPublicKeyInfo with explicit parameters, some of them changed."""
+    values = {"p": curve.p, "a": curve.a, "b": curve.b, "n": curve.n, "h": 1, "gx": curve.g[0]} | changes
+
+    def integer(value: int) -> bytes:
+        return tlv.encode(0x02, value.to_bytes(value.bit_length() // 8 + 1))
+
+    def octets(value: int) -> bytes:
+        return tlv.encode(0x04, value.to_bytes(curve.size))
+
+    field = tlv.encode(0x30, tlv.encode(0x06, curves.PRIME_FIELD) + integer(values["p"]))
+    coefficients = tlv.encode(0x30, octets(values["a"]) + octets(values["b"]))
+    base = tlv.encode(0x04, b"\x04" + values["gx"].to_bytes(curve.size) + curve.g[1].to_bytes(curve.size))
+    parameters = tlv.encode(0x30, integer(1) + field + coefficients + base + integer(values["n"]) + integer(values["h"]))
+    algorithm = tlv.encode(0x30, tlv.encode(0x06, curves.EC_PUBLIC_KEY) + parameters)
+    return tlv.encode(0x30, algorithm + tlv.encode(0x03, b"\0" + point))
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
+def test_the_generator_is_on_the_curve_and_of_its_order(curve: Curve) -> None:
+    assert curve.decode(curve.encode(curve.g)) == curve.g
+    assert curves._multiply(curve, curve.n - 1, curve.g) == (curve.g[0], curve.p - curve.g[1])
+
+
+@pytest.mark.parametrize("curve", [curve for curve in CURVES if curve.native is not None], ids=lambda curve: curve.name)
+def test_our_ladder_agrees_with_openssl(curve: Curve) -> None:
+    ours, peer = EcKey.generate(curve), ec.generate_private_key(curve.native)
+    numbers = peer.public_key().public_numbers()
+    point = curve.encode((numbers.x, numbers.y))
+    assert ours.agree(point) == curves._multiply(curve, ours.scalar, curve.decode(point))[0].to_bytes(curve.size)
+    assert curve.decode(ours.point) == curves._multiply(curve, ours.scalar, curve.g)
+
+
+@pytest.mark.parametrize("name", ["brainpoolP224r1", "brainpoolP320r1"])
+def test_curves_unknown_to_openssl_agree_from_both_sides(name: str) -> None:
+    curve = next(curve for curve in CURVES if curve.name == name)
+    ours, theirs = EcKey.generate(curve), EcKey.generate(curve)
+    assert ours.agree(theirs.point) == theirs.agree(ours.point)
+
+
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
+def test_explicit_parameters_that_equal_a_named_curve_are_that_curve(curve: Curve) -> None:
+    point = EcKey.generate(curve).point
+    assert read_public_key(explicit_spki(curve, point)) == (curve, point)
+
+
+@pytest.mark.parametrize("change", ["p", "a", "b", "n", "h", "gx"])
+def test_explicit_parameters_that_differ_in_one_number_are_refused(change: str) -> None:
+    curve = CURVES[1]
+    true = {"p": curve.p, "a": curve.a, "b": curve.b, "n": curve.n, "h": 1, "gx": curve.g[0]}[change]
+    with pytest.raises(ChipError, match="CURVE_UNSUPPORTED"):
+        read_public_key(explicit_spki(curve, curve.encode(curve.g), **{change: true - 1}))
+
+
+@pytest.mark.parametrize("spoil", [b"", b"\x04", b"\x04" + bytes(64), b"\x02" + bytes(64), b"\0"])
+def test_a_point_off_the_curve_is_refused_before_any_agreement(spoil: bytes) -> None:
+    with pytest.raises(ChipError, match="EC_POINT"):
+        EcKey.generate(CURVES[1]).agree(spoil)
+
+
+def test_a_negative_point_is_no_way_around(kit) -> None:
+    curve = CURVES[1]
+    x, y = curve.g
+    with pytest.raises(ChipError, match="EC_POINT"):
+        curve.decode(b"\x04" + x.to_bytes(32) + (y + 1).to_bytes(32))
+
+
+def test_the_strongest_offer_is_taken_and_its_own_key(kit) -> None:
+    weak, strong = (kit.spki(ec.generate_private_key(ec.SECP256R1())) for _ in range(2))
+
+    def info(oid: str, *fields: bytes) -> bytes:
+        return tlv.encode(0x30, tlv.encode(0x06, encode_oid(oid)) + b"".join(fields))
+
+    one, two = b"\x02\x01\x01", b"\x02\x01\x02"
+    infos = info("0.4.0.127.0.7.2.2.1.2", weak, one) + info("0.4.0.127.0.7.2.2.1.2", strong, two)
+    infos += info("0.4.0.127.0.7.2.2.3.2.1", one, one) + info("0.4.0.127.0.7.2.2.3.2.3", one, two)
+    infos += info("0.4.0.127.0.7.2.2.2", one)
+    choice = choose(tlv.encode(0x6E, tlv.encode(0x31, infos)))
+    assert choice is not None
+    assert (choice.oid, choice.key_id, choice.public_key) == ("0.4.0.127.0.7.2.2.3.2.3", 2, strong)
+
+
+def test_a_dg14_without_chip_authentication_offers_none() -> None:
+    terminal_authentication = tlv.encode(0x30, tlv.encode(0x06, encode_oid("0.4.0.127.0.7.2.2.2")) + b"\x02\x01\x01")
+    assert choose(tlv.encode(0x6E, tlv.encode(0x31, terminal_authentication))) is None
+
+
+@pytest.mark.shared
+def test_the_specimens_explicit_key_is_brainpool_p224(pki_data: Path) -> None:
+    choice = choose((pki_data / "bsi_dataset" / "Datagroup14.bin").read_bytes())
+    assert choice is not None
+    assert (choice.oid, choice.key_id, choice.curve.name) == ("0.4.0.127.0.7.2.2.3.2.1", None, "brainpoolP224r1")
