@@ -33,6 +33,10 @@ def both_locked(_lane: Lane, view: View) -> bool:
     return view.entry is Leaf.LOCKED and view.exit is Leaf.LOCKED
 
 
+def both_unlocked(lane: Lane, view: View) -> bool:
+    return entry_unlocked(lane, view) and exit_unlocked(lane, view)
+
+
 def entry_unlocked(_lane: Lane, view: View) -> bool:
     return view.entry is not Leaf.LOCKED
 
@@ -74,16 +78,21 @@ def entry_empty_clear(_lane: Lane, view: View) -> bool:
     return view.occupancy == 0 and view.entry_clear
 
 
+def all_gone_clear(lane: Lane, view: View) -> bool:
+    """Nobody and nothing inside, nobody in the entry: it may close."""
+    return entry_empty_clear(lane, view) and not view.object_left
+
+
+def exit_locked(_lane: Lane, view: View) -> bool:
+    return view.exit is Leaf.LOCKED
+
+
 def exit_empty_clear(_lane: Lane, view: View) -> bool:
     return view.occupancy == 0 and view.exit_clear
 
 
 def locked_one_live(lane: Lane, view: View) -> bool:
     return both_locked(lane, view) and view.occupancy == 1 and lane.live
-
-
-def locked_one_dead(lane: Lane, view: View) -> bool:
-    return both_locked(lane, view) and view.occupancy == 1 and not lane.live
 
 
 def locked_nobody(lane: Lane, view: View) -> bool:
