@@ -1,6 +1,6 @@
 """A gate controller to plug in: firmware and plant as a process of its own, behind a pseudo-terminal.
 
-``python -m hardware.sim.controller --tty-link PATH --control PATH --key-file PATH [--seed N] [--until-stdin-closes]``
+``python -m hardware.sim.controller --tty-link PATH --control PATH --key-file PATH [--seed N] [--travel-s S] [--until-stdin-closes]``
 
 ``--tty-link`` becomes a symbolic link to the pseudo-terminal (a stable name, as under ``/dev/serial/by-id``), ``--key-file`` holds the
 link key as raw bytes. ``--control`` is a Unix socket: one JSON object a line in, one out, ``{"ok": true, …}`` or ``{"ok": false, "error": …}``.
@@ -31,7 +31,7 @@ from hardware.controller.protocol import Door
 from hardware.ports import DeviceError
 from hardware.sim.firmware import Firmware
 from hardware.sim.people import Manner
-from hardware.sim.plant import Plant
+from hardware.sim.plant import TRAVEL_S, Plant
 
 TICK_S = 0.01
 _MAX_STEP_S = 0.05
@@ -47,18 +47,25 @@ class Terminal:
     def __init__(self, link: Path) -> None:
         self._link = link
         self.master: int | None = None
-        self._slave = -1
+        self._slave = -1  # stays open here, so that a host may come and go
+        self._former = ""
 
     def plug(self) -> None:
-        """Make a new pseudo-terminal behind the same name."""
+        """Make a pseudo-terminal of a new name behind the same link, as a device gets a new number each time."""
         if self.master is not None:
             return
-        self.master, self._slave = pty.openpty()  # the slave stays open here, so that a host may come and go
+        self.master, self._slave = pty.openpty()
+        if os.ttyname(self._slave) == self._former:
+            taken = self.master, self._slave
+            self.master, self._slave = pty.openpty()
+            for descriptor in taken:
+                os.close(descriptor)
+        self._former = os.ttyname(self._slave)
         tty.setraw(self._slave)
         os.set_blocking(self.master, False)
         fresh = self._link.with_name(self._link.name + ".new")
         fresh.unlink(missing_ok=True)
-        fresh.symlink_to(os.ttyname(self._slave))
+        fresh.symlink_to(self._former)
         fresh.replace(self._link)
 
     def unplug(self) -> None:
@@ -84,9 +91,9 @@ class Terminal:
 class Simulation:
     """Firmware, plant and pseudo-terminal, run in real time by :meth:`run`."""
 
-    def __init__(self, terminal: Terminal, key: bytes, seed: int | None = None) -> None:
+    def __init__(self, terminal: Terminal, key: bytes, *, seed: int | None = None, travel_s: float = TRAVEL_S) -> None:
         self._began = time.monotonic()
-        self.plant = Plant(self._began)
+        self.plant = Plant(self._began, travel_s)
         self.firmware = Firmware(key, self.plant.sense())
         self._outputs = self.firmware.tick(0, self.plant.sense())
         self._now = self._began
@@ -109,12 +116,15 @@ class Simulation:
         target = time.monotonic()
         while self._now < target:
             self._now = min(target, self._now + _MAX_STEP_S)
-            self._outputs = self.firmware.tick(self._ms(), self.plant.step(self._now, self._outputs))
+            self._outputs = self.firmware.tick(self._ms(self._now), self.plant.step(self._now, self._outputs))
         self.terminal.write(self.firmware.transmit())
 
     def listen(self) -> None:
-        """Bytes came over the line: commands are executed and answered at once."""
-        self.firmware.receive(self.terminal.read(), self._ms())
+        """Bytes came over the line: commands are executed and answered at once.
+
+        At the present time, not that of the last tick: a renewal that waited while this process was held up still counts.
+        """
+        self.firmware.receive(self.terminal.read(), self._ms(time.monotonic()))
         self.terminal.write(self.firmware.transmit())
 
     def plug(self) -> None:
@@ -130,8 +140,8 @@ class Simulation:
     def stop(self) -> None:
         self.stopping = True
 
-    def _ms(self) -> int:
-        return int((self._now - self._began) * 1000)
+    def _ms(self, now: float) -> int:
+        return int((now - self._began) * 1000)
 
     # --- orders over the control socket ----------------------------------------------------------------------------------
 
@@ -234,14 +244,14 @@ class _Control:
 class SimulatedController:
     """Starts and ends the process; for the demo and for tests. Use it as a context manager."""
 
-    def __init__(self, folder: Path, key: bytes, seed: int | None = None) -> None:
+    def __init__(self, folder: Path, key: bytes, *, seed: int | None = None, travel_s: float = TRAVEL_S) -> None:
         """Its files live in ``folder``, which must exist: :attr:`tty` is what the host opens."""
         self.tty, self._socket, self._key_file = (
             folder / "gate-controller",
             folder / "gate-control.sock",
             folder / "gate-controller.key",
         )
-        self._key, self._seed = key, seed
+        self._key, self._seed, self._travel_s = key, seed, travel_s
         self._process: subprocess.Popen[bytes] | None = None
         self._client: socket.socket | None = None
         self._answers = b""
@@ -252,7 +262,9 @@ class SimulatedController:
             file.write(self._key)
         command = [sys.executable, "-m", "hardware.sim.controller", "--tty-link", str(self.tty)]
         command += ["--control", str(self._socket), "--key-file", str(self._key_file)]
-        command += ["--until-stdin-closes"] + (["--seed", str(self._seed)] if self._seed is not None else [])
+        command += ["--until-stdin-closes", "--travel-s", str(self._travel_s)] + (
+            ["--seed", str(self._seed)] if self._seed is not None else []
+        )
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
             self.stop()
@@ -315,12 +327,16 @@ def main() -> int:
     parser.add_argument("--control", type=Path, required=True)
     parser.add_argument("--key-file", type=Path, required=True)
     parser.add_argument("--seed", type=int, help="lets people's times vary by 10 %%")
+    parser.add_argument("--travel-s", type=float, default=TRAVEL_S, help="seconds a leaf takes to open or shut")
     parser.add_argument("--until-stdin-closes", action="store_true")
     options = parser.parse_args()
-    simulation = Simulation(Terminal(options.tty_link), options.key_file.read_bytes(), options.seed)
+    simulation = Simulation(
+        Terminal(options.tty_link), options.key_file.read_bytes(), seed=options.seed, travel_s=options.travel_s
+    )
     _Control(simulation, options.control)
     if options.until_stdin_closes:
         simulation.selector.register(sys.stdin.fileno(), selectors.EVENT_READ, simulation.stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started it, who then closes the input
     signal.signal(signal.SIGTERM, lambda *_: simulation.stop())
     simulation.plug()
     print("ready", flush=True)

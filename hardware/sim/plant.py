@@ -25,7 +25,8 @@ _LOG_KEPT = 4096
 class Leaf:
     """One leaf: ``position`` 0 (shut) … 1 (wide open)."""
 
-    def __init__(self) -> None:
+    def __init__(self, travel_s: float = TRAVEL_S) -> None:
+        self.travel_s = travel_s
         self.position = 0.0
         self.drive = Drive.SHUT
         self.jammed = self.obstructed = False
@@ -61,15 +62,15 @@ class Leaf:
         self.pinched_s = self.pinched_s + seconds if closing and blocked else 0.0
         opening = drive is Drive.OPEN or (drive is Drive.FREE and pushed)
         if not self.jammed and (opening or closing):
-            step = seconds / TRAVEL_S
+            step = seconds / self.travel_s
             self.position = min(1.0, self.position + step) if opening else max(0.0, self.position - step)
 
 
 class Plant:
     """The lane. ``now`` is any monotonic time in seconds; it is what the log shows."""
 
-    def __init__(self, now: float) -> None:
-        self.leaves = {door: Leaf() for door in Door}
+    def __init__(self, now: float, travel_s: float = TRAVEL_S) -> None:
+        self.leaves = {door: Leaf(travel_s) for door in Door}
         self.people: list[Person] = []
         self.fire = self.blind = self.object_left = False
         self.mains = True

@@ -138,5 +138,5 @@ def key() -> bytes:
 
 @pytest.fixture
 def simulated(tmp_path: Path):
-    with SimulatedController(tmp_path, KEY) as controller:
+    with SimulatedController(tmp_path, KEY, travel_s=0.2) as controller:
         yield controller
