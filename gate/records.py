@@ -20,6 +20,17 @@ class StageTiming(msgspec.Struct, frozen=True, kw_only=True):
     room: str = "lane"
 
 
+def stage_of(name: str, start: float, end: float, result: str, *, zero: float, room: str) -> StageTiming:
+    """A stage from ``start`` to ``end``, all in boot seconds, counted from ``zero``."""
+    return StageTiming(
+        name=name,
+        start_ms=round((start - zero) * 1000, 2),
+        duration_ms=round(max(0.0, end - start) * 1000, 2),
+        result=result,
+        room=room,
+    )
+
+
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A decision with the evidence it was made on: what ``autogate replay`` judges again."""
 

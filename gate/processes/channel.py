@@ -18,6 +18,8 @@ from gate.processes.messages import AnyMessage, Join, Role
 
 MESSAGE_LIMIT = 1 << 20
 """Bytes. The largest honest message is an officer's view with its last transactions (≈ 200 kB); a portrait is below 64 KiB."""
+BACKLOG_LIMIT = 16 * MESSAGE_LIMIT
+"""Bytes that may wait for a slow peer: the doors do not wait for a screen."""
 JOIN_TIMEOUT_S = 2.0
 """A peer that has not said who it is by then is nobody."""
 
@@ -45,6 +47,16 @@ class Channel:
             await self._writer.drain()
         except OSError as error:
             raise ChannelClosed(str(error)) from error
+
+    def tell(self, message: AnyMessage) -> None:
+        """Send without waiting. A peer that does not read falls behind up to :data:`BACKLOG_LIMIT` and is then hung up on."""
+        if self._writer.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > BACKLOG_LIMIT:
+            self._writer.transport.abort()
+            return
+        body = _encoder.encode(message)
+        self._writer.write(len(body).to_bytes(4, "big") + body)
 
     async def receive(self) -> AnyMessage:
         """Wait for the next message. Raises ChannelClosed on the end of the line and on anything malformed."""

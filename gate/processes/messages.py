@@ -13,6 +13,7 @@ from gate.evidence import Fact
 from gate.records import StageTiming, TransactionRecord
 
 Role = Literal["reader", "vision", "traveller_screen", "officer_screen", "director"]
+TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -34,10 +35,16 @@ class Join(Message, frozen=True, kw_only=True):
 
 
 class DocumentPlaced(Message, frozen=True, kw_only=True):
-    """A document lies on the scanner; the reader has begun. ``boot`` is the moment it was seen (boot seconds)."""
+    """A document lies on the scanner. ``boot`` is the moment it was seen (boot seconds). Nothing is read before the lane says so."""
+
+    boot: float
+
+
+class ReadDocument(Message, frozen=True, kw_only=True):
+    """Lane → reader: read the document that lies there, as this transaction. ``zero``: boot seconds that its stages count from."""
 
     transaction: str
-    boot: float
+    zero: float
 
 
 class ReaderProgress(Message, frozen=True, kw_only=True):
@@ -76,7 +83,7 @@ class DocumentChecked(Message, frozen=True, kw_only=True):
 
 
 class DocumentRemoved(Message, frozen=True, kw_only=True):
-    transaction: str
+    """The glass is empty again."""
 
 
 # --- lane → vision, vision → lane ----------------------------------------------------------------------------------------
@@ -87,6 +94,8 @@ class PrepareReference(Message, frozen=True, kw_only=True):
 
     transaction: str
     portrait: bytes
+    zero: float
+    """Boot seconds from which this transaction counts its stages."""
 
 
 class ReferenceReady(Message, frozen=True, kw_only=True):
@@ -101,6 +110,7 @@ class StartCapture(Message, frozen=True, kw_only=True):
 
     transaction: str
     deadline_s: float
+    zero: float
 
 
 class FaceChecked(Message, frozen=True, kw_only=True):
@@ -124,7 +134,7 @@ class Forget(Message, frozen=True, kw_only=True):
 class TravellerView(Message, frozen=True, kw_only=True):
     """All that a traveller may ever see: a screen word (facts/indonesia.md §9) and the progress of the chip. No reason, no score."""
 
-    screen: Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
+    screen: TravellerScreen
     progress: float = 0.0
 
 
@@ -171,6 +181,7 @@ class LaneReady(Message, frozen=True, kw_only=True):
 AnyMessage = (
     Join
     | DocumentPlaced
+    | ReadDocument
     | ReaderProgress
     | MrzRead
     | DocumentChecked

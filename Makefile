@@ -1,0 +1,62 @@
+# Every target sets up what it needs. `make` alone lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/faces.lock
+STAMP  := $(VENV)/.setup-stamp
+ROOMS  := gate mrz pki faceverify hardware
+ARGS   ?=
+TESTS  ?= tests
+
+export ORT_DISABLE_TELEMETRY := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check soak bench fmt lint types layers lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(STAMP) ## make the environment from the hash-pinned locks
+
+$(STAMP): $(LOCKS) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "autogate needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	@$(PYTHON) -m venv $(VENV) || { echo 'The venv module is missing: install your system'"'"'s python3-venv package.' >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.lock
+	UV_COMPILE_BYTECODE=1 $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $(LOCKS)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	$(BIN)/python -m compileall -q $(ROOMS)
+	@touch $@
+
+demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless --once --json out.json")
+	$(BIN)/autogate demo $(ARGS)
+
+test: $(STAMP) ## all tests (TESTS=tests/mrz for some)
+	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+
+check: lint types layers test ## what CI runs
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+layers: $(STAMP)
+	$(BIN)/lint-imports
+
+soak: $(STAMP) ## the long suites at full count, with a JSON report
+	$(BIN)/python -m benchmarks.soak $(ARGS)
+
+bench: $(STAMP) ## speed, side by side with its floors
+	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+
+fmt: $(STAMP) ## format and mend what can be mended by rule
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(STAMP) ## renew the locks (hashes, no addresses)
+	$(BIN)/python requirements/lock.py
+
+clean: ## remove the environment and all state
+	rm -rf $(VENV) .state

@@ -1,0 +1,103 @@
+"""The command ``autogate``. Each subcommand loads only what it needs."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtime: a border gate phones nobody
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+DEMO_STATE = Path(".state/demo")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="autogate", description="Edge service of an automated border control gate.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="send a cast of travellers through a simulated lane")
+    if "demo" in sys.argv[1:2]:  # its options live with it; loading it for every command would cost half a second
+        from gate.demo.run import add_arguments
+
+        add_arguments(demo)
+
+    serve = commands.add_parser("serve", help="run the processes of one lane")
+    serve.add_argument("config", type=Path)
+
+    replay = commands.add_parser("replay", help="judge recorded decisions again")
+    replay.add_argument("transactions", nargs="*", help="transaction ids; all where none is named")
+    replay.add_argument("--state", type=Path, default=DEMO_STATE)
+
+    audit = commands.add_parser("audit", help="check the audit log").add_subparsers(dest="audit", required=True)
+    verify = audit.add_parser("verify", help="find every change, deletion and reordering")
+    verify.add_argument("--state", type=Path, default=DEMO_STATE)
+
+    report = commands.add_parser("report", help="reports for trial operators").add_subparsers(dest="report", required=True)
+    trial = report.add_parser("trial", help="one self-contained HTML page")
+    trial.add_argument("--state", type=Path, default=DEMO_STATE)
+    trial.add_argument("--out", type=Path, default=Path("trial-report.html"))
+
+    config = commands.add_parser("config", help="look at a configuration").add_subparsers(dest="config", required=True)
+    check = config.add_parser("check", help="list every error of a file with its line")
+    check.add_argument("file", type=Path)
+
+    models = commands.add_parser("models", help="face packs").add_subparsers(dest="models", required=True)
+    install = models.add_parser("install", help="put the weights of the open pack in place")
+    install.add_argument("source", type=Path, help="folder with the published weight files")
+    install.add_argument("--packs", type=Path, default=DEMO_STATE / "packs")
+
+    policy = commands.add_parser("policy", help="the rules").add_subparsers(dest="policy", required=True)
+    policy.add_parser("check", help="what opens, and what never can")
+
+    doctor = commands.add_parser("doctor", help="examine this installation")
+    doctor.add_argument("--config", type=Path)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit status: 0 done, 1 found something, 2 cannot be done as asked."""
+    options = _parser().parse_args(arguments)
+    match options.command:
+        case "demo":
+            from gate.demo.run import demo_command
+
+            return demo_command(options)
+        case "serve":
+            from gate.service import serve_command
+
+            return serve_command(options.config)
+        case "replay":
+            from gate.replay import replay_command
+
+            return replay_command(options.state, options.transactions)
+        case "audit":
+            from gate.audit import verify_command
+
+            return verify_command(options.state)
+        case "report":
+            from gate.report import report_command
+
+            return report_command(options.state, options.out)
+        case "config":
+            from gate.config import check_command
+
+            return check_command(options.file)
+        case "models":
+            from gate.models import install_command
+
+            return install_command(options.source, options.packs)
+        case "policy":
+            from gate.policy import check_command as policy_check
+
+            return policy_check()
+        case _:
+            from gate.doctor import doctor_command
+
+            return doctor_command(options.config)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,100 @@
+"""The cast file: who comes, with which document and face, and how they walk. Never what becomes of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from gate.processes.messages import TravellerScreen
+
+DEFAULT_CAST = Path(__file__).with_name("cast.toml")
+NOBODY = "nobody"
+"""``keys_of`` of a cloned chip: keys that no State ever signed."""
+
+
+class CastError(Exception):
+    """The cast file is wrong: says where and what."""
+
+
+class CastState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A pretend State that signs documents."""
+
+    id: str
+    issuing_state: str
+    country: str
+    name: str
+    in_trust_store: bool
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is printed and signed. ``portrait`` is the face in DG2, the presenter's own where empty. Dates as YYMMDD."""
+
+    state: str
+    code: str
+    number: str
+    primary: str
+    secondary: str = ""
+    birth: str
+    sex: Literal["M", "F", "<"]
+    expiry: str
+    portrait: str = ""
+
+
+class Chip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was done to the chip after it was signed."""
+
+    portrait_after_signing: str = ""
+    keys_of: str = ""
+    """Id of the traveller whose chip keys are in this chip; ``nobody`` for a clone; empty for its own."""
+
+
+class Issuance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"document_class": "class"}):
+    """The issuer's record of the document."""
+
+    document_class: Literal["ordinary", "service", "diplomatic"]
+    status: Literal["active", "revoked", "lost"] = "active"
+
+
+class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How they walk, and what happens meanwhile."""
+
+    people: int = 1
+    walk_s: float = 0.8
+    unplug_at: TravellerScreen | Literal[""] = ""
+    """The gate controller is unplugged when the screen shows this."""
+
+
+class Traveller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: str
+    title: str
+    face: str
+    document: Document
+    chip: Chip = Chip()
+    issuance: Issuance | None = None
+    exit_permit: Literal["", "valid", "none", "expired", "mismatch"] = ""
+    watchlist: Literal["clear", "possible", "hit"] = "clear"
+    behaviour: Behaviour = Behaviour()
+
+
+class Cast(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    state: tuple[CastState, ...]
+    traveller: tuple[Traveller, ...]
+
+
+def load_cast(path: Path = DEFAULT_CAST) -> Cast:
+    """Read a cast file. Raises CastError; a key that the cast may not hold (an outcome, say) is one."""
+    try:
+        cast = msgspec.toml.decode(path.read_bytes(), type=Cast)
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError) as error:
+        raise CastError(f"{path}: {error}") from error
+    states, travellers = {state.id for state in cast.state}, [traveller.id for traveller in cast.traveller]
+    for traveller in cast.traveller:
+        if traveller.document.state not in states:
+            raise CastError(f"{path}: traveller {traveller.id}: no [[state]] has the id {traveller.document.state!r}")
+        if traveller.chip.keys_of not in {"", NOBODY, *travellers}:
+            raise CastError(f"{path}: traveller {traveller.id}: keys_of names nobody in the cast: {traveller.chip.keys_of!r}")
+    if len(set(travellers)) != len(travellers):
+        raise CastError(f"{path}: two travellers share an id")
+    return cast

@@ -1,0 +1,145 @@
+"""Plays the travellers: each sees only the traveller's screen and does what a person does who reads it.
+
+Nothing in here knows what should become of anybody. The director also joins the lane as an onlooker, to print what happens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gate.demo.cast import Traveller
+from gate.demo.stage import DemoStage
+from gate.demo.terminal import Terminal
+from gate.processes.channel import Channel, connect
+from gate.processes.messages import LaneReady, StageEnded, TransactionEnded, TravellerScreen, TravellerView
+from gate.records import TransactionRecord
+
+READY_TIMEOUT_S = 60.0
+TRANSACTION_TIMEOUT_S = 90.0
+LOOK_S = 0.3
+"""How long a person takes to read the screen before doing what it says."""
+PLUG_AGAIN_S = 3.5
+"""How long the controller stays unplugged: longer than it takes to let out, alone, whoever is inside."""
+
+
+class DemoError(Exception):
+    """The demonstration got stuck: says where."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What the onlookers have seen so far."""
+
+    screen: TravellerScreen = "closed"
+    ready: bool = False
+    ended: list[TransactionRecord] = field(default_factory=list)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+
+class Director:
+    """Sends the cast through the lane, one after another."""
+
+    def __init__(self, stage: DemoStage, terminal: Terminal) -> None:
+        self._stage, self._terminal, self._seen = stage, terminal, _Seen()
+        self._listeners: list[asyncio.Task[None]] = []
+
+    async def join(self) -> None:
+        """Join the lane as onlooker and as a second pair of eyes on the traveller's screen. Raises ChannelClosed."""
+        runtime = self._stage.runtime
+        for role in ("director", "traveller_screen"):
+            channel = await connect(runtime.lane_socket, role, runtime.secret)
+            self._listeners.append(asyncio.create_task(self._listen(channel)))
+
+    async def leave(self) -> None:
+        for task in self._listeners:
+            task.cancel()
+        await asyncio.gather(*self._listeners, return_exceptions=True)
+
+    async def _listen(self, channel: Channel) -> None:
+        while True:
+            message = await channel.receive()
+            async with self._seen.changed:
+                match message:
+                    case TravellerView():
+                        self._seen.screen = message.screen
+                    case LaneReady():
+                        self._seen.ready = True
+                    case StageEnded():
+                        self._terminal.stage(message.stage)
+                    case TransactionEnded():
+                        self._seen.ended.append(message.record)
+                    case _:
+                        pass
+                self._seen.changed.notify_all()
+
+    async def until_ready(self) -> None:
+        """Wait until the lane is idle and its workers are warm. Raises DemoError."""
+        await self._until(
+            lambda: self._seen.ready and self._seen.screen == "scan", READY_TIMEOUT_S, "the lane did not become ready"
+        )
+
+    async def _until(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
+        try:
+            async with asyncio.timeout(limit_s), self._seen.changed:
+                await self._seen.changed.wait_for(condition)
+        except TimeoutError as error:
+            raise DemoError(f"{what} within {limit_s:.0f} s: see {self._stage.log}") from error
+
+    async def play(self, traveller: Traveller) -> TransactionRecord:
+        """Send one traveller through; return what the lane recorded. Raises DemoError when nothing more happens."""
+        self._seen.ended.clear()
+        self._seen.ready = False
+        behaviour = traveller.behaviour
+        await asyncio.to_thread(
+            self._stage.controller.control,
+            "arrive",
+            people=behaviour.people,
+            walk_in_s=behaviour.walk_s,
+            walk_out_s=behaviour.walk_s,
+        )
+        await asyncio.to_thread(self._stage.world.place, self._stage.passports[traveller.id])
+        acting = asyncio.create_task(self._act(traveller))
+        try:
+            await self._until(
+                lambda: bool(self._seen.ended), TRANSACTION_TIMEOUT_S, f"{traveller.id}: the transaction did not end"
+            )
+        finally:
+            acting.cancel()
+            await asyncio.gather(acting, return_exceptions=True)
+        await self._walk_away(traveller)
+        return self._seen.ended[0]
+
+    async def _act(self, traveller: Traveller) -> None:
+        """Do what the screen says, and what the cast says happens meanwhile."""
+        stage, done, begun = self._stage, set[str](), False
+        while True:
+            screen = self._seen.screen
+            begun = begun or screen not in {"scan", "wait"}
+            if traveller.behaviour.unplug_at == screen and "unplug" not in done:
+                done.add("unplug")
+                await asyncio.to_thread(stage.controller.control, "unplug")
+            if screen == "face" and "face" not in done:
+                done.add("face")
+                await asyncio.to_thread(stage.world.show_face, stage.probe(traveller.face))
+            if begun and screen not in {"reading", "scan", "wait"} and "lift" not in done:
+                done.add("lift")
+                await asyncio.sleep(LOOK_S)
+                await asyncio.to_thread(stage.world.lift)
+            await self._screen_other_than(screen)
+
+    async def _screen_other_than(self, screen: TravellerScreen) -> None:
+        async with self._seen.changed:
+            await self._seen.changed.wait_for(lambda: self._seen.screen != screen)
+
+    async def _walk_away(self, traveller: Traveller) -> None:
+        """Take the document along, leave, mend what was broken; the next one waits behind the yellow line until the lane is ready."""
+        stage = self._stage
+        await asyncio.sleep(LOOK_S)
+        await asyncio.to_thread(stage.world.lift)
+        await asyncio.to_thread(stage.world.clear_face)
+        if traveller.behaviour.unplug_at:
+            await asyncio.sleep(PLUG_AGAIN_S)
+            await asyncio.to_thread(stage.controller.control, "plug")
+        await asyncio.to_thread(stage.controller.control, "leave")

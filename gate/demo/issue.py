@@ -1,0 +1,165 @@
+"""Issues the cast's passports: pretend States sign real files, chips get real keys. Also the registries' answers about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+import mrz
+from gate.demo.cast import NOBODY, Cast, Traveller
+from hardware.emrtd.lds import build_com, build_dg1, build_dg2
+from mrz.sim import emit_td3
+from pki.sim import PretendState, PrivateKey, active_authentication_key, chip_authentication_key
+from pki.trust import Csca, TrustStore
+
+Portrait = Callable[[str], bytes]
+"""Name of a face → its JPEG 2000 portrait as it lies in a chip."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passport:
+    """A book with its chip, as it comes from the printer (and from whoever tampered with it). Keys are PKCS#8 DER."""
+
+    mrz_lines: tuple[str, str]
+    mrz_information: str
+    files: Mapping[str, bytes] = field(repr=False)
+    active_key: bytes = field(repr=False)
+    chip_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChipKeys:
+    """The two keys in a chip, and the data groups that vouch for them."""
+
+    active: PrivateKey = field(repr=False)
+    chip: PrivateKey = field(repr=False)
+    dg14: bytes
+    dg15: bytes
+
+    @classmethod
+    def create(cls) -> ChipKeys:
+        chip, dg14 = chip_authentication_key(active_hash="sha256")
+        active, dg15 = active_authentication_key()
+        return cls(active=active, chip=chip, dg14=dg14, dg15=dg15)
+
+
+def create_states(cast: Cast, now: datetime) -> dict[str, PretendState]:
+    """The pretend States of the cast, by id."""
+    return {state.id: PretendState.create(country=state.country, name=state.name, now=now) for state in cast.state}
+
+
+def trust_store(cast: Cast, states: Mapping[str, PretendState]) -> TrustStore:
+    """A trust store with the States that the cast puts into it, their CRLs, and the mark of a demonstration."""
+    trusted = [states[state.id] for state in cast.state if state.in_trust_store]
+    anchors = tuple(Csca.of(state.csca, provenance=f"pretend State {state.name}") for state in trusted)
+    return TrustStore(anchors=anchors, crls=tuple(state.crl() for state in trusted), demo=True)
+
+
+def issue_passports(cast: Cast, states: Mapping[str, PretendState], portrait: Portrait) -> dict[str, Passport]:
+    """One passport for each traveller, by traveller id."""
+    keys = {traveller.id: ChipKeys.create() for traveller in cast.traveller}
+    issuing_states = {state.id: state.issuing_state for state in cast.state}
+    return {
+        traveller.id: _issue(
+            traveller,
+            states[traveller.document.state],
+            issuing_states[traveller.document.state],
+            keys,
+            portrait,
+        )
+        for traveller in cast.traveller
+    }
+
+
+def _issue(
+    traveller: Traveller,
+    state: PretendState,
+    issuing_state: str,
+    keys: Mapping[str, ChipKeys],
+    portrait: Portrait,
+) -> Passport:
+    document = traveller.document
+    lines = emit_td3(
+        document_code=document.code,
+        issuing_state=issuing_state,
+        primary_identifier=document.primary,
+        secondary_identifier=document.secondary,
+        document_number=document.number,
+        nationality=issuing_state,
+        date_of_birth=document.birth,
+        sex=document.sex,
+        date_of_expiry=document.expiry,
+    )
+    own = keys[traveller.id]
+    groups = {
+        1: build_dg1(lines),
+        2: build_dg2(portrait(document.portrait or traveller.face), "jpeg2000"),
+        14: own.dg14,
+        15: own.dg15,
+    }
+    sod = state.sign_sod(groups)
+    if traveller.chip.portrait_after_signing:
+        groups[2] = build_dg2(portrait(traveller.chip.portrait_after_signing), "jpeg2000")
+    held = _held_keys(traveller, keys)
+    files = {
+        "EF.COM": build_com(f"DG{number}" for number in groups),
+        "EF.SOD": sod,
+        **{f"DG{number}": content for number, content in groups.items()},
+    }
+    return Passport(
+        mrz_lines=lines,
+        mrz_information=mrz.parse(lines).mrz_information(),
+        files=files,
+        active_key=_pkcs8(held.active),
+        chip_key=_pkcs8(held.chip),
+    )
+
+
+def _held_keys(traveller: Traveller, keys: Mapping[str, ChipKeys]) -> ChipKeys:
+    match traveller.chip.keys_of:
+        case "":
+            return keys[traveller.id]
+        case name if name == NOBODY:
+            return ChipKeys.create()  # fresh ones, in no signed data group
+        case other:
+            return keys[other]
+
+
+def _pkcs8(key: PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+_PERMITS: Mapping[str, Mapping[str, Any]] = {
+    "valid": {"valid_to": "2099-12-31"},
+    "expired": {"valid_to": "2020-12-31"},
+    "mismatch": {"valid_to": "2099-12-31", "checkpoints": ["XXX"]},
+}
+
+
+def registry_data(cast: Cast) -> dict[str, Any]:
+    """What the reference server of the registries knows of the cast (``gate/registries/reference_server.py``)."""
+    issuing_states = {state.id: state.issuing_state for state in cast.state}
+    data: dict[str, list[dict[str, Any]]] = {"issuance": [], "exit_permits": [], "watchlist": []}
+    for traveller in cast.traveller:
+        document, record = traveller.document, traveller.issuance
+        book = {"issuing_state": issuing_states[document.state], "document_number": document.number}
+        if record:
+            data["issuance"].append({**book, "status": record.status, "document_class": record.document_class})
+        if record and traveller.exit_permit in _PERMITS:
+            permit = _PERMITS[traveller.exit_permit]
+            data["exit_permits"].append({**book, "document_class": record.document_class, **permit})
+        if traveller.watchlist != "clear":
+            data["watchlist"].append(
+                {
+                    "list": "pencegahan",
+                    "primary_identifier": document.primary,
+                    "secondary_identifier": document.secondary,
+                    "birth": document.birth if traveller.watchlist == "hit" else "<<<<<<",
+                    "sex": document.sex,
+                }
+            )
+    return data

@@ -1,0 +1,155 @@
+"""``autogate demo``: sets the stage, starts the gate's real processes, sends the cast through, reports."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from faceverify.packs import PackError, demo_pack
+from gate.config import ConfigError, load
+from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
+from gate.demo.director import DemoError, Director
+from gate.demo.stage import DemoStage
+from gate.demo.terminal import Terminal
+from gate.doctor import refuse_foreign_names
+from gate.processes.channel import ChannelClosed
+from gate.records import TransactionRecord
+from gate.service import Service, ServiceError, commands
+from hardware.ports import DeviceError
+
+CONNECT_TIMEOUT_S = 20.0
+SUPERVISE_S = 0.2
+EXIT_OK, EXIT_STUCK, EXIT_USAGE = 0, 1, 2
+NOTICE = (
+    "a demonstration: simulated devices, pretend States, invented people; nobody crosses a border",
+    "demonstration recogniser, not for operation; chip and camera pictures come from one photo: no claim of accuracy",
+    "UnsafeNoPad: presentation attack detection is not available in this pack",
+)
+
+Commands = Callable[[Mapping[str, Sequence[str]]], Mapping[str, Sequence[str]]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of ``autogate demo``."""
+    parser.add_argument("--cast", type=Path, default=DEFAULT_CAST, help="who comes (TOML)")
+    parser.add_argument("--headless", action="store_true", help="no live timeline: only the table at the end")
+    parser.add_argument("--once", action="store_true", help="end after the cast instead of serving the screens until Ctrl-C")
+    parser.add_argument("--json", type=Path, help="write the transactions to this file")
+    parser.add_argument("--state", type=Path, default=Path(".state/demo"), help="where the audit is kept")
+    parser.add_argument("--traveller-port", type=int, default=8410)
+    parser.add_argument("--officer-port", type=int, default=8411)
+
+
+def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
+    """Run the demonstration. ``change`` may replace the command of a process (tests do). Returns the exit status."""
+    refuse_foreign_names()
+    terminal = Terminal(quiet=options.headless)
+    try:
+        cast = load_cast(options.cast)
+        packs = options.state / "packs"
+        demo_pack(packs)  # built once, before any process needs it
+        ports = (options.traveller_port, options.officer_port)
+        with DemoStage(cast, options.state, ports, packs) as stage:
+            return asyncio.run(_run(stage, cast, options, terminal, change))
+    except (CastError, PackError, DeviceError, ConfigError) as error:
+        print(f"autogate demo: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except (DemoError, ServiceError, ChannelClosed) as error:
+        print(f"autogate demo: {error}", file=sys.stderr)
+        return EXIT_STUCK
+
+
+async def _run(stage: DemoStage, cast: Cast, options: argparse.Namespace, terminal: Terminal, change: Commands) -> int:
+    config = load(stage.config_path)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    service = Service(change(commands(stage.config_path, config, stage.runtime)), stage.log)
+    try:
+        supervising = asyncio.create_task(_supervise(service))
+        work = asyncio.create_task(_perform(stage, cast.traveller, options, terminal))
+        ending = asyncio.create_task(_wait(stop))
+        done, _ = await asyncio.wait({supervising, work, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if work in done and work.exception() is None and not options.once:
+            terminal.say("\nThe screens stay up. Ctrl-C ends the demonstration.")
+            done, _ = await asyncio.wait({supervising, ending}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (supervising, work, ending):
+            task.cancel()
+        for task in done:
+            task.result()
+        return EXIT_OK
+    finally:
+        service.stop()
+
+
+async def _wait(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def _supervise(service: Service) -> None:
+    while True:
+        service.poll()
+        await asyncio.sleep(SUPERVISE_S)
+
+
+async def _perform(stage: DemoStage, travellers: Sequence[Traveller], options: argparse.Namespace, terminal: Terminal) -> None:
+    begun = time.monotonic()
+    director = Director(stage, terminal)
+    await _join(director)
+    await director.until_ready()
+    terminal.warnings(NOTICE)
+    terminal.say(f"  ready in {time.monotonic() - begun:.1f} s")
+    print(f"  traveller screen  http://127.0.0.1:{options.traveller_port}/", flush=True)
+    print(f"  officer page      http://127.0.0.1:{options.officer_port}/", flush=True)
+    rows: list[tuple[str, TransactionRecord]] = []
+    for number, traveller in enumerate(travellers, 1):
+        await director.until_ready()
+        terminal.arrives(number, len(travellers), traveller.title)
+        record = await director.play(traveller)
+        terminal.transaction(record)
+        rows.append((traveller.title, record))
+    await director.leave()
+    Terminal().summary(rows)
+    if options.json:
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(travellers, rows))) + b"\n")
+
+
+async def _join(director: Director) -> None:
+    deadline = time.monotonic() + CONNECT_TIMEOUT_S
+    while True:
+        try:
+            await director.join()
+        except ChannelClosed:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.05)
+        else:
+            return
+
+
+def as_json(travellers: Sequence[Traveller], rows: Sequence[tuple[str, TransactionRecord]]) -> dict[str, object]:
+    """The machine-readable result of a run."""
+    return {
+        "demonstration": True,
+        "notice": NOTICE,
+        "transactions": [
+            {
+                "traveller": traveller.id,
+                "title": title,
+                "transaction": record.transaction,
+                "outcome": record.outcome,
+                "reasons": record.reasons,
+                "stages": record.stages,
+                "backends": record.backends,
+                "rules_version": record.decisions[-1].decision.rules_version if record.decisions else "",
+            }
+            for traveller, (title, record) in zip(travellers, rows, strict=True)
+        ],
+    }

@@ -1,0 +1,167 @@
+"""Everything around the lane in a demonstration: simulated devices, pretend States, the registries' reference server, the config."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import cv2
+from hardware.sim.world import World
+
+from gate.demo.cast import Cast
+from gate.demo.faces import chip_portrait, cut_faces, probe_picture
+from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
+from gate.runtime import Runtime
+from hardware.sim.controller import SimulatedController
+from pki.trust import save_trust_store
+
+CHIP_KBIT_S = 424
+"""Bit rate of the simulated chips: what readers usually reach (facts/chip-and-pki.md, link physics)."""
+START_TIMEOUT_S = 15.0
+CONFIG = """\
+# Written by the demonstration; every device in it is a simulator of this run.
+profile = "demo"
+state_dir = "{state}"
+
+[lane]
+id = "demo-1"
+checkpoint = "CGK"
+direction = "departure"
+
+[timeouts]
+capture_s = 8
+await_officer_s = 3
+
+[scanner]
+kind = "simulator"
+address = "{world}"
+
+[camera]
+kind = "simulator"
+address = "{world}"
+
+[controller]
+device = "{tty}"
+key_file = "{key}"
+
+[face]
+pack = "demo"
+packs_dir = "{packs}"
+
+[trust]
+store = "{trust}"
+
+[registries.issuance]
+url = "{registry}"
+
+[registries.exit_permit]
+url = "{registry}"
+
+[registries.watchlist]
+url = "{registry}"
+
+[screens]
+traveller_port = {traveller_port}
+officer_port = {officer_port}
+"""
+
+
+class DemoStage:
+    """Context manager: on entry all simulators run and the configuration is written; on exit they have ended."""
+
+    def __init__(self, cast: Cast, state: Path, ports: tuple[int, int], packs: Path) -> None:
+        self._cast, self._ports, self._packs = cast, ports, packs
+        self.state, self.log = state.resolve(), state.resolve() / "processes.log"
+        self.runtime = Runtime.create()
+        self.config_path = self.runtime.folder / "gate.toml"
+        self.passports: dict[str, Passport] = {}
+        self._registry: subprocess.Popen[bytes] | None = None
+        self._faces = cut_faces()
+
+    def __enter__(self) -> Self:
+        self.state.mkdir(parents=True, exist_ok=True)
+        try:
+            self._raise_curtain()
+        except BaseException:
+            self._lower_curtain()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lower_curtain()
+
+    def _raise_curtain(self) -> None:
+        key = _key(self.state / "gate.key")
+        folder = self.runtime.folder
+        self.controller = SimulatedController(folder, key)
+        self.world = World(folder, self.runtime.secret)
+        self._start_registry()
+        self.controller.start()
+        self.world.start()
+        self._issue()
+        port = self._registry_port()
+        text = CONFIG.format(
+            state=self.state,
+            world=folder,
+            tty=self.controller.tty,
+            key=self.state / "gate.key",
+            packs=self._packs,
+            trust=folder / "trust",
+            registry=f"http://127.0.0.1:{port}",
+            traveller_port=self._ports[0],
+            officer_port=self._ports[1],
+        )
+        self.config_path.write_text(text, encoding="utf-8")
+
+    def _lower_curtain(self) -> None:
+        for part in ("controller", "world"):
+            if device := getattr(self, part, None):
+                device.stop()
+        if self._registry is not None:
+            self._registry.terminate()
+            self._registry.wait(5)
+        self.runtime.remove()
+
+    def _issue(self) -> None:
+        now = datetime.now(UTC)
+        states = create_states(self._cast, now)
+        save_trust_store(trust_store(self._cast, states), self.runtime.folder / "trust")
+        self.passports = issue_passports(self._cast, states, lambda name: chip_portrait(self._faces[name], seed=1))
+
+    def probe(self, name: str) -> bytes:
+        """The picture of ``name`` as the simulated camera shall show it (PNG): another degradation than the chip's portrait."""
+        encoded, png = cv2.imencode(".png", probe_picture(self._faces[name], seed=2))
+        assert encoded
+        return png.tobytes()
+
+    def _start_registry(self) -> None:
+        data = self.runtime.folder / "registries.json"
+        data.write_text(json.dumps(registry_data(self._cast)), encoding="utf-8")
+        command = [sys.executable, "-m", "gate.registries.reference_server", "--port", "0", "--data", str(data)]
+        command += ["--secret-file", str(self.runtime.secret_file), "--ready-file", str(self.runtime.ready_file("registries"))]
+        with self.log.open("ab") as log:
+            self._registry = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _registry_port(self) -> int:
+        """The port that the reference server chose; it says so in its ready file."""
+        ready, deadline = self.runtime.ready_file("registries"), time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if ready.exists():
+                return int(json.loads(ready.read_text(encoding="ascii"))["port"])
+            time.sleep(0.02)
+        raise RuntimeError(f"the registries' reference server did not start: see {self.log}")
+
+
+def _key(path: Path) -> bytes:
+    """The gate's file key: made once for a state folder, kept beside its audit. A file key is for demonstrations only."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+    return bytes.fromhex(path.read_text(encoding="ascii"))

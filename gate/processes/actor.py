@@ -1,0 +1,262 @@
+"""The lane's actor: events in, the table's actions out. One loop, one queue, nothing that blocks.
+
+Whatever happens (telemetry, a worker's message, a timer, a durable commit) is put into one queue and handled in order. The lease is
+renewed by the same queue: a loop that no longer handles events no longer renews, and the controller makes the doors safe by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Protocol, assert_never
+
+from gate.clock import SystemClock
+from gate.config import Timeouts
+from gate.lane import LEASED_STATES, TIMEOUT_KEY, Action, Event, Lane, State, View, step
+from gate.processes.casework import Casework
+from gate.processes.display import Display
+from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Role
+from hardware.controller.link import LinkDown, LinkUp
+from hardware.controller.protocol import (
+    RENEW_EVERY_MS,
+    Close,
+    CommandResult,
+    Door,
+    Fault,
+    GateCommand,
+    GateEvent,
+    LeaseLapsed,
+    Obstruction,
+    OpenEntry,
+    OpenExit,
+    Outcome,
+    Passage,
+    Purpose,
+    SetSignal,
+    Signal,
+    Telemetry,
+)
+
+_STAGE_OF_STATE: Mapping[State, str] = {
+    State.ENTRY_OPEN: "walk_in",
+    State.ENTRY_CLOSE: "entry_close",
+    State.CAPTURE: "capture",
+    State.EXIT_OPEN: "walk_out",
+    State.EXIT_CLOSE: "exit_close",
+    State.HOLD: "await_officer",
+    State.EJECT: "eject",
+    State.EJECT_CLOSE: "eject_close",
+}
+"""The name that a state's duration bears in the transaction's timeline."""
+
+
+class Controller(Protocol):
+    """The gate controller's link, as the actor uses it. Nothing here waits."""
+
+    def command(self, command: GateCommand) -> None: ...
+    def next_command_id(self) -> int: ...
+    def renew(self) -> None: ...
+
+
+class LaneActor:
+    """Where the lane stands, and the only thing that moves it. Its methods run on the loop; other threads use :meth:`post`."""
+
+    def __init__(
+        self, timeouts: Timeouts, clock: SystemClock, controller: Controller, casework: Casework, display: Display
+    ) -> None:
+        self._timeouts, self._clock, self._controller, self._case, self._display = timeouts, clock, controller, casework, display
+        self._loop = asyncio.get_running_loop()
+        self._inbox: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
+        self._lane, self._view, self._entered = Lane(), View(), clock.boot()
+        self._timer: asyncio.TimerHandle | None = None
+        self._sent: dict[int, tuple[str, float]] = {}
+        self._link_up = self._faulty = False
+        casework.attach(self._apply, self.post, self._gate_words)
+
+    # --- the loop ---------------------------------------------------------------------------------------------------------
+
+    def post(self, what: Callable[[], None]) -> None:
+        """Have ``what`` run on the loop, in its turn; for any thread."""
+        self._loop.call_soon_threadsafe(self._inbox.put_nowait, what)
+
+    async def run(self) -> None:
+        """Handle events for ever."""
+        beat = asyncio.create_task(self._beat())
+        try:
+            while True:
+                (await self._inbox.get())()
+        finally:
+            beat.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self._inbox.put_nowait(self._renew)
+            await asyncio.sleep(RENEW_EVERY_MS / 1000)
+
+    def _renew(self) -> None:
+        if self._lane.state in LEASED_STATES and self._view.linked:
+            self._controller.renew()
+        if self._case.forget_referral(self._lane.state):
+            self._publish()
+
+    # --- the table --------------------------------------------------------------------------------------------------------
+
+    def _apply(self, event: Event) -> None:
+        before = self._lane
+        self._lane, actions = step(before, event, self._view)
+        moved = self._lane.state is not before.state
+        if moved:
+            self._left(before.state)
+        for action in actions:
+            self._perform(action)
+        if moved or event is Event.TIMEOUT:
+            self._restart_timer()
+        if moved and self._lane.state is State.IDLE and self._case.document_waits:
+            self._apply(Event.DOCUMENT_PLACED)
+        self._publish()
+
+    def _left(self, state: State) -> None:
+        now = self._clock.boot()
+        if state in _STAGE_OF_STATE:
+            self._case.stage(_STAGE_OF_STATE[state], self._entered, now, f"→ {self._lane.state}")
+        self._entered = now
+
+    def _restart_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+            self._timer = None
+        if key := TIMEOUT_KEY.get(self._lane.state):
+            seconds = float(getattr(self._timeouts, key))
+            if self._lane.state is State.HOLD:
+                seconds = self._case.await_officer_s(seconds)
+            state = self._lane.state
+            self._timer = self._loop.call_later(seconds, self._inbox.put_nowait, lambda: self._timed_out(state))
+
+    def _timed_out(self, state: State) -> None:
+        if state is self._lane.state:
+            self._apply(Event.TIMEOUT)
+
+    def _perform(self, action: Action) -> None:
+        match action:
+            case Action.BEGIN:
+                self._case.begin()
+            case Action.ADMIT:
+                self._door("controller.admit", OpenEntry(command_id=self._controller.next_command_id(), purpose=Purpose.ADMIT))
+            case Action.EJECT:
+                self._door("controller.eject", OpenEntry(command_id=self._controller.next_command_id(), purpose=Purpose.EJECT))
+            case Action.CLOSE_ENTRY:
+                self._door("controller.close_entry", Close(command_id=self._controller.next_command_id(), door=Door.ENTRY))
+            case Action.OPEN_EXIT:
+                self._door("controller.open_exit", OpenExit(command_id=self._controller.next_command_id()))
+            case Action.CLOSE_EXIT:
+                self._door("controller.close_exit", Close(command_id=self._controller.next_command_id(), door=Door.EXIT))
+            case Action.CAPTURE:
+                self._case.capture()
+            case Action.VOID | Action.COUNT_DISPUTED:
+                self._case.rule_again()
+            case Action.END:
+                self._case.end()
+            case Action.SIGNAL_GREEN:
+                self._signal(Signal.GREEN_ARROW)
+            case Action.SIGNAL_RED:
+                self._signal(Signal.RED_CROSS)
+            case Action.REFER | Action.ALARM:
+                pass  # the state itself shows it on the officer's page
+            case _:
+                assert_never(action)
+
+    def _door(self, name: str, command: GateCommand) -> None:
+        self._sent[command.command_id] = (name, self._clock.boot())
+        self._controller.command(command)
+
+    def _signal(self, signal: Signal) -> None:
+        self._controller.command(SetSignal(command_id=self._controller.next_command_id(), signal=signal))
+
+    # --- the controller ---------------------------------------------------------------------------------------------------
+
+    def on_controller(self, event: GateEvent | LinkUp | LinkDown) -> None:
+        """Something the gate controller said, or that its line did."""
+        match event:
+            case LinkUp():
+                self._link_up, self._faulty = True, False
+                self._case.backends["controller"] = event.firmware
+                self._apply(Event.LINK_BACK)
+            case LinkDown():
+                self._link_up = False
+                self._sent.clear()
+                self._view = View(supervised=self._view.supervised)
+                self._apply(Event.LINK_LOST)
+            case Telemetry():
+                self._on_telemetry(event)
+            case CommandResult():
+                self._on_result(event)
+            case Fault():
+                self._faulty = True
+                self._apply(Event.DEVICE_FAULT)
+            case Passage() | Obstruction() | LeaseLapsed():
+                pass  # the telemetry that follows says what came of it
+            case _:
+                assert_never(event)
+
+    def _on_telemetry(self, told: Telemetry) -> None:
+        self._view = View(
+            entry=told.entry,
+            exit=told.exit,
+            occupancy=told.occupancy,
+            object_left=told.object_left,
+            entry_clear=told.entry_clear,
+            exit_clear=told.exit_clear,
+            emergency=told.emergency,
+            mains=told.mains,
+            linked=self._link_up,
+            supervised=self._view.supervised,
+        )
+        self._apply(Event.PLANT)
+
+    def _on_result(self, result: CommandResult) -> None:
+        name, sent = self._sent.pop(result.command_id, ("", 0.0))
+        if not name:
+            return  # a signal, or a command of a session that ended
+        self._case.stage(name, sent, self._clock.boot(), result.outcome.name.lower())
+        if result.outcome is not Outcome.EXECUTED:
+            self._apply(Event.COMMAND_REFUSED)
+
+    def _gate_words(self) -> tuple[str, View]:
+        """The ``controller`` fact's word, and what the sensors say: the state of the gate at the moment of a decision."""
+        if not self._link_up:
+            return "lost", self._view
+        if self._view.emergency or not self._view.mains:
+            return "emergency", self._view
+        return ("fault" if self._faulty or self._lane.state is State.FAULT else "ready"), self._view
+
+    # --- peers ------------------------------------------------------------------------------------------------------------
+
+    def on_peer(self, role: Role, backends: Mapping[str, str], *, joined: bool) -> None:
+        """A peer came or went. The officer's page is the supervision; without it no exit opens."""
+        self._display.peer(role, joined=joined)
+        self._case.backends |= backends
+        if role == "officer_screen":
+            self._view = replace(self._view, supervised=joined)
+            self._apply(Event.SUPERVISION_BACK if joined else Event.SUPERVISION_LOST)
+        elif not joined:
+            self._case.worker_gone(role, self._lane.state)
+            if role == "reader":
+                self._apply(Event.DOCUMENT_REMOVED)
+        self._publish()
+
+    def on_message(self, role: Role, message: AnyMessage) -> None:
+        """A message of a peer. What is not its business is dropped."""
+        if role == "reader" and isinstance(message, DocumentPlaced):
+            self._case.document_placed()
+            self._apply(Event.DOCUMENT_PLACED)
+        elif role == "reader" and isinstance(message, DocumentRemoved):
+            self._case.document_removed()
+            self._apply(Event.DOCUMENT_REMOVED)
+        else:
+            self._case.on_message(role, message, self._lane.state)
+            self._publish()
+
+    def _publish(self) -> None:
+        word, view = self._gate_words()
+        self._display.show(self._lane.state, view, word, self._case)

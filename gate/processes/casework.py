@@ -1,0 +1,327 @@
+"""One traveller's case in the lane process: collect the facts, have them judged, make the judgement durable, write the record.
+
+A grant opens a door only after it is on disk (I9): the commit runs beside the loop and comes back as an event, and the lane's table
+looks again at that moment whether the transaction still lives. Everything that makes things safer never waits for a disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from typing import Protocol
+
+from gate.audit import AuditError, AuditWriter, Kind
+from gate.clock import SystemClock
+from gate.config import Config
+from gate.decision import Outcome, PolicyDecision, decide_entry, decide_exit
+from gate.evidence import CheckResult, Direction, Fact, Stage, not_performed
+from gate.lane import Event, State, View
+from gate.policy.actions import LaneAction, lane_action
+from gate.policy.classes import document_class
+from gate.policy.schema import RuleSet
+from gate.processes import messages as m
+from gate.records import DecisionRecord, StageTiming, TransactionRecord
+from gate.transaction import Transaction
+
+PARTING_S = 4.0
+"""How long the screen keeps a referral's sentence after the transaction ended: long enough to read it twice."""
+ENDED_KEPT = 12
+"""Transactions that the officer's page lists."""
+DOCUMENT = "document"
+"""What the reader still owes, beside the registries by name."""
+
+
+class Helpers(Protocol):
+    """Whom the casework sends and asks. ``tell`` does not wait."""
+
+    def tell(self, role: m.Role, message: m.AnyMessage) -> None: ...
+    def ask_registries(
+        self, read: m.MrzRead, document_class: str, direction: Direction
+    ) -> Mapping[str, Coroutine[None, None, Fact]]: ...
+
+
+class Casework:
+    """The case that runs, if one does, and what remains on the screens of the last ones. Runs on the lane's loop alone."""
+
+    def __init__(
+        self, config: Config, rules: RuleSet, audit: AuditWriter, *, clock: SystemClock, helpers: Helpers, key: bytes
+    ) -> None:
+        self._config, self._rules, self._audit, self._clock, self._helpers, self._key = config, rules, audit, clock, helpers, key
+        self._direction = Direction(config.lane.direction)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: set[str] = set()
+        self._placed: float | None = None
+        self._unread = False
+        self._referral: tuple[LaneAction, float] | None = None
+        self.running: Transaction | None = None
+        self.progress = 0.0
+        self.ended: tuple[TransactionRecord, ...] = ()
+        self.backends: dict[str, str] = {}
+
+    def attach(
+        self,
+        apply: Callable[[Event], None],
+        post: Callable[[Callable[[], None]], None],
+        gate_words: Callable[[], tuple[str, View]],
+    ) -> None:
+        """Connect with the actor: how to move the table, how to come back onto the loop, what the gate itself reports."""
+        self._apply, self._post, self._gate_words = apply, post, gate_words
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- the document ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def document_waits(self) -> bool:
+        """A document lies on the glass that no transaction was begun for."""
+        return self._placed is not None and self.running is None and self._unread
+
+    @property
+    def document_there(self) -> bool:
+        return self._placed is not None
+
+    def document_placed(self) -> None:
+        self._placed, self._unread = self._clock.boot(), True
+
+    def document_removed(self) -> None:
+        self._placed = None
+
+    def begin(self) -> None:
+        """A document lies there and the lane is free: give the transaction its id and have the document read."""
+        zero = self._placed if self._placed is not None else self._clock.boot()
+        self.running = Transaction(
+            transaction=secrets.token_hex(16),
+            lane=self._config.lane.id,
+            checkpoint=self._config.lane.checkpoint,
+            direction=self._direction,
+            started=self._clock.wall(),
+            boot=zero,
+            profile=self._config.profile,
+        )
+        self._unread, self.progress, self._referral, self._waiting = False, 0.0, None, {DOCUMENT}
+        self._helpers.tell("reader", m.ReadDocument(transaction=self.running.id, zero=zero))
+
+    def on_message(self, role: m.Role, message: m.AnyMessage, state: State) -> None:
+        """A worker's message; dropped unless it is that worker's business and about the case that runs."""
+        running = self.running
+        if running is None or getattr(message, "transaction", None) != running.id:
+            return
+        match role, message:
+            case "reader", m.ReaderProgress():
+                self.progress = min(1.0, max(0.0, message.fraction))
+            case "reader", m.MrzRead() if DOCUMENT in self._waiting and not running.document_key:
+                self._mrz_read(running, message)
+            case "reader", m.DocumentChecked() if DOCUMENT in self._waiting:
+                self._document_checked(running, message, state)
+            case "vision", m.ReferenceReady():
+                self._add_stages(message.stages)
+            case "vision", m.FaceChecked() if state is State.CAPTURE:
+                self._face_checked(running, message)
+            case _:
+                pass
+
+    def worker_gone(self, role: m.Role, state: State) -> None:
+        """A worker died. What it owed is not performed, which refers the traveller; it comes back for the next one."""
+        if role == "reader":
+            self._placed = None
+        if self.running is None:
+            return
+        if role == "vision" and state is State.CAPTURE:
+            facts = {"face": not_performed("vision_process_gone", "lane")}
+            self._face_checked(
+                self.running, m.FaceChecked(transaction=self.running.id, facts=facts, stages=(), chosen_frame_boot=None)
+            )
+
+    def _mrz_read(self, running: Transaction, read: m.MrzRead) -> None:
+        running.learn("reader", read.facts)
+        word = document_class(read.issuing_state, read.document_code, self._rules)
+        running.learn("lane", {"document_class": Fact(value=word, result=CheckResult.SUCCESSFUL, source="policy")})
+        identity = f"{read.issuing_state}|{read.document_number}".encode()
+        running.document_key = hmac.new(self._key, identity, hashlib.sha256).hexdigest()[:32]
+        for name, question in self._helpers.ask_registries(read, word, self._direction).items():
+            self._waiting.add(name)
+            self._spawn(self._ask(running, name, question))
+
+    async def _ask(self, running: Transaction, name: str, question: Coroutine[None, None, Fact]) -> None:
+        begun = self._clock.boot()
+        fact = await question
+        self._post(lambda: self._answered(running, name, fact, begun))
+
+    def _answered(self, running: Transaction, name: str, fact: Fact, begun: float) -> None:
+        if running is not self.running or name not in self._waiting:
+            return
+        running.learn("lane", {name: fact})
+        self.stage(f"registry.{name}", begun, self._clock.boot(), fact.value)
+        self._received(name, self._clock.boot())
+
+    def _document_checked(self, running: Transaction, checked: m.DocumentChecked, state: State) -> None:
+        running.learn("reader", checked.facts)
+        self._add_stages(checked.stages)
+        if running.value("passive_authentication") == "authentic" and state is State.DOCUMENT:
+            portrait = m.PrepareReference(transaction=running.id, portrait=checked.portrait, zero=running.boot)
+            self._helpers.tell("vision", portrait)
+        self._received(DOCUMENT, checked.last_byte_boot)
+
+    def _received(self, what: str, since: float) -> None:
+        """``what`` has come; once nothing is owed any more, decide on the entry. ``since``: from when the decision's time counts."""
+        self._waiting.discard(what)
+        if not self._waiting:
+            self._judge(Stage.ENTRY, since, granted=Event.ENTRY_GRANTED, referred=Event.ENTRY_REFERRED)
+
+    # --- the face -------------------------------------------------------------------------------------------------------------
+
+    def capture(self) -> None:
+        """Somebody stands between the doors: have the face looked at."""
+        if self.running:
+            deadline = self._config.timeouts.capture_s
+            self._helpers.tell("vision", m.StartCapture(transaction=self.running.id, deadline_s=deadline, zero=self.running.boot))
+
+    def _face_checked(self, running: Transaction, checked: m.FaceChecked) -> None:
+        running.learn("vision", checked.facts)
+        self._add_stages(checked.stages)
+        since = self._clock.boot() if checked.chosen_frame_boot is None else checked.chosen_frame_boot
+        self._apply(Event.FACE_CHECKED)
+        self._judge(Stage.EXIT, since, granted=Event.EXIT_GRANTED, referred=Event.EXIT_REFERRED)
+
+    # --- judging --------------------------------------------------------------------------------------------------------------
+
+    def _judge(self, stage: Stage, since: float, *, granted: Event, referred: Event) -> None:
+        """Decide; a grant moves the table once it is durable, a referral at once."""
+        record = self._decide(stage, since)
+        if record.decision.outcome is Outcome.OPEN:
+            self._commit("permit", record, granted, referred)
+        else:
+            self._commit("decision", record)
+            self._apply(referred)
+
+    def rule_again(self) -> None:
+        """A verdict was voided after it was made, or never was: rule on what is known now, so that the record says why."""
+        last = self.running.last_decision if self.running else None
+        if self.running and (last is None or last.outcome is Outcome.OPEN):
+            stage = Stage.ENTRY if last is None else Stage.EXIT
+            self._commit("decision", self._decide(stage, self._clock.boot()))
+
+    def _decide(self, stage: Stage, since: float) -> DecisionRecord:
+        assert self.running is not None
+        now = self._clock.wall()
+        self.running.learn("lane", self._gate_facts(stage))
+        evidence = self.running.evidence(now)
+        decision = (decide_entry if stage is Stage.ENTRY else decide_exit)(evidence, self._rules, now)
+        self.stage(f"decision.{stage}", since, self._clock.boot(), decision.outcome)
+        self._refer(decision)
+        return self.running.decided(now, evidence, decision)
+
+    def _gate_facts(self, stage: Stage) -> dict[str, Fact]:
+        controller, view = self._gate_words()
+        facts = {
+            "controller": _fact(controller, good="ready"),
+            "supervision": _fact("present" if view.supervised else "absent", good="present"),
+            "clock": _fact("trusted" if self._clock.trusted() else "doubtful", good="trusted"),
+        }
+        if stage is Stage.EXIT:
+            facts["occupancy"] = _occupancy(view)
+        return facts
+
+    def _commit(self, kind: Kind, record: DecisionRecord, then: Event | None = None, failed: Event | None = None) -> None:
+        """Make ``record`` durable beside the loop, then hand ``then`` to the table; ``failed`` where the disk refused."""
+        assert self.running is not None
+        self._spawn(self._append(self.running, kind, record, then, failed))
+
+    async def _append(
+        self, running: Transaction, kind: Kind, record: DecisionRecord, then: Event | None, failed: Event | None
+    ) -> None:
+        begun, event, result = self._clock.boot(), then, str(kind)
+        try:
+            await self._audit.append(kind, running.id, record, at=record.at, boot=begun)
+        except AuditError as error:
+            event, result = failed, f"{kind} NOT durable: {error}"
+        self._post(lambda: self._committed(running, f"commit.{record.decision.stage}", begun, result, event))
+
+    def _committed(self, running: Transaction, name: str, begun: float, result: str, event: Event | None) -> None:
+        if running is not self.running:
+            return
+        self.stage(name, begun, self._clock.boot(), result)
+        if event is not None:
+            self._apply(event)
+
+    # --- the end --------------------------------------------------------------------------------------------------------------
+
+    def end(self) -> None:
+        """The lane is done with this traveller: write the record, have the workers forget."""
+        running = self.running
+        assert running is not None
+        if running.last_decision is None:
+            self.rule_again()
+        record = running.record(self._clock.wall(), self.backends, demonstration=self._config.profile != "trial")
+        self.running, self._waiting = None, set()
+        self.ended = (record, *self.ended)[:ENDED_KEPT]
+        for worker in ("reader", "vision"):
+            self._helpers.tell(worker, m.Forget(transaction=running.id))
+        self._spawn(self._close_books(record))
+
+    async def _close_books(self, record: TransactionRecord) -> None:
+        try:
+            await self._audit.append("transaction", record.transaction, record, at=record.ended, boot=self._clock.boot())
+        except AuditError:
+            self._post(lambda: self._apply(Event.DEVICE_FAULT))  # no lane without a log: an officer has to look
+            return
+        self._helpers.tell("director", m.TransactionEnded(record=record))
+
+    # --- what remains on the screens --------------------------------------------------------------------------------------------
+
+    def _refer(self, decision: PolicyDecision) -> None:
+        if decision.outcome is not Outcome.OPEN:
+            action = lane_action(self._rules, decision, self._direction)
+            self._referral = (action, self._clock.boot() + PARTING_S)
+
+    @property
+    def referral_screen(self) -> m.TravellerScreen | None:
+        """The screen word of the last referral, while it concerns whoever stands there."""
+        return self._referral[0].screen if self._referral else None
+
+    def await_officer_s(self, limit_s: float) -> float:
+        """How long HOLD waits for an officer: what the referral's lane action says, the configured time at most."""
+        if self._referral is None:
+            return limit_s
+        action = self._referral[0]
+        return min(limit_s, action.await_s) if action.doors == "await_officer" else 0.0
+
+    def forget_referral(self, state: State) -> bool:
+        """Clear the referral's sentence when its time is over. Returns whether it was."""
+        if self._referral is None or state is not State.IDLE or self._clock.boot() < self._referral[1]:
+            return False
+        self._referral = None
+        return True
+
+    def stage(self, name: str, start: float, end: float, result: str) -> None:
+        """Note a stage of the running case, if one runs (boot seconds)."""
+        if self.running:
+            self._tell_stages((self.running.stage(name, start, end, result),))
+
+    def _add_stages(self, stages: tuple[StageTiming, ...]) -> None:
+        if self.running:
+            self.running.add_stages(stages)
+            self._tell_stages(stages)
+
+    def _tell_stages(self, stages: Iterable[StageTiming]) -> None:
+        assert self.running is not None
+        for stage in stages:
+            self._helpers.tell("director", m.StageEnded(transaction=self.running.id, stage=stage))
+
+
+def _fact(word: str, *, good: str) -> Fact:
+    return Fact(value=word, result=CheckResult.SUCCESSFUL if word == good else CheckResult.FAILED, source="lane")
+
+
+def _occupancy(view: View) -> Fact:
+    if not view.linked:
+        return not_performed("controller_lost", "lane")
+    if view.occupancy is None:
+        return Fact(value="uncertain", result=CheckResult.UNDETERMINED, source="controller")
+    return _fact("none" if view.occupancy == 0 else "one" if view.occupancy == 1 else "many", good="one")

@@ -1,0 +1,73 @@
+"""What the lane shows to whom: each kind of peer gets its own view, when it changed and no more than it may see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gate.config import Config
+from gate.lane import State, View
+from gate.processes.casework import Casework
+from gate.processes.messages import AnyMessage, LaneReady, OfficerView, Role, TravellerView
+from gate.views import traveller_screen
+
+WORKERS = frozenset[Role]({"reader", "vision"})
+
+
+class Display:
+    """Remembers what each role was shown last. ``tell`` sends to all peers of a role without waiting."""
+
+    def __init__(self, config: Config, tell: Callable[[Role, AnyMessage], None]) -> None:
+        self._config, self._tell = config, tell
+        self._shown: dict[Role, AnyMessage] = {}
+        self._joined: set[Role] = set()
+
+    def peer(self, role: Role, *, joined: bool) -> None:
+        """A peer of ``role`` came (show it everything again) or the last one went."""
+        self._shown.pop(role, None)
+        (self._joined.add if joined else self._joined.discard)(role)
+
+    def show(self, state: State, view: View, controller: str, case: Casework) -> None:
+        """Tell every role what changed for it."""
+        screen = traveller_screen(state, document_there=case.document_there, referral=case.referral_screen)
+        self._show("traveller_screen", TravellerView(screen=screen, progress=case.progress if screen == "reading" else 0.0))
+        self._show("officer_screen", self._officer_view(state, view, controller, case))
+        if state is State.IDLE and self._joined >= WORKERS:
+            self._show("director", LaneReady(state=state))
+        else:
+            self._shown.pop("director", None)
+
+    def _show(self, role: Role, message: AnyMessage) -> None:
+        if self._shown.get(role) != message:
+            self._shown[role] = message
+            self._tell(role, message)
+
+    def _officer_view(self, state: State, view: View, controller: str, case: Casework) -> OfficerView:
+        running = case.running
+        last = running.last_decision if running else None
+        return OfficerView(
+            lane=self._config.lane.id,
+            checkpoint=self._config.lane.checkpoint,
+            direction=self._config.lane.direction,
+            profile=self._config.profile,
+            state=state,
+            controller=controller,
+            entry=view.entry.name.lower() if view.linked else "unknown",
+            exit=view.exit.name.lower() if view.linked else "unknown",
+            occupancy="unknown" if view.occupancy is None else str(view.occupancy),
+            transaction=running.id if running else "",
+            stages=running.stages if running else (),
+            outcome=last.outcome if last else None,
+            reasons=last.reasons if last else (),
+            ended=case.ended,
+            warnings=self._warnings(case.backends),
+        )
+
+    def _warnings(self, backends: dict[str, str]) -> tuple[str, ...]:
+        if self._config.profile == "trial":
+            return ()
+        warnings = [f"profile {self._config.profile}: an exercise, nobody crosses a border"]
+        if backends.get("pad") == "PAD not available":
+            warnings.append("UnsafeNoPad: presentation attack detection is not available")
+        if "demonstration" in backends.get("face", ""):
+            warnings.append("demonstration recogniser, not for operation")
+        return tuple(warnings)

@@ -1,0 +1,159 @@
+"""The lane process: table, link, log, decisions. It alone holds the serial port and the gate's key.
+
+No numpy, cv2, ONNX Runtime or ASN.1 is loaded in here: nothing that parses what a chip or a camera says runs beside the doors.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from gate.audit import FILE_NAME, AuditError, AuditWriter
+from gate.clock import SystemClock, WallFloor
+from gate.config import Config
+from gate.doctor import refuse_foreign_names
+from gate.evidence import Direction, Fact
+from gate.policy.schema import RulesError, RuleSet, load_rules
+from gate.processes.actor import LaneActor
+from gate.processes.casework import Casework
+from gate.processes.channel import Channel, ChannelClosed, serve
+from gate.processes.display import Display
+from gate.processes.hardening import harden
+from gate.processes.messages import AnyMessage, Join, MrzRead, Role
+from gate.processes.worker import EXIT_CONFIG, arguments
+from gate.registries.round import RegistryRound
+from gate.runtime import Runtime
+from hardware.controller.host import CommandIds, GateLink
+from hardware.controller.link import LinkDown, LinkUp
+from hardware.controller.protocol import GateCommand, GateEvent
+from hardware.controller.serial_port import SerialPort
+
+WALL_FLOOR_FILE = "highest-wall-time"
+REMEMBER_EVERY_S = 60.0
+SWITCH_INTERVAL_S = 0.0005
+"""Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10 (facts/libraries.md)."""
+
+
+class LaneProcess:
+    """Wires the actor to its peers, the gate controller, the registries and the audit."""
+
+    def __init__(self, config: Config, runtime: Runtime, key: bytes, rules: RuleSet, log: AuditWriter) -> None:
+        floor = WallFloor(config.state_dir / WALL_FLOOR_FILE)
+        self._runtime, self._log, self._floor = runtime, log, floor
+        self._clock = SystemClock(floor)
+        self._peers: dict[Role, set[Channel]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._registries = RegistryRound(config.registries, config.lane.checkpoint, runtime.secret)
+        self._ids = CommandIds(self._clock)
+        casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
+        self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell))
+        self._link = GateLink(
+            lambda: SerialPort(config.controller.device, config.controller.baud), key, self._clock, self._on_controller
+        )
+
+    # --- what the actor can do to the world ----------------------------------------------------------------------------------
+
+    def command(self, command: GateCommand) -> None:
+        self._link.send(command)
+
+    def next_command_id(self) -> int:
+        return self._ids.next()
+
+    def renew(self) -> None:
+        self._link.renew()
+
+    def tell(self, role: Role, message: AnyMessage) -> None:
+        for channel in self._peers.get(role, set()):
+            channel.tell(message)
+
+    def ask_registries(
+        self, read: MrzRead, document_class: str, direction: Direction
+    ) -> Mapping[str, Coroutine[None, None, Fact]]:
+        return self._registries.questions(read, document_class, direction, self._clock.wall())
+
+    # --- peers -----------------------------------------------------------------------------------------------------------------
+
+    async def _on_peer(self, join: Join, channel: Channel) -> None:
+        role = join.role
+        self._peers.setdefault(role, set()).add(channel)
+        self.actor.post(lambda: self.actor.on_peer(role, join.backends, joined=True))
+        try:
+            while True:
+                self._on_message(role, await channel.receive())
+        finally:
+            self._peers[role].discard(channel)
+            if not self._peers[role]:
+                self.actor.post(lambda: self.actor.on_peer(role, {}, joined=False))
+
+    def _on_message(self, role: Role, message: AnyMessage) -> None:
+        self.actor.post(lambda: self.actor.on_message(role, message))
+
+    def _on_controller(self, event: GateEvent | LinkUp | LinkDown) -> None:
+        """Called by the link's own thread."""
+        self.actor.post(lambda: self.actor.on_controller(event))
+
+    async def _remember_time(self) -> None:
+        """Keep the highest time seen on disk, so that a clock set back while the gate was off is noticed."""
+        while True:
+            with suppress(OSError):  # a full disk refuses permits too; this is not the place to stop the lane
+                await asyncio.to_thread(self._floor.raise_to, self._clock.wall())
+            await asyncio.sleep(REMEMBER_EVERY_S)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        server = await serve(self._runtime.lane_socket, self._runtime.secret, self._on_peer)
+        self._link.start()
+        running = asyncio.create_task(self.actor.run())
+        remembering = asyncio.create_task(self._remember_time())
+        ended = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, ended.set)
+        waiter = asyncio.create_task(ended.wait())
+        await asyncio.wait({running, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        server.close()
+        remembering.cancel()
+        self._link.close()  # leases lapse: the controller makes the doors safe by itself
+        await self._log.close()
+        if running.done():
+            running.result()  # a bug in the actor ends the process with its trace
+        running.cancel()
+
+
+def main() -> int:
+    """Entry point. Returns the exit status."""
+    harden()
+    refuse_foreign_names()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    config, runtime = arguments("lane")
+
+    try:
+        asyncio.run(_run(config, runtime))
+    except (RulesError, AuditError, ChannelClosed, OSError) as error:
+        print(f"lane: {error}", file=sys.stderr)
+        return EXIT_CONFIG
+    return 0
+
+
+async def _run(config: Config, runtime: Runtime) -> None:
+    key = gate_key(config.controller.key_file)
+    rules = load_rules(config.rules.folder)
+    log = await AuditWriter.open(config.state_dir / FILE_NAME, key)
+    await LaneProcess(config, runtime, key, rules, log).run()
+
+
+def gate_key(path: Path | None) -> bytes:
+    """The gate's key out of its file (32 bytes in hexadecimal). Raises OSError, with the remedy."""
+    if path is None:
+        raise OSError("no key: set controller.key_file")
+    try:
+        return bytes.fromhex(path.read_text(encoding="ascii"))
+    except ValueError as error:
+        raise OSError(f"{path}: not a key: write 32 bytes in hexadecimal") from error
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,146 @@
+"""The reader process: document scanner, chip, MRZ, passive authentication. It measures and proves; it decides nothing.
+
+One long-lived thread drives the scanner and the chip, a second one verifies signatures meanwhile; the loop only carries messages.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from gate.clock import SystemClock, civil_date
+from gate.config import Config
+from gate.evidence import Fact
+from gate.inspection import ChipInspection, ChipInspector, inspect_mrz
+from gate.processes.messages import (
+    AnyMessage,
+    DocumentChecked,
+    DocumentPlaced,
+    DocumentRemoved,
+    MrzRead,
+    ReadDocument,
+    ReaderProgress,
+)
+from gate.processes.worker import Worker, worker_main
+from gate.records import StageTiming, stage_of
+from gate.runtime import Runtime
+from hardware.ports import DeviceError, DocumentScanner, ScannedDocument
+from mrz import MrzRecord
+from pki.trust import load_trust_store
+
+POLL_S = 0.5
+"""How often the thread looks whether it should end."""
+REMOVAL_POLL_S = 0.02
+"""How often the thread looks whether the document still lies there."""
+PROGRESS_STEP = 0.04
+"""The traveller's bar moves in steps of this; finer ones cannot be seen."""
+
+
+def open_scanner(config: Config, secret: str) -> DocumentScanner:
+    """The scanner that the configuration names. Raises DeviceError with the remedy."""
+    match config.scanner.kind:
+        case "simulator":
+            from hardware.sim.scanner import SimulatedScanner
+
+            return SimulatedScanner(Path(config.scanner.address), secret)
+        case kind:
+            raise DeviceError("scanner", f"no driver for {kind!r} in this release", 'use kind = "simulator"')
+
+
+class DocumentReader:
+    """The thread that waits for documents and reads them, one after another."""
+
+    def __init__(self, config: Config, scanner: DocumentScanner, post: Callable[[AnyMessage], None]) -> None:
+        self._config, self._scanner, self._post = config, scanner, post
+        self._clock = SystemClock()
+        self._chips = ChipInspector(load_trust_store(Path(config.trust.store)), self._clock)
+        self._stop = threading.Event()
+        self._orders: queue.SimpleQueue[ReadDocument] = queue.SimpleQueue()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def take(self, message: AnyMessage) -> None:
+        """A message from the lane; called on the loop."""
+        if isinstance(message, ReadDocument):
+            self._orders.put(message)
+
+    def run(self) -> None:
+        """Until stopped: wait for a document, read it when the lane says so, wait until it is taken away."""
+        while not self._stop.is_set():
+            document = self._scanner.wait_for_document(POLL_S)
+            if document is not None:
+                self._attend(document)
+
+    def _attend(self, document: ScannedDocument) -> None:
+        self._orders = queue.SimpleQueue()
+        self._post(DocumentPlaced(boot=self._clock.boot()))
+        while not self._stop.is_set() and not self._scanner.wait_for_removal(0.0):
+            try:
+                order = self._orders.get(timeout=REMOVAL_POLL_S)
+            except queue.Empty:
+                continue
+            self._post(self._check(order, document))
+        self._post(DocumentRemoved())
+
+    def _check(self, order: ReadDocument, document: ScannedDocument) -> DocumentChecked:
+        begun = self._clock.boot()
+        today = civil_date(self._clock.wall(), self._config.lane.checkpoint)
+        record, facts = inspect_mrz(document.mrz_lines, today)
+        read = self._clock.boot()
+        stage = stage_of("mrz", begun, read, facts["mrz"].value, zero=order.zero, room="reader")
+        if record is None or facts["mrz"].value != "read":
+            return DocumentChecked(transaction=order.transaction, facts=facts, stages=(stage,), last_byte_boot=read)
+        self._post(_mrz_read(order.transaction, record, facts))
+        chip = self._chips.inspect(document, record, order.zero, self._progress(order.transaction))
+        return _checked(order.transaction, chip, stage)
+
+    def _progress(self, transaction: str) -> Callable[[float], None]:
+        shown = 0.0
+
+        def progress(fraction: float) -> None:
+            nonlocal shown
+            if fraction - shown >= PROGRESS_STEP or fraction >= 1.0:
+                shown = fraction
+                self._post(ReaderProgress(transaction=transaction, fraction=round(fraction, 3)))
+
+        return progress
+
+
+def _mrz_read(transaction: str, record: MrzRecord, facts: dict[str, Fact]) -> MrzRead:
+    return MrzRead(
+        transaction=transaction,
+        facts=facts,
+        issuing_state=record.issuing_state,
+        document_code=record.document_code,
+        document_number=record.document_number,
+        nationality=record.nationality,
+        primary_identifier=record.primary_identifier,
+        secondary_identifier=record.secondary_identifier,
+        date_of_birth=record.date_of_birth.raw,
+        sex=record.sex,
+    )
+
+
+def _checked(transaction: str, chip: ChipInspection, mrz_stage: StageTiming) -> DocumentChecked:
+    return DocumentChecked(
+        transaction=transaction,
+        facts=chip.facts,
+        stages=(mrz_stage, *chip.stages),
+        portrait=chip.portrait,
+        last_byte_boot=chip.last_byte_boot,
+    )
+
+
+async def serve(config: Config, runtime: Runtime) -> None:
+    """Connect to the lane and read documents until it hangs up. Raises DeviceError when the scanner broke."""
+    scanner = open_scanner(config, runtime.secret)
+    worker = Worker("reader", runtime, {"scanner": f"{config.scanner.kind}", "mrz": "TD3 text lines", "pki": "autogate pki"})
+    reader = DocumentReader(config, scanner, worker.post)
+    await worker.run(reader.run, reader.stop, reader.take)
+
+
+if __name__ == "__main__":
+    raise SystemExit(worker_main("reader", serve))

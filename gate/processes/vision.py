@@ -1,0 +1,215 @@
+"""The vision process: camera, ONNX Runtime, the confined decoder. It measures faces; it decides nothing about a traveller.
+
+Reference features are made while the traveller walks in. At the mantrap the first frame that passes the quality gate is compared;
+up to :data:`ATTEMPTS` such frames are, so the false match rate of a transaction is at most that many times the one of the threshold.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtime: a border gate phones nobody
+
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from faceverify.compare import FaceComparison
+from faceverify.confined import ConfinedDecoder
+from faceverify.packs import Pack, demo_pack, load_pack
+from faceverify.verifier import FaceVerifier, NotPerformed, Probe, Reference
+from gate.clock import SystemClock
+from gate.config import Config
+from gate.evidence import CheckResult, Fact, not_performed
+from gate.processes.messages import AnyMessage, FaceChecked, Forget, PrepareReference, ReferenceReady, StartCapture
+from gate.processes.worker import Worker, worker_main
+from gate.records import StageTiming, stage_of
+from gate.runtime import Runtime
+from hardware.ports import DeviceError, Frame, FrameSource
+
+ATTEMPTS = 3
+"""Comparisons per transaction: practice at the gates is to try the face again before the counter."""
+POLL_S = 0.2
+FRAME_WAIT_S = 0.25
+"""Longest wait for one frame: a stalled camera costs the deadline, not the process."""
+PORTRAIT_PIXELS = 2_000_000
+"""Largest portrait decoded: Doc 9303-9 portraits are 413×531; two megapixels leave room and bound the memory."""
+PORTRAIT_TIMEOUT_S = 1.0
+
+
+def open_camera(config: Config, secret: str) -> FrameSource:
+    """The camera that the configuration names. Raises DeviceError with the remedy."""
+    match config.camera.kind:
+        case "simulator":
+            from hardware.sim.camera import SimulatedCamera
+
+            return SimulatedCamera(Path(config.camera.address), secret)
+        case kind:
+            raise DeviceError("camera", f"no driver for {kind!r} in this release", 'use kind = "simulator"')
+
+
+def open_pack(config: Config) -> Pack:
+    """The face pack that the configuration names. Raises PackError."""
+    folder = Path(config.face.packs_dir)
+    return demo_pack(folder) if config.face.pack == "demo" else load_pack(folder / config.face.pack)
+
+
+@dataclass(slots=True)
+class _Subject:
+    """The one transaction that the process works for."""
+
+    transaction: str
+    zero: float
+    reference: Reference | NotPerformed
+    stages: list[StageTiming] = field(default_factory=list)
+
+
+class FaceWatcher:
+    """The thread that owns the camera and the ONNX sessions."""
+
+    def __init__(self, verifier: FaceVerifier, camera: FrameSource, post: Callable[[AnyMessage], None]) -> None:
+        self._verifier, self._camera, self._post = verifier, camera, post
+        self._clock = SystemClock()
+        self._jobs: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
+        self._stop, self._abandon = threading.Event(), threading.Event()
+        self._subject: _Subject | None = None
+
+    def take(self, message: AnyMessage) -> None:
+        """A message from the lane; called on the loop."""
+        if isinstance(message, Forget):
+            self._abandon.set()
+        self._jobs.put(message)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._abandon.set()
+
+    def run(self) -> None:
+        """Until stopped: do what the lane asks, one thing after another."""
+        while not self._stop.is_set():
+            try:
+                job = self._jobs.get(timeout=POLL_S)
+            except queue.Empty:
+                continue
+            match job:
+                case PrepareReference():
+                    self._prepare(job)
+                case StartCapture():
+                    self._capture(job)
+                case Forget():
+                    self._forget()
+                case _:
+                    pass  # not for this process
+        self._forget()
+
+    def _prepare(self, job: PrepareReference) -> None:
+        self._forget()
+        begun = self._clock.boot()
+        reference = self._verifier.reference(job.portrait) if job.portrait else NotPerformed(reason="no_portrait")
+        self._subject = _Subject(job.transaction, job.zero, reference)
+        fact = not_performed(reference.reason, "faceverify") if isinstance(reference, NotPerformed) else Fact(source="faceverify")
+        result = reference.reason if isinstance(reference, NotPerformed) else "successful"
+        stage = self._stage("face.reference", begun, result)
+        self._post(ReferenceReady(transaction=job.transaction, fact=fact, stages=(stage,)))
+
+    def _capture(self, job: StartCapture) -> None:
+        subject = self._subject
+        if subject is None or subject.transaction != job.transaction:
+            facts = {"face": not_performed("no_reference_prepared", "vision")}
+            self._post(FaceChecked(transaction=job.transaction, facts=facts, stages=(), chosen_frame_boot=None))
+            return
+        subject.stages.clear()
+        facts, chosen = self._compare_frames(subject, job.deadline_s)
+        self._post(FaceChecked(transaction=job.transaction, facts=facts, stages=tuple(subject.stages), chosen_frame_boot=chosen))
+
+    def _compare_frames(self, subject: _Subject, deadline_s: float) -> tuple[dict[str, Fact], float | None]:
+        """Look until a comparison matches, :data:`ATTEMPTS` did not, or the time is up. Returns facts and the chosen frame's time."""
+        if isinstance(subject.reference, NotPerformed):
+            return {"face": _face("no_reference", CheckResult.UNDETERMINED, subject.reference.reason)}, None
+        seen = _face("no_probe", CheckResult.ABORTED, "no_frame")
+        deadline, begun, attempts = self._clock.boot() + deadline_s, self._clock.boot(), 0
+        last: dict[str, Fact] | None = None
+        chosen: float | None = None
+        while self._clock.boot() < deadline and attempts < ATTEMPTS and not self._abandon.is_set():
+            frame = self._camera.newest(FRAME_WAIT_S)
+            if frame is None:
+                continue
+            looked = self._clock.boot()
+            probe = self._verifier.probe(frame.pixels)
+            if isinstance(probe, NotPerformed):
+                seen = _face("no_probe" if probe.reason == "no_face" else "poor_quality", CheckResult.UNDETERMINED, probe.reason)
+                continue
+            subject.stages.append(self._stage("face.capture", begun, "frame chosen", until=frame.boot))
+            last, chosen = self._compare(subject.reference, probe, frame, looked), frame.boot
+            probe.wipe()
+            attempts, begun = attempts + 1, self._clock.boot()
+            if last["face"].value == "match":
+                break
+        return (last or {"face": seen}), chosen
+
+    def _compare(self, reference: Reference, probe: Probe, frame: Frame, looked: float) -> dict[str, Fact]:
+        assert self._subject is not None
+        comparison = self._verifier.compare(reference, probe)
+        self._subject.stages.append(self._stage("face.features", looked, "successful"))
+        facts = {"pad": _pad_fact(probe)}
+        match comparison:
+            case FaceComparison():
+                word = "match" if comparison.decision == "match" else "no_match"
+                facts["face"] = Fact(
+                    value=word,
+                    result=CheckResult.SUCCESSFUL if word == "match" else CheckResult.FAILED,
+                    code=comparison.pack,
+                    source="faceverify",
+                    score=round(comparison.score, 4),
+                    threshold=comparison.threshold,
+                )
+            case NotPerformed():
+                facts["face"] = not_performed(comparison.reason, "faceverify")
+        self._subject.stages.append(self._stage("face.comparison", frame.boot, facts["face"].value))
+        return facts
+
+    def _stage(self, name: str, start: float, result: str, *, until: float | None = None) -> StageTiming:
+        zero = self._subject.zero if self._subject else start
+        return stage_of(name, start, self._clock.boot() if until is None else until, result, zero=zero, room="vision")
+
+    def _forget(self) -> None:
+        if self._subject is not None and isinstance(self._subject.reference, Reference):
+            self._subject.reference.wipe()
+        self._subject = None
+        self._abandon.clear()
+
+
+def _face(word: str, result: CheckResult, code: str) -> Fact:
+    return Fact(value=word, result=result, code=code, source="faceverify")
+
+
+def _pad_fact(probe: Probe) -> Fact:
+    if isinstance(probe.pad, NotPerformed):
+        return Fact(value="not_available", result=CheckResult.NOT_SUPPORTED, code=probe.pad.reason, source="faceverify")
+    bona_fide = probe.pad.decision == "bona_fide"
+    return Fact(
+        value=probe.pad.decision,
+        result=CheckResult.SUCCESSFUL if bona_fide else CheckResult.FAILED,
+        source="faceverify",
+        score=round(probe.pad.score, 4),
+        threshold=probe.pad.threshold,
+    )
+
+
+async def serve(config: Config, runtime: Runtime) -> None:
+    """Warm the sessions, connect to the lane, work until it hangs up."""
+    pack = open_pack(config)
+    decoder = ConfinedDecoder(max_pixels=PORTRAIT_PIXELS, timeout_s=PORTRAIT_TIMEOUT_S)
+    with FaceVerifier(pack, decoder=decoder) as verifier:
+        verifier.warm_up()
+        camera = open_camera(config, runtime.secret)
+        backends = {"face": pack.title, "pad": "available" if pack.pad else "PAD not available", "camera": config.camera.kind}
+        worker = Worker("vision", runtime, backends)
+        watcher = FaceWatcher(verifier, camera, worker.post)
+        await worker.run(watcher.run, watcher.stop, watcher.take)
+
+
+if __name__ == "__main__":
+    raise SystemExit(worker_main("vision", serve))

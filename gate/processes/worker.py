@@ -1,0 +1,108 @@
+"""What the reader and the vision process have in common: one device thread, one loop, one channel to the lane."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from gate.config import Config, ConfigError, load
+from gate.doctor import refuse_foreign_names
+from gate.processes.channel import Channel, ChannelClosed, connect
+from gate.processes.hardening import harden
+from gate.processes.messages import AnyMessage, Role
+from gate.runtime import Runtime
+from hardware.ports import DeviceError
+
+EXIT_CONFIG = 2
+EXIT_DEVICE = 3
+
+
+class Worker:
+    """Carries messages between a blocking thread and the lane. Create it on the loop it shall run on."""
+
+    def __init__(self, role: Role, runtime: Runtime, backends: Mapping[str, str]) -> None:
+        self._role, self._runtime, self._backends = role, runtime, backends
+        self._loop = asyncio.get_running_loop()
+        self._outbox: asyncio.Queue[AnyMessage | None] = asyncio.Queue()
+
+    def post(self, message: AnyMessage) -> None:
+        """Send ``message`` to the lane; for any thread."""
+        self._loop.call_soon_threadsafe(self._outbox.put_nowait, message)
+
+    async def run(self, work: Callable[[], None], stop: Callable[[], None], on_message: Callable[[AnyMessage], None]) -> None:
+        """Join the lane, run ``work`` in its thread, hand ``on_message`` what the lane says; return when the lane hangs up."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._outbox.put_nowait, None)
+        channel = await connect(self._runtime.lane_socket, self._role, self._runtime.secret, self._backends)
+        failures: list[BaseException] = []
+        thread = threading.Thread(target=self._guard, args=(work, failures), name=self._role, daemon=True)
+        listener = asyncio.create_task(self._listen(channel, on_message))
+        thread.start()
+        try:
+            while (message := await self._outbox.get()) is not None:
+                await channel.send(message)
+        except ChannelClosed:
+            pass
+        finally:
+            stop()
+            listener.cancel()
+            await asyncio.to_thread(thread.join)
+            await channel.close()
+        if failures:
+            raise failures[0]
+
+    def _guard(self, work: Callable[[], None], failures: list[BaseException]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - carried to the loop, which raises it
+            failures.append(error)
+        self._loop.call_soon_threadsafe(self._outbox.put_nowait, None)
+
+    async def _listen(self, channel: Channel, on_message: Callable[[AnyMessage], None]) -> None:
+        try:
+            while True:
+                on_message(await channel.receive())
+        except ChannelClosed:
+            self._outbox.put_nowait(None)
+
+
+def arguments(role: str) -> tuple[Config, Runtime]:
+    """``--config FILE --runtime DIR`` of a process of the gate. Ends the process (exit 2) on a broken configuration."""
+    parser = argparse.ArgumentParser(prog=f"python -m gate.processes.{role}")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--runtime", type=Path, required=True)
+    options = parser.parse_args()
+    try:
+        return load(options.config), Runtime(options.runtime)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(EXIT_CONFIG) from error
+
+
+def worker_main(role: str, serve: Callable[[Config, Runtime], Awaitable[None]]) -> int:
+    """Entry point of a worker process: harden, load the configuration, serve. Returns the exit status."""
+    harden()
+    refuse_foreign_names()
+    config, runtime = arguments(role)
+
+    async def run() -> None:
+        await serve(config, runtime)
+
+    try:
+        asyncio.run(run())
+    except DeviceError as error:
+        print(f"{role}: {error}", file=sys.stderr)
+        return EXIT_DEVICE
+    except ChannelClosed as error:
+        print(f"{role}: {error}", file=sys.stderr)
+        return EXIT_DEVICE
+    except Exception:  # noqa: BLE001 - a bug ends the process with its trace; the lane refers meanwhile
+        traceback.print_exc()
+        return 1
+    return 0

@@ -1,0 +1,47 @@
+"""The folder of one run: sockets, the secret that the processes of the run share, and the files by which they say "ready".
+
+It lies in the system's temporary folder under a short name (a Unix socket path holds 107 bytes), is readable by the gate's user
+alone, and goes when the run ends. Nothing of a traveller is ever written there.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Paths within the folder of a run."""
+
+    folder: Path
+
+    @classmethod
+    def create(cls) -> Runtime:
+        """A new folder (mode 0700) with a fresh secret (mode 0600)."""
+        runtime = cls(Path(tempfile.mkdtemp(prefix="autogate-")))
+        runtime.secret_file.touch(mode=0o600)
+        runtime.secret_file.write_text(secrets.token_hex(32), encoding="ascii")
+        return runtime
+
+    @property
+    def lane_socket(self) -> Path:
+        return self.folder / "lane.sock"
+
+    @property
+    def secret_file(self) -> Path:
+        return self.folder / "secret"
+
+    @property
+    def secret(self) -> str:
+        return self.secret_file.read_text(encoding="ascii")
+
+    def ready_file(self, process: str) -> Path:
+        """Where ``process`` says that it is ready."""
+        return self.folder / f"{process}.ready"
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,126 @@
+"""The channel between the processes: what does not decode, or does not know the secret, is hung up on."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.evidence import Fact
+from gate.processes.channel import MESSAGE_LIMIT, Channel, ChannelClosed, connect, serve
+from gate.processes.messages import FaceChecked, Forget, Join, ReaderProgress
+
+
+@pytest.fixture
+def socket_path():
+    with tempfile.TemporaryDirectory(prefix="ag-") as folder:  # pytest's own path is too long for a Unix socket
+        yield Path(folder) / "lane.sock"
+
+
+async def listening(path: Path):
+    """A server that collects what it is told; returns it and the lists."""
+    joined: list[Join] = []
+    told: list[object] = []
+
+    async def on_peer(join: Join, channel: Channel) -> None:
+        joined.append(join)
+        while True:
+            told.append(await channel.receive())
+
+    return await serve(path, "the secret", on_peer), joined, told
+
+
+async def eventually(condition) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_what_is_sent_arrives(socket_path: Path):
+    server, joined, told = await listening(socket_path)
+    channel = await connect(socket_path, "vision", "the secret", {"face": "pack"})
+    message = FaceChecked(transaction="t", facts={"face": Fact(value="match")}, stages=(), chosen_frame_boot=1.5)
+    await channel.send(message)
+    await eventually(lambda: told)
+    assert told == [message]
+    assert (joined[0].role, joined[0].backends) == ("vision", {"face": "pack"})
+    await channel.close()
+    server.close()
+
+
+async def test_a_peer_without_the_secret_is_nobody(socket_path: Path):
+    server, joined, told = await listening(socket_path)
+    channel = await connect(socket_path, "reader", "a guess")
+    with pytest.raises(ChannelClosed):
+        await channel.receive()
+    await channel.close()
+    assert (joined, told) == ([], [])
+    server.close()
+
+
+async def test_a_peer_that_does_not_join_first_is_nobody(socket_path: Path):
+    server, joined, _ = await listening(socket_path)
+    reader, writer = await asyncio.open_unix_connection(socket_path)
+    channel = Channel(reader, writer)
+    await channel.send(Forget(transaction="t"))
+    with pytest.raises(ChannelClosed):
+        await channel.receive()
+    await channel.close()
+    assert joined == []
+    server.close()
+
+
+async def test_only_the_gates_user_may_open_the_socket(socket_path: Path):
+    server, _, _ = await listening(socket_path)
+    assert socket_path.stat().st_mode & 0o077 == 0
+    server.close()
+
+
+async def test_nobody_there_is_said_in_one_line(socket_path: Path):
+    with pytest.raises(ChannelClosed, match=r"no lane at .*lane\.sock"):
+        await connect(socket_path, "reader", "x")
+
+
+@given(noise=st.binary(max_size=200))
+@settings(max_examples=150, deadline=None)
+def test_any_bytes_are_a_message_or_the_end_of_the_line(noise: bytes):
+    async def feed() -> None:
+        reader = asyncio.StreamReader(limit=MESSAGE_LIMIT)
+        reader.feed_data(len(noise).to_bytes(4, "big") + noise)
+        reader.feed_eof()
+        channel = Channel(reader, None)  # type: ignore[arg-type] # nothing is written
+        try:
+            await channel.receive()
+        except ChannelClosed:
+            pass
+
+    asyncio.run(feed())
+
+
+async def test_an_announced_flood_is_refused_before_it_is_read():
+    reader = asyncio.StreamReader()
+    reader.feed_data((MESSAGE_LIMIT + 1).to_bytes(4, "big"))
+    with pytest.raises(ChannelClosed, match="announced"):
+        await Channel(reader, None).receive()  # type: ignore[arg-type] # nothing is written
+
+
+async def test_a_peer_that_does_not_read_is_hung_up_on_and_nobody_waits(socket_path: Path):
+    peers: list[Channel] = []
+
+    async def on_peer(_: Join, channel: Channel) -> None:
+        peers.append(channel)
+        await asyncio.sleep(30)
+
+    server = await serve(socket_path, "s", on_peer)
+    channel = await connect(socket_path, "officer_screen", "s")
+    await eventually(lambda: peers)
+    flood = ReaderProgress(transaction="x" * 500_000, fraction=0.5)
+    for _ in range(60):
+        peers[0].tell(flood)
+    assert peers[0]._writer.transport.is_closing()
+    await channel.close()
+    server.close()
