@@ -220,6 +220,10 @@ def _dotted(key: str) -> str:
 # --- meaning -----------------------------------------------------------------------------------------------------------
 
 
+class _Wrong(Exception):  # noqa: N818 - carries no message: the finding is already kept
+    """A key has no usable value."""
+
+
 class _Reader:
     """Walks the schema and the file side by side; keeps every finding, and every value that is right by its dotted key."""
 
@@ -234,21 +238,20 @@ class _Reader:
             self._find(prefix[:-1], "not a section", f"write [{prefix[:-1]}] on a line of its own")
             return {}
         fields = {field.name: field for field in msgspec.structs.fields(section)}
-        for name in table.keys() - fields.keys():
+        for name in sorted(table.keys() - fields.keys()):
             near = difflib.get_close_matches(name, fields, 1)
-            self._find(
-                f"{prefix}{name}", "unknown key", f"did you mean {near[0]}?" if near else f"known here: {', '.join(fields)}"
-            )
+            remedy = f"did you mean {near[0]}?" if near else f"known here: {', '.join(fields)}"
+            self._find(f"{prefix}{name}", "unknown key", remedy)
         values = {}
         for field in fields.values():
             try:
                 values[field.name] = self._value(field, table, prefix + field.name)
-            except LookupError:
+            except _Wrong:
                 continue
         return values
 
     def _value(self, field: msgspec.structs.FieldInfo, table: dict[str, Any], key: str) -> Any:
-        """The value of one key. A finding and LookupError where it is missing or wrong."""
+        """The value of one key. A finding and _Wrong where it is missing or wrong."""
         inner = _section_of(field.type)
         if field.name not in table and field.default is not msgspec.NODEFAULT and (inner is None or field.default is None):
             self._right[key] = field.default
@@ -257,17 +260,17 @@ class _Reader:
             before = len(self.findings)
             values = self.read(inner, table.get(field.name, {}), f"{key}.")
             if len(self.findings) > before:
-                raise LookupError(key)
+                raise _Wrong
             return inner(**values)
         if field.name not in table:
             self._find(key, "missing", f"add {field.name} = {_expectation(field.type)}")
-            raise LookupError(key)
+            raise _Wrong
         try:
             self._right[key] = msgspec.convert(table[field.name], field.type, dec_hook=self._path)
         except msgspec.ValidationError:
             expected = _expectation(field.type)
             self._find(key, f"not {expected}", f"write {expected}")
-            raise LookupError(key) from None
+            raise _Wrong from None
         return self._right[key]
 
     def _path(self, kind: type, value: object) -> Path:
@@ -282,13 +285,12 @@ class _Reader:
                 self._find(refusal.key, f"profile {self._right['profile']} refuses it: {refusal.what}", refusal.remedy)
         if self._right.get("lane.checkpoint", next(iter(CHECKPOINT_ZONES))) not in CHECKPOINT_ZONES:
             self._find("lane.checkpoint", "no time zone is known for it", f"one of {', '.join(CHECKPOINT_ZONES)}")
-        if "screens.officer_port" in self._right and self._right["screens.officer_port"] == self._right.get(
-            "screens.traveller_port"
-        ):
+        if self._right.get("screens.officer_port", 0) == self._right.get("screens.traveller_port"):
             self._find("screens.officer_port", "the travellers' port", "give the officer page a port of its own")
 
     def _find(self, key: str, what: str, remedy: str) -> None:
-        self.findings.append(ConfigFinding(line=self._line(key), key=key, what=what, remedy=remedy))
+        shown = key if key.isprintable() else ascii(key)
+        self.findings.append(ConfigFinding(line=self._line(key), key=shown, what=what, remedy=remedy))
 
     def _line(self, key: str) -> int:
         """Where the key stands, or else the nearest section around it; line 1 where there is none."""

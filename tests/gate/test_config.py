@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def write(tmp_path):
     (tmp_path / "trust").mkdir()
     (tmp_path / "trust" / DEMO_MARKER).touch()
 
-    def write(text: str | bytes = GOOD, **replaced: str) -> Path:
+    def write(text: str | bytes = GOOD) -> Path:
         path = tmp_path / "gate.toml"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
@@ -110,6 +111,12 @@ def test_an_unknown_key_names_its_nearest_neighbour(write):
         load(write(GOOD.replace("direction", "directoin")))
 
 
+def test_a_finding_is_one_line_whatever_the_key(write):
+    with pytest.raises(ConfigError) as caught:
+        load(write('"a\\nb\\u001b[31m" = 1\n' + GOOD))
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
@@ -164,7 +171,6 @@ def test_a_missing_file_and_a_huge_one_are_findings(write, tmp_path):
 @pytest.mark.parametrize(
     "value",
     [
-        '\nkind = """\nscanner.kind = 1\n"""',  # a key-like line within a string is no key
         '\n"kind" = 5',
         "\n  kind  =  5",
     ],
@@ -172,6 +178,12 @@ def test_a_missing_file_and_a_huge_one_are_findings(write, tmp_path):
 def test_lines_are_found_however_the_key_is_written(write, value):
     text = GOOD.replace('\nkind = "simulator"\naddress = "world/camera.sock"', f'{value}\naddress = "world/camera.sock"')
     assert broken(write(text)) == [(line_of(text, "[camera]") + 1, "camera.kind")]
+
+
+def test_a_key_like_line_within_a_string_is_no_key(write):
+    text = GOOD.replace('kind = "simulator"\naddress = "world/camera.sock"', 'kind = """\naddress = 1\n"""\naddress = 7')
+    line = line_of(text, "[camera]") + 1
+    assert broken(write(text)) == [(line, "camera.kind"), (line + 3, "camera.address")]
 
 
 def test_dotted_keys_and_inline_tables_give_the_nearest_line(write):
@@ -229,6 +241,16 @@ def test_a_real_device_behind_a_link_is_still_refused(write, tmp_path):
     (tmp_path / "controller.tty").symlink_to("/dev/null")
     text = GOOD.replace("run/controller.tty", str(tmp_path / "controller.tty"))
     assert [key for _, key in broken(write(text))] == ["controller.device"]
+
+
+def test_a_link_to_a_pseudo_terminal_is_a_simulator_wherever_it_lies(write, tmp_path):
+    master, slave = os.openpty()
+    (tmp_path / "controller.tty").symlink_to(os.ttyname(slave))
+    assert load(write(GOOD.replace("run/controller.tty", str(tmp_path / "controller.tty")))).profile == "demo"
+    text = TRIAL.replace("/dev/ttyUSB0", str(tmp_path / "controller.tty"))
+    assert [key for _, key in broken(write(text))] == ["controller.device"]
+    os.close(master)
+    os.close(slave)
 
 
 TRIAL = (

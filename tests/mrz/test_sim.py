@@ -75,6 +75,13 @@ def test_fields_come_back_as_they_went_in(fields):
         )
 
 
+@pytest.mark.parametrize("digit", ["<", "0"])
+def test_the_digit_of_unused_optional_data_is_the_one_asked_for(digit):
+    lower = emit_td3(**ERIKSSON | {"optional_data": ""}, unused_optional_digit=digit)[1]
+    assert lower[28:43] == "<" * 14 + digit
+    assert parse(["P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<", lower]).check_digits_ok
+
+
 @given(LONG_NAME, st.one_of(st.just(""), LONG_NAME))
 def test_a_name_that_does_not_fit_ends_in_a_letter_and_one_that_fits_is_whole(primary, secondary):
     field = emit_td3(**ERIKSSON | {"primary_identifier": primary, "secondary_identifier": secondary})[0][5:]
