@@ -53,16 +53,14 @@ _Attempt = tuple[ReadyGrant | None, tuple[str, ...], tuple[str, ...]]
 
 
 def _nearest(words: Mapping[str, str], evidence: Evidence, rules: RuleSet, now: datetime, stage: Stage) -> _Attempt:
-    """The grant that lacks least, what it lacks, and the tolerances it would use."""
-    nearest: _Attempt = (None, ("grant=none",), ())
-    for grant in rules.grants_at[evidence.direction, stage]:
-        unmet, used = _try(grant, words, evidence.checkpoint, now)
-        if nearest[0] is None or len(unmet) < len(nearest[1]):
-            nearest = (grant, tuple(unmet), tuple(used))
-    return nearest
+    """Of the grants for the book's class, else of all, the one that lacks least; what it lacks; the tolerances it would use."""
+    grants = rules.grants_at[evidence.direction, stage]
+    own = [grant for grant in grants if grant.entry.document_class == words["document_class"]]
+    attempts = [(grant, *_try(grant, words, evidence.checkpoint, now)) for grant in own or grants]
+    return min(attempts, key=lambda attempt: len(attempt[1]), default=(None, ("grant=none",), ()))
 
 
-def _try(grant: ReadyGrant, words: Mapping[str, str], checkpoint: str, now: datetime) -> tuple[list[str], list[str]]:
+def _try(grant: ReadyGrant, words: Mapping[str, str], checkpoint: str, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
     unmet: list[str] = []
     used: list[str] = []
     if not grant.entry.in_force(now):
@@ -79,4 +77,4 @@ def _try(grant: ReadyGrant, words: Mapping[str, str], checkpoint: str, now: date
             used.append(tolerance.id)
         else:
             unmet.append(f"{need.fact}={word}")
-    return unmet, used
+    return tuple(unmet), tuple(used)
