@@ -27,9 +27,9 @@ def comparison_score(reference: Features, probe: Features, metric: str) -> float
     ``cosine``: cosine of the angle, -1…1. ``euclidean``: 1 - distance of the features as they come, down to -∞.
     NaN where a vector is empty of information (all zero) or not finite.
     """
-    if reference.shape != probe.shape or not (reference.any() and probe.any()):
-        return float("nan")
     a, b = reference.astype(np.float64), probe.astype(np.float64)
+    if a.shape != b.shape or not all(vector.any() and np.isfinite(vector).all() for vector in (a, b)):
+        return float("nan")
     if metric == "euclidean":
         return 1.0 - float(np.linalg.norm(a - b))
     return float(a @ b / (np.linalg.norm(a) * np.linalg.norm(b)))

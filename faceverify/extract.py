@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from faceverify.nets import Net
 
 if TYPE_CHECKING:
-    from faceverify.packs import Pack
+    from faceverify.description import Pack
 
 Features = NDArray[np.float32]
 

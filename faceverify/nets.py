@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from faceverify.packs import NetSpec, Pack
+    from faceverify.description import NetSpec, Pack
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # read when onnxruntime is imported, which happens only below
 
@@ -44,7 +44,7 @@ class Net:
 def _session(model: bytes, path: str) -> Any:
     import onnxruntime
 
-    from faceverify.packs import PackError
+    from faceverify.description import PackError
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

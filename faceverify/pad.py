@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from faceverify.nets import Net
 
 if TYPE_CHECKING:
+    from faceverify.description import Pack, PadSpec
     from faceverify.detect import DetectedFace
-    from faceverify.packs import Pack, PadSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

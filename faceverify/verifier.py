@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from faceverify.align import align
 from faceverify.compare import FaceComparison, comparison_score
 from faceverify.confined import ConfinedDecoder
+from faceverify.description import PackError
 from faceverify.detect import DetectedFace, Detector
 from faceverify.extract import Extractor, Features
 from faceverify.image import FaceImage, ImageError
-from faceverify.packs import PackError
 from faceverify.pad import PadNet, PadResult, most_suspicious
 from faceverify.quality import FaceQuality, measure
 
 if TYPE_CHECKING:
-    from faceverify.packs import Pack
+    from faceverify.description import Pack
 
 SAME_SIZE = 0.5
 """In a frame a second face with this share of the largest one's area makes it unclear whose probe it is."""
