@@ -67,7 +67,8 @@ class FileReader:
         a lie costs a retry, silence means short.
         """
         try:
-            self._channel.exchange(select_file(EF_ATR_INFO))
+            if self._channel.exchange(select_file(EF_ATR_INFO)).sw != OK:
+                return
             response = self._channel.exchange(CommandApdu(ins=READ_BINARY, ne=SHORT_NE))
             chunk = min(EXTENDED_CHUNK, _response_limit(response.data) - SM_OVERHEAD)
             self._chunk = chunk if chunk > SHORT_NE else SHORT_CHUNK

@@ -38,7 +38,11 @@ KEY_FILES = ("DG14", "DG15")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepTiming:
-    """One step: start in boot seconds, duration in seconds, and ``successful`` or a code that says how it ended."""
+    """One step: start in boot seconds, duration in seconds, and ``successful`` or a code that says how it ended.
+
+    Names: ``capabilities``, ``bac`` (again after each session that broke), each file's, ``chip_authentication``,
+    ``active_authentication``.
+    """
 
     name: str
     start_boot: float
@@ -106,7 +110,7 @@ class _Reading:
         self._steps: list[StepTiming] = []
 
     def run(self) -> ChipData:
-        with self._step("select"):
+        with self._step("capabilities"):
             self._reader.learn_length()
         self._open()
         self._read("EF.COM")
@@ -197,7 +201,7 @@ class _Reading:
     def _chip_authentication(self) -> ChipAuthenticationEvidence | None:
         if "DG14" not in self._files:
             return None
-        with self._step("chip authentication") as outcome:
+        with self._step("chip_authentication") as outcome:
             try:
                 choice = chip_authentication.choose(self._files["DG14"])
             except ChipError as error:
@@ -230,7 +234,7 @@ class _Reading:
             return None
         challenge, response = active_authentication.new_challenge(), b""
         command = active_authentication.command(challenge, self._files["DG15"], extended=self._reader.extended)
-        with self._step("active authentication") as outcome:
+        with self._step("active_authentication") as outcome:
             try:
                 answer = self._channel.exchange(command)
                 response = answer.data if answer.sw == OK else b""

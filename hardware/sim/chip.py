@@ -80,7 +80,7 @@ class VirtualPassport:
 
     ``files`` are whole elementary files by name (``EF.COM``, ``EF.SOD``, ``DG1`` …); a name that is absent is a file the chip lacks.
     ``active_key`` and ``chip_key`` are the private keys to DG15 and DG14; without one the chip refuses that proof, as a clone does.
-    With a ``link`` each exchange takes as long as on the air, through ``sleep``. The attributes that start out as None, False or
+    With a ``link`` each exchange takes as long as on the air: what is left of that time by ``timer`` is spent in ``sleep``. The attributes that start out as None, False or
     empty spoil it; they may be set at any time.
     """
 
@@ -93,6 +93,7 @@ class VirtualPassport:
         link: LinkModel | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
+        timer: Callable[[], float] = time.perf_counter,
         active_hash: hashes.HashAlgorithm | None = None,
         extended_length: bool = True,
     ) -> None:
@@ -113,7 +114,7 @@ class VirtualPassport:
         """The same, but never protected."""
         self.wrong_mac = False
         """Spoil the MAC of each protected response."""
-        self._sleep = sleep
+        self._sleep, self._timer = sleep, timer
         self._bac = BasicAccessControl(mrz_information)
         self._chip_authentication = None if chip_key is None else ChipAuthentication(chip_authentication_key(chip_key))
         self._session: SecureMessaging | None = None
@@ -134,11 +135,12 @@ class VirtualPassport:
 
     def transceive(self, command: bytes) -> bytes:
         """Answer one command APDU, whatever its bytes. Raises TagLost once the link is gone."""
+        start = self._timer()
         response = self._answer(command).encode()
         if self.lost_after is not None and self._sent >= self.lost_after:
             raise TagLost("virtual passport", "the chip left the field", "place the document again")
         if self.link is not None:
-            self._sleep(self.link.seconds(len(command), len(response)))
+            self._sleep(max(0.0, start + self.link.seconds(len(command), len(response)) - self._timer()))
         return response
 
     # --- secure messaging ---

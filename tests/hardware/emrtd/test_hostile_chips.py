@@ -241,7 +241,7 @@ def test_a_key_on_an_unknown_curve_is_not_run_and_says_so(kit) -> None:
     forged = kit.spki(kit.chip_key).replace(bytes.fromhex("2B2403030208010107"), bytes.fromhex("2B2403030208010106"))
     data = kit.read(kit.passport(files=kit.files() | {"DG14": kit.build_dg14(forged)}))
     assert data.chip_authentication is None
-    assert {step.name: step.result for step in data.steps}["chip authentication"] == "CURVE_UNSUPPORTED"
+    assert {step.name: step.result for step in data.steps}["chip_authentication"] == "CURVE_UNSUPPORTED"
 
 
 # --- files ---

@@ -207,7 +207,7 @@ def test_the_link_model_gives_the_known_figures() -> None:
 
 def test_a_paced_chip_sleeps_as_long_as_the_link_takes(kit) -> None:
     slept: list[float] = []
-    transcript = Transcript(kit.passport(link=LinkModel(kbit_s=424), sleep=slept.append), kit.clock())
+    transcript = Transcript(kit.passport(link=LinkModel(kbit_s=424), sleep=slept.append, timer=lambda: 0.0), kit.clock())
     kit.read(transcript)
     link = LinkModel(kbit_s=424)
     assert slept == [link.seconds(one.command_length, one.response_length) for one in transcript.exchanges]
