@@ -220,7 +220,7 @@ def _dotted(key: str) -> str:
 # --- meaning -----------------------------------------------------------------------------------------------------------
 
 
-class _Wrong(Exception):  # noqa: N818 - carries no message: the finding is already kept
+class _Wrong(Exception):
     """A key has no usable value."""
 
 
