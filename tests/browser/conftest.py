@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -176,6 +177,17 @@ def open_page(browser):
         context.close()
     assert complaints == []
     assert cookies == []
+
+
+@pytest.fixture
+def shoot():
+    """``shoot(page, name)`` keeps a picture for people to look at, where AUTOGATE_SHOTS names a folder."""
+
+    def shoot_(page, name: str) -> None:
+        if folder := os.environ.get("AUTOGATE_SHOTS"):
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return shoot_
 
 
 STARTED = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)

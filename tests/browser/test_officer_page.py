@@ -1,8 +1,5 @@
 """What an officer sees in a real browser: the lane, the referral and what to check, the past transactions and their checks."""
 
-import os
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
@@ -11,10 +8,9 @@ from gate.evidence import CheckResult, Fact
 from gate.ui.reasons import REASONS
 
 pytestmark = pytest.mark.browser
-SHOTS = Path(os.environ["AUTOGATE_SHOTS"]) if "AUTOGATE_SHOTS" in os.environ else None
 
 
-def test_a_referral_shows_its_reasons_in_words_and_what_to_check(lane, officer_address, open_page, sample, tmp_path):
+def test_a_referral_shows_its_reasons_in_words_and_what_to_check(lane, officer_address, open_page, sample, shoot):
     changes = {"state": "hold", "occupancy": "1", "transaction": "CGK-1-000006", "stages": sample.stages(12, face="failed")}
     lane.show(sample.view(**changes, outcome=Outcome.COUNTER, reasons=("FACE_NO_MATCH", "MORE_THAN_ONE_PERSON")))
     page = open_page(officer_address)
@@ -28,7 +24,7 @@ def test_a_referral_shows_its_reasons_in_words_and_what_to_check(lane, officer_a
     expect(page.locator("#running .bar")).to_have_count(12)
     expect(page.locator("#tiles")).to_contain_text("Menunggu petugas")
     expect(page.locator("#warnings")).to_contain_text("demonstration recogniser, not for operation")
-    page.screenshot(path=(SHOTS or tmp_path) / "officer-referral.png", full_page=True)
+    shoot(page, "officer-referral")
 
 
 def test_parallel_stages_lie_beneath_each_other_in_time(lane, officer_address, open_page, sample):
@@ -47,7 +43,7 @@ def test_parallel_stages_lie_beneath_each_other_in_time(lane, officer_address, o
     assert signature["y"] != chip["y"]
 
 
-def test_a_past_transaction_opens_into_its_stages_and_its_check_tree(lane, officer_address, open_page, sample, tmp_path):
+def test_a_past_transaction_opens_into_its_stages_and_its_check_tree(lane, officer_address, open_page, sample, shoot):
     failed = {
         "passive_authentication": Fact(value="rejected", result=CheckResult.FAILED, code="HASH_MISMATCH_DG2"),
         "revocation": Fact(value="stale_crl", result=CheckResult.UNDETERMINED),
@@ -70,7 +66,7 @@ def test_a_past_transaction_opens_into_its_stages_and_its_check_tree(lane, offic
         expect(row.locator(f".result.{tone}")).to_contain_text(word)
     expect(page.locator(".tree")).to_contain_text("score 0.710 / threshold 0.530")
     expect(page.locator(".tree")).to_contain_text("HASH_MISMATCH_DG2")
-    page.screenshot(path=(SHOTS or tmp_path) / "officer-details.png", full_page=True)
+    shoot(page, "officer-details")
 
 
 def test_hostile_text_in_a_view_stays_text(lane, officer_address, open_page, sample):
@@ -97,14 +93,14 @@ def test_hostile_text_in_a_view_stays_text(lane, officer_address, open_page, sam
     assert page.locator("body script, body img[src=x]").count() == 0
 
 
-def test_a_lane_that_dies_is_called_unreachable(lane, officer_address, open_page, sample, tmp_path):
+def test_a_lane_that_dies_is_called_unreachable(lane, officer_address, open_page, sample, shoot):
     lane.show(sample.view())
     page = open_page(officer_address)
     expect(page.locator("#unreachable")).to_be_hidden()
-    page.screenshot(path=(SHOTS or tmp_path) / "officer-idle.png", full_page=True)
+    shoot(page, "officer-idle")
     lane.stop()
     expect(page.locator("#unreachable")).to_be_visible()
     expect(page.locator("#unreachable")).to_contain_text("Lane process unreachable")
-    page.screenshot(path=(SHOTS or tmp_path) / "officer-unreachable.png", full_page=True)
+    shoot(page, "officer-unreachable")
     lane.start()
     expect(page.locator("#unreachable")).to_be_hidden(timeout=8000)

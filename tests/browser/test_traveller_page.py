@@ -1,9 +1,7 @@
 """What a traveller sees in a real browser: words, pictogram, nothing else."""
 
-import os
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -29,13 +27,12 @@ TEXTS = {
     "emergency": ("Keadaan darurat. Keluar lewat pintu yang terbuka", "Emergency. Leave through the open door"),
 }
 """The words of the facts, typed in again: the table of the page is checked against this one."""
-SHOTS = Path(os.environ["AUTOGATE_SHOTS"]) if "AUTOGATE_SHOTS" in os.environ else None
 PANELS = ((1080, 1920), (1920, 1080))
 
 
 @pytest.mark.parametrize("size", PANELS, ids=("portrait", "landscape"))
 def test_every_screen_says_it_in_both_languages_and_in_a_picture_within_the_panel(
-    size, lane, traveller_address, open_page, tmp_path
+    size, lane, traveller_address, open_page, shoot
 ):
     page = open_page(traveller_address, *size)
     for word, (indonesian, english) in TEXTS.items():
@@ -43,7 +40,7 @@ def test_every_screen_says_it_in_both_languages_and_in_a_picture_within_the_pane
         expect(page.locator("main")).to_have_attribute("data-screen", word)
         expect(page.locator("h1[lang=id]")).to_have_text(indonesian)
         expect(page.locator("p[lang=en]")).to_have_text(english)
-        page.screenshot(path=(SHOTS or tmp_path) / f"traveller-{word}-{size[0]}.png")
+        shoot(page, f"traveller-{word}-{size[0]}")
         for part in ("h1", "main p", "figure svg"):
             box = page.locator(part).bounding_box()
             right, bottom = box["x"] + box["width"], box["y"] + box["height"]

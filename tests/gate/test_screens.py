@@ -1,6 +1,7 @@
 """The two listeners without a browser: words for everything, headers on everything, one line for whoever starts them wrong."""
 
 import asyncio
+import re
 import socket
 import tomllib
 from pathlib import Path
@@ -15,9 +16,10 @@ import gate.policy
 from gate.decision import Outcome
 from gate.evidence import VOCABULARY, CheckResult
 from gate.lane_terms import State
+from gate.processes import channel
 from gate.processes.messages import OfficerView, TravellerView
 from gate.ui import serve, web, words
-from gate.ui.feed import NewestView
+from gate.ui.feed import NewestView, traveller_feed
 from gate.ui.officer import present
 from gate.ui.officer.app import create_app as officer_app
 from gate.ui.reasons import REASONS, UNKNOWN, reason
@@ -126,6 +128,25 @@ def test_the_traveller_page_is_small():
     assert len(page) + sum(path.stat().st_size for path in served) < 60_000
 
 
+def luminance(colour: str) -> float:
+    """Relative luminance of #rgb or #rrggbb (WCAG 2.2)."""
+    digits = colour.lstrip("#")
+    digits = digits if len(digits) == 6 else "".join(digit * 2 for digit in digits)
+    parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_every_tone_has_the_contrast_of_seven_to_one():
+    css = (Path(serve.__file__).parent / "traveller" / "page.css").read_text()
+    tones = dict(re.findall(r'body\[data-tone="(\w+)"\] \{([^}]*)\}', css))
+    assert tones.keys() == {screen.tone for screen in SCREENS.values()}
+    for tone, rule in tones.items():
+        colours = {"fg": "#fff", **dict(re.findall(r"--(bg|fg): (#\w+)", rule))}
+        dark, light = sorted((luminance(colours["bg"]), luminance(colours["fg"])))
+        assert (light + 0.05) / (dark + 0.05) >= 7, tone
+
+
 # --- the listeners --------------------------------------------------------------------------------------------------------
 
 
@@ -188,6 +209,31 @@ async def test_a_slow_reader_gets_the_newest_view_and_not_the_queue():
     for state in ("document", "entry_open", "capture"):
         feed.show(view(state=state))
     assert (await anext(changes)).state == "capture"
+
+
+async def test_a_screen_takes_only_its_own_view_and_comes_back_after_the_lane_was_away(tmp_path):
+    roles, hang_up = [], asyncio.Event()
+
+    async def on_peer(join, peer):
+        roles.append(join.role)
+        await peer.send(view(transaction="T-1", reasons=("FACE_NO_MATCH",)))
+        await peer.send(TravellerView(screen="counter"))
+        await hang_up.wait()
+
+    server = await channel.serve(tmp_path / "lane.sock", "s", on_peer)
+    feed = traveller_feed(tmp_path / "lane.sock", "s")
+    following = asyncio.create_task(feed.run())
+    seen = feed.changes()
+    assert await anext(seen) is None
+    assert await anext(seen) == TravellerView(screen="counter")
+    hang_up.set()
+    assert await anext(seen) is None
+    hang_up.clear()
+    assert await anext(seen) == TravellerView(screen="counter")
+    assert set(roles) == {"traveller_screen"}
+    hang_up.set()
+    following.cancel()
+    server.close()
 
 
 # --- starting it wrong -----------------------------------------------------------------------------------------------------
