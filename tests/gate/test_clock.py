@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gate.clock
@@ -76,7 +76,8 @@ MOMENTS = st.tuples(st.integers(-(10**6), 10**9), st.sampled_from([UTC, timezone
 )
 
 
-@given(st.lists(MOMENTS))
+@given(st.lists(MOMENTS, max_size=6))
+@settings(max_examples=25, deadline=None)  # each new height is an fsync or two
 def test_the_floor_is_the_highest_time_seen_and_survives_a_restart(tmp_path_factory, times):
     path = tmp_path_factory.mktemp("floor") / "floor"
     floor = WallFloor(path)
@@ -91,6 +92,7 @@ def test_the_floor_is_the_highest_time_seen_and_survives_a_restart(tmp_path_fact
 
 
 @given(st.binary(max_size=40))
+@settings(deadline=None)
 def test_a_floor_file_of_any_bytes_is_read_or_leaves_the_clock_doubtful(tmp_path_factory, data):
     path = tmp_path_factory.getbasetemp() / "floor"
     path.write_bytes(data)

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.config import MAX_BYTES, Config, ConfigError, check_command, load
@@ -317,6 +317,7 @@ def test_every_profile_has_its_rules_and_every_rule_names_a_key_of_the_configura
 
 
 @given(st.one_of(st.binary(max_size=400), st.text(max_size=200).map(str.encode), st.data()))
+@settings(deadline=None)
 def test_any_bytes_give_a_config_or_findings(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp()
     path = folder / "any.toml"

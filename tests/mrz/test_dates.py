@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mrz import MrzDate
@@ -41,17 +41,20 @@ def test_a_leap_day_is_looked_for_in_the_century_that_has_it():
 
 
 @given(st.dates(date(1927, 1, 1), TODAY))
+@settings(deadline=None)
 def test_a_birth_date_of_the_last_hundred_years_comes_back(day):
     assert MrzDate(f"{day:%y%m%d}").resolve(TODAY, future=False) == day
 
 
 @given(st.integers(0, 30 * 365))
+@settings(deadline=None)
 def test_an_expiry_date_within_thirty_years_either_way_comes_back(days):
     for day in (TODAY + timedelta(days), TODAY - timedelta(days)):
         assert MrzDate(f"{day:%y%m%d}").resolve(TODAY, future=True) == day
 
 
 @given(PARTS, PARTS, PARTS, st.dates(), st.booleans())
+@settings(deadline=None)
 def test_any_digits_give_a_date_with_those_digits_or_none(year, month, day, reference, future):
     value = MrzDate(year + month + day)
     found = value.resolve(reference, future=future)
