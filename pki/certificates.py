@@ -15,6 +15,8 @@ from pki.signatures import PublicKey, load_public_key, scheme_of, verifies
 KEY_CERT_SIGN, DIGITAL_SIGNATURE = 1 << 5, 1 << 0
 """Bits of keyUsage (RFC 5280 §4.2.1.3)."""
 MAX_EXTENSIONS = 64
+MAX_NAME = 200
+"""Characters of a name that are shown; upper bounds of RFC 5280 keep real ones below."""
 
 _COUNTRY, _COMMON_NAME = "2.5.4.6", "2.5.4.3"
 _LABELS = {"2.5.4.3": "CN", "2.5.4.5": "SERIALNUMBER", "2.5.4.6": "C", "2.5.4.10": "O", "2.5.4.11": "OU"}
@@ -40,7 +42,9 @@ class Name:
         return next((value.strip().upper() for kind, value in self.parts if kind == _COUNTRY), "")
 
     def __str__(self) -> str:
-        return ", ".join(f"{_LABELS.get(kind, kind)}={value}" for kind, value in self.parts)
+        """For people and records: one printable line of bounded length, whatever a stranger wrote into the name."""
+        line = ", ".join(f"{_LABELS.get(kind, kind)}={value}" for kind, value in self.parts)
+        return "".join(letter if letter.isprintable() else "?" for letter in line[:MAX_NAME])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,8 @@ class Extensions:
     key_period_start: datetime | None = None
     key_period_end: datetime | None = None
     """privateKeyUsagePeriod (Doc 9303-12 §7.1.1): from when until when the key may sign."""
+    unknown_critical: tuple[str, ...] = ()
+    """Critical extensions that are not read here: such a certificate may not be relied on (RFC 5280 §4.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,14 +137,16 @@ def parse_name(element: der.Element) -> Name:
 
 def _extensions(element: der.Element) -> Extensions:
     values: dict[str, der.Element] = {}
+    unknown_critical = []
     for extension in element.expect(der.SEQUENCE).children(MAX_EXTENSIONS):
         fields = extension.fields()
-        oid = fields.take().oid()
-        fields.optional(der.BOOLEAN)
+        oid, critical = fields.take().oid(), fields.optional(der.BOOLEAN)
         if oid in values:
             raise extension.error(f"extension {oid} twice")
         if oid in _READ:
             values[oid] = der.read(fields.take().octets())
+        elif critical and critical.boolean():
+            unknown_critical.append(oid)
     period = dict.fromkeys((0x80, 0x81)) | {part.tag: _period_end(part) for part in _inside(values.get(_KEY_PERIOD))}
     constraints = _inside(values.get(_BASIC_CONSTRAINTS))
     return Extensions(
@@ -149,6 +157,7 @@ def _extensions(element: der.Element) -> Extensions:
         extended_key_usage=tuple(part.oid() for part in _inside(values.get(_EXTENDED_KEY_USAGE))),
         key_period_start=period[0x80],
         key_period_end=period[0x81],
+        unknown_critical=tuple(unknown_critical),
     )
 
 

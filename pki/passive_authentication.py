@@ -220,6 +220,8 @@ def _check_entitled(certificate: Certificate) -> None:
     lists = any(purpose.startswith(_OTHER_SIGNERS) for purpose in extensions.extended_key_usage)
     if extensions.is_issuer or lists or (usage is not None and not usage & DIGITAL_SIGNATURE):
         raise PkiError(ReasonCode.SIGNER_NOT_ENTITLED, f"{_label(certificate)} may not sign documents")
+    if extensions.unknown_critical:
+        raise PkiError(ReasonCode.UNSUPPORTED_EXTENSION, ", ".join(extensions.unknown_critical))
 
 
 def _check_valid(certificate: Certificate, signed_at: datetime | None, now: datetime) -> None:

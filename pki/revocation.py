@@ -25,7 +25,7 @@ class Revocation(StrEnum):
     REVOKED = "revoked"
     NO_CRL = "no_crl"
     STALE_CRL = "stale_crl"
-    """A good CRL of that State, past its nextUpdate (or without one): says who was revoked, not who was not."""
+    """A good CRL of that State, but past its nextUpdate, without one or partial: says who was revoked, not who was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class Crl:
     next_update: datetime | None
     revoked: frozenset[int]
     """Serial numbers, whatever reason or date is given."""
+    partial: bool
+    """It has a critical extension (a delta, a list for some reasons only): what it does not list may still be revoked."""
     signature_algorithm: bytes = field(repr=False)
     signature: bytes = field(repr=False)
 
@@ -54,16 +56,24 @@ def parse_crl(encoded: bytes) -> Crl:
         raise algorithm.error("signature algorithm differs from the signed one")
     issuer, this_update = parse_name(fields.take()), fields.take().time()
     next_update = fields.optional(der.UTC_TIME, der.GENERALIZED_TIME)
-    entries = fields.optional(der.SEQUENCE)
+    entries, extensions = fields.optional(der.SEQUENCE), fields.optional(0xA0)
     return Crl(
         signed_part=to_be_signed.encoded,
         issuer=issuer,
         this_update=this_update,
         next_update=next_update.time() if next_update else None,
         revoked=frozenset(entry.fields().take().integer() for entry in entries.children(MAX_ENTRIES)) if entries else frozenset(),
+        partial=extensions is not None and any(map(_critical, extensions.only_child().children())),
         signature_algorithm=algorithm.encoded,
         signature=signature.bits(),
     )
+
+
+def _critical(extension: der.Element) -> bool:
+    fields = extension.fields()
+    fields.take(der.OID)
+    flag = fields.optional(der.BOOLEAN)
+    return flag is not None and flag.boolean()
 
 
 def revocation_of(signer: Certificate, authorities: Iterable[Certificate], crls: Iterable[bytes], now: datetime) -> Revocation:
@@ -77,7 +87,7 @@ def revocation_of(signer: Certificate, authorities: Iterable[Certificate], crls:
     lists = [parse_crl(crl) for crl in named if any(_signed(crl, key) for key in keys)]
     if any(signer.serial in crl.revoked for crl in lists):
         return Revocation.REVOKED
-    if any(crl.next_update and crl.this_update <= now <= crl.next_update for crl in lists):
+    if any(not crl.partial and crl.next_update and crl.this_update <= now <= crl.next_update for crl in lists):
         return Revocation.GOOD
     return Revocation.STALE_CRL if lists else Revocation.NO_CRL
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,3 +104,23 @@ def day() -> timedelta:
 @pytest.fixture
 def dice() -> random.Random:
     return random.Random(20260901)
+
+
+TRAILERS = {"sha1": b"\xbc", "sha224": b"\x38\xcc", "sha256": b"\x34\xcc", "sha384": b"\x36\xcc", "sha512": b"\x35\xcc"}
+
+
+def signed_9796_2(
+    private_key, challenge: bytes, algorithm: str, *, trailer: bytes | None = None, header: bytes = b"\x6a"
+) -> bytes:
+    """What a chip answers (ISO/IEC 9796-2 scheme 1, partial recovery): header ‖ M1 ‖ H(M1 ‖ challenge) ‖ trailer, to the power d."""
+    trailer = TRAILERS[algorithm] if trailer is None else trailer
+    numbers, size = private_key.private_numbers(), private_key.key_size // 8
+    recovered = b"\x5a" * (size - len(header) - hashlib.new(algorithm).digest_size - len(trailer))
+    block = header + recovered + hashlib.new(algorithm, recovered + challenge).digest() + trailer
+    opened = pow(int.from_bytes(block, "big"), numbers.d, numbers.public_numbers.n)
+    return opened.to_bytes(size, "big")
+
+
+@pytest.fixture(scope="session")
+def sign_9796_2():
+    return signed_9796_2

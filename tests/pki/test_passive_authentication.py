@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import der, passive_authentication, sim
 from pki.errors import ReasonCode
@@ -15,7 +17,7 @@ from pki.results import Authentic, Rejected, SignedHashes, Undetermined
 from pki.revocation import Revocation
 from pki.trust import Csca, TrustStore
 
-SERIAL, ISSUER, VALIDITY, SUBJECT, KEY, EXTENSIONS = 1, 3, 4, 5, 6, 7
+SERIAL, VALIDITY, SUBJECT, KEY, EXTENSIONS = 1, 4, 5, 6, 7
 """Positions in TBSCertificate."""
 
 
@@ -354,15 +356,42 @@ def test_csca_that_signs_a_document_itself_is_not_entitled(workshop):
     assert rejected(result, ReasonCode.SIGNER_NOT_ENTITLED, "validity")
 
 
-def test_signer_of_master_lists_may_not_sign_documents(workshop, edit_element):
-    purpose = der.encode(der.OCTET_STRING, der.encode(der.SEQUENCE, der.encode_oid("2.23.136.1.1.3")))
-    extension = der.encode(der.SEQUENCE, der.encode_oid("2.5.29.37"), purpose)
+def with_extension(workshop, edit_element, oid: str, value: bytes, *, critical: bool = False):
+    """The signer with one extension more."""
+    flag = der.encode(der.BOOLEAN, b"\xff") if critical else b""
+    extension = der.encode(der.SEQUENCE, der.encode_oid(oid), flag, der.encode(der.OCTET_STRING, value))
 
     def add(fields):
         inner = edit_element(der.read(fields[EXTENSIONS]).only_child().encoded, lambda items: items.append(extension))
         fields[EXTENSIONS] = der.encode(0xA3, inner)
 
-    signer = workshop.reissued(add)
+    return workshop.reissued(add)
+
+
+def test_unknown_extension_matters_only_if_critical(workshop, edit_element):
+    for critical in (False, True):
+        signer = with_extension(workshop, edit_element, "1.3.6.1.4.1.99999.1", b"\x05\x00", critical=critical)
+        result = workshop.judge(workshop.sod(signer=signer))
+        assert isinstance(result, Authentic) != critical
+    assert undetermined(result, ReasonCode.UNSUPPORTED_EXTENSION, "validity")
+
+
+def test_name_of_a_signer_cannot_break_a_log_line(workshop):
+    text = der.encode(0x0C, b"DS\nverdict: authentic\x1b[2J" + b"A" * 9000)
+    names = [
+        der.encode(der.SEQUENCE, der.encode_oid(oid), value)
+        for oid, value in (("2.5.4.6", der.encode(0x13, b"ID")), ("2.5.4.3", text))
+    ]
+    subject = der.encode(der.SEQUENCE, *(der.encode(der.SET, name) for name in names))
+    result = workshop.judge(workshop.sod(signer=workshop.reissued(lambda fields: fields.__setitem__(SUBJECT, subject))))
+    assert isinstance(result, Authentic)
+    assert result.signer.isprintable()
+    assert len(result.signer) < 300
+
+
+def test_signer_of_master_lists_may_not_sign_documents(workshop, edit_element):
+    purpose = der.encode(der.SEQUENCE, der.encode_oid("2.23.136.1.1.3"))
+    signer = with_extension(workshop, edit_element, "2.5.29.37", purpose)
     assert rejected(workshop.judge(workshop.sod(signer=signer)), ReasonCode.SIGNER_NOT_ENTITLED, "validity")
 
 
@@ -482,6 +511,25 @@ def test_stale_list_is_reported_as_stale(workshop, now):
 def test_list_from_the_future_is_not_good(workshop, now):
     trust = workshop.state.trust_store(crls=[workshop.state.crl(at=now + timedelta(days=5))])
     assert workshop.judge(workshop.sod(), trust=trust).revocation is Revocation.STALE_CRL
+
+
+def test_partial_list_revokes_but_clears_nobody(workshop, now):
+    """A delta CRL (RFC 5280 §5.2.4) names the newly revoked alone."""
+
+    def delta(revoked):
+        builder = x509.CertificateRevocationListBuilder().last_update(now).next_update(now + timedelta(days=9))
+        builder = builder.issuer_name(x509.load_der_x509_certificate(workshop.state.csca).subject)
+        builder = builder.add_extension(x509.DeltaCRLIndicator(1), critical=True)
+        for serial in revoked:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+            )
+        return builder.sign(workshop.state.private_key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+    serial = der.read(workshop.state.signer.certificate).children()[0].children()[SERIAL].integer()
+    assert workshop.judge(workshop.sod(), trust=workshop.state.trust_store(crls=[delta([])])).revocation is Revocation.STALE_CRL
+    revoked = workshop.judge(workshop.sod(), trust=workshop.state.trust_store(crls=[delta([serial])]))
+    assert rejected(revoked, ReasonCode.SIGNER_REVOKED, "revocation")
 
 
 def test_list_of_a_namesake_is_no_list(workshop, now):
