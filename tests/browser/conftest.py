@@ -151,19 +151,19 @@ def browser(request):
         absent("playwright is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
+        yield browser.new_context()
         browser.close()
 
 
 @pytest.fixture
 def open_page(browser):
-    """``open_page(address, width, height)`` → a page whose console errors and refused requests fail the test."""
-    contexts, complaints = [], []
+    """``open_page(address, width, height)`` → a page whose console errors, foreign requests and cookies fail the test."""
+    complaints = []
 
-    def open_(address: str, width: int = 1280, height: int = 800, **options):
-        context = browser.new_context(viewport={"width": width, "height": height}, **options)
-        contexts.append(context)
-        page = context.new_page()
+    def open_(address: str, width: int = 1280, height: int = 800, **media):
+        page = browser.new_page()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(**media)
         page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: None if request.url.startswith(address) else complaints.append(request.url))
@@ -172,11 +172,10 @@ def open_page(browser):
 
     open_.complaints = complaints
     yield open_
-    cookies = [cookie for context in contexts for cookie in context.cookies()]
-    for context in contexts:
-        context.close()
+    for page in browser.pages:
+        page.close()
     assert complaints == []
-    assert cookies == []
+    assert browser.cookies() == []
 
 
 @pytest.fixture

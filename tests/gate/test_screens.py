@@ -221,7 +221,9 @@ async def test_a_screen_takes_only_its_own_view_and_comes_back_after_the_lane_wa
         await hang_up.wait()
 
     server = await channel.serve(tmp_path / "lane.sock", "s", on_peer)
-    feed = traveller_feed(tmp_path / "lane.sock", "s")
+    feed, shown = traveller_feed(tmp_path / "lane.sock", "s"), []
+    show = feed.show
+    feed.show = lambda view: (shown.append(view), show(view))  # every one: a slow reader would miss the wrong one
     following = asyncio.create_task(feed.run())
     seen = feed.changes()
     assert await anext(seen) is None
@@ -231,6 +233,7 @@ async def test_a_screen_takes_only_its_own_view_and_comes_back_after_the_lane_wa
     hang_up.clear()
     assert await anext(seen) == TravellerView(screen="counter")
     assert set(roles) == {"traveller_screen"}
+    assert {type(view) for view in shown} == {TravellerView, type(None)}
     hang_up.set()
     following.cancel()
     server.close()
