@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class FaceQuality:
     """Measured on the five points in the frame and on the aligned crop.
 
-    ``inter_eye_px``: distance of the eye centres in frame pixels. ``sharpness``: variance of the Laplacian over the variance
-    of the grey values, at the alignment's scale. ``luminance`` and ``contrast``: mean and deviation of grey in 0…1.
+    ``inter_eye_px``: distance of the eye centres in frame pixels. ``sharpness``: fine detail of the aligned crop as a share of
+    its coarse variance, in a band above the noise, so that neither grain nor light counts as detail. ``luminance`` and
+    ``contrast``: mean and deviation of grey in 0…1.
     ``yaw``: 0 when the nose lies midway between the eyes, ±1 when under one of them. ``roll``: degrees.
     """
 
@@ -38,13 +39,15 @@ class FaceQuality:
 
 LIMITS: dict[str, tuple[float, float]] = {
     "inter_eye_px": (20.0, math.inf),
-    "sharpness": (0.002, math.inf),
+    "sharpness": (0.01, math.inf),
     "luminance": (0.12, 0.92),
     "contrast": (0.04, math.inf),
     "yaw": (-1.25, 1.25),
     "roll": (-35.0, 35.0),
 }
 """Provisional and wide: beyond them a small network's score means nothing. To be set anew from a trial's data."""
+_DETAIL = (1.2, 3.0)
+"""Pixels of the aligned crop: detail is what the first blur keeps and the second takes away."""
 
 
 def measure(face: DetectedFace, crop: NDArray[np.uint8]) -> FaceQuality:
@@ -52,11 +55,11 @@ def measure(face: DetectedFace, crop: NDArray[np.uint8]) -> FaceQuality:
     left, right, nose = (face.points[index].astype(float) for index in range(3))
     across = right - left
     distance = float(np.hypot(*across))
-    grey = cv2.cvtColor(_middle(crop), cv2.COLOR_BGR2GRAY)
+    grey = np.asarray(cv2.cvtColor(_middle(crop), cv2.COLOR_BGR2GRAY), np.uint8)
     deviation = float(grey.std())
     measures = {
         "inter_eye_px": distance,
-        "sharpness": float(cv2.Laplacian(grey, cv2.CV_32F).var()) / max(deviation**2, 1.0),
+        "sharpness": _sharpness(grey),
         "luminance": float(grey.mean()) / 255,
         "contrast": deviation / 255,
         "yaw": 2 * float((nose - (left + right) / 2) @ across) / max(distance**2, 1e-9),
@@ -64,6 +67,12 @@ def measure(face: DetectedFace, crop: NDArray[np.uint8]) -> FaceQuality:
     }
     short = tuple(name for name, (low, high) in LIMITS.items() if not low <= measures[name] <= high)
     return FaceQuality(**measures, shortfalls=short)
+
+
+def _sharpness(grey: NDArray[np.uint8]) -> float:
+    values = grey.astype(np.float32)
+    fine, coarse = (cv2.GaussianBlur(values, (0, 0), sigma) for sigma in _DETAIL)
+    return float((fine - coarse).var()) / max(float(coarse.var()), 1.0)
 
 
 def _middle(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -80,9 +80,10 @@ class Capture:
     noise: float
 
     def degrade(self, scene: Pixels, seed: int) -> Pixels:
-        blurred = cv2.GaussianBlur(scene, (0, 0), self.blur).astype(np.float32)
-        noise = np.random.default_rng(seed).normal(0, self.noise, scene.shape)
-        return np.clip(blurred * self.light + noise, 0, 255).astype(np.uint8)
+        cv2.setRNGSeed(seed + 1)
+        noise = cv2.randn(np.empty(scene.shape, np.int16), 0, self.noise)
+        lit = cv2.convertScaleAbs(cv2.GaussianBlur(scene, (0, 0), self.blur), alpha=self.light)
+        return np.asarray(cv2.add(lit, noise, dtype=cv2.CV_8U), np.uint8)
 
 
 def alone(scene: Pixels, at: tuple[int, int], face_px: int) -> Pixels:
