@@ -227,7 +227,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     with listener:
         _announce(options.ready_file, listener.getsockname()[1])
-        config = uvicorn.Config(create_app(options.data, secret), log_level="warning", access_log=False, ws="none")
+        config = uvicorn.Config(
+            create_app(options.data, secret), log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1
+        )
         uvicorn.Server(config).run(sockets=[listener])
     return 0
 
