@@ -34,7 +34,7 @@ def answers(
     """Whether the response is the key's signature over the challenge.
 
     ``ecdsa_hash`` is what DG14's ActiveAuthenticationInfo names; RSA carries its hash in the trailer. Raises PkiError where the
-    key, the hash or the trailer is not supported, or an EC key comes without a hash.
+    key is not supported, or an EC key comes without a hash.
     """
     key = load_public_key(subject_public_key_info)
     if len(evidence.challenge) != CHALLENGE_SIZE:
@@ -81,14 +81,16 @@ def _rsa_answers(key: rsa.RSAPublicKey, evidence: ActiveAuthenticationEvidence) 
 
 
 def _trailer(block: bytes) -> tuple[hashes.HashAlgorithm, int] | None:
-    """Hash and length of the trailer: BC alone means SHA-1, else an identifier before CC. None: no trailer."""
+    """Hash and length of the trailer: BC alone means SHA-1, else an identifier before CC.
+
+    None for any other: with a small exponent a clone can choose the last octets, so an odd trailer is no excuse but a failure.
+    """
     if block[-1] == 0xBC:
         return _SHA1, 1
     if block[-1] != 0xCC:
         return None
-    if (algorithm := _TRAILERS.get(block[-2])) is None:
-        raise PkiError(ReasonCode.UNSUPPORTED_ALGORITHM, f"ISO/IEC 9796-2 trailer {block[-2]:02X}CC")
-    return algorithm, 2
+    algorithm = _TRAILERS.get(block[-2])
+    return (algorithm, 2) if algorithm else None
 
 
 def _header(block: bytes) -> int | None:

@@ -15,8 +15,8 @@ from pki.signatures import PublicKey, load_public_key, scheme_of, verifies
 KEY_CERT_SIGN, DIGITAL_SIGNATURE = 1 << 5, 1 << 0
 """Bits of keyUsage (RFC 5280 §4.2.1.3)."""
 MAX_EXTENSIONS = 64
-MAX_NAME = 200
-"""Characters of a name that are shown; upper bounds of RFC 5280 keep real ones below."""
+MAX_NAME_OCTETS, MAX_NAME = 4096, 200
+"""Octets of a name, and characters of it that are shown. Real names stay below 400 octets."""
 
 _COUNTRY, _COMMON_NAME = "2.5.4.6", "2.5.4.3"
 _LABELS = {"2.5.4.3": "CN", "2.5.4.5": "SERIALNUMBER", "2.5.4.6": "C", "2.5.4.10": "O", "2.5.4.11": "OU"}
@@ -24,17 +24,15 @@ _LABELS = {"2.5.4.3": "CN", "2.5.4.5": "SERIALNUMBER", "2.5.4.6": "C", "2.5.4.10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """A distinguished name: as sent, and as (type, value) pairs for comparing and showing."""
+    """A distinguished name: as sent, as (type, value) pairs to show, and ``folded`` to compare."""
 
     encoded: bytes = field(repr=False)
     parts: tuple[tuple[str, str], ...]
+    folded: tuple[tuple[str, str], ...] = field(repr=False)
 
     def same_as(self, other: Name) -> bool:
-        """Equal octets, or equal but for letter case, spaces and string type (RFC 5280 §7.1)."""
-        return self.encoded == other.encoded or self._folded() == other._folded()
-
-    def _folded(self) -> list[tuple[str, str]]:
-        return [(kind, " ".join(value.casefold().split())) for kind, value in self.parts]
+        """Equal but for letter case, spaces and string type (RFC 5280 §7.1). Cheap, as it is asked for each trust anchor."""
+        return self.folded == other.folded
 
     @property
     def country(self) -> str:
@@ -43,8 +41,8 @@ class Name:
 
     def __str__(self) -> str:
         """For people and records: one printable line of bounded length, whatever a stranger wrote into the name."""
-        line = ", ".join(f"{_LABELS.get(kind, kind)}={value}" for kind, value in self.parts)
-        return "".join(letter if letter.isprintable() else "?" for letter in line[:MAX_NAME])
+        line = ", ".join(f"{_LABELS.get(kind, kind)}={value}" for kind, value in self.parts)[:MAX_NAME]
+        return line if line.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +125,15 @@ def parse_certificate(encoded: bytes) -> Certificate:
 
 def parse_name(element: der.Element) -> Name:
     """A Name (RFC 5280 §4.1.2.4). Raises DerError."""
+    if element.end - element.start > MAX_NAME_OCTETS:
+        raise element.error(f"name of more than {MAX_NAME_OCTETS} octets")
     parts = []
     for relative in element.expect(der.SEQUENCE).children():
         for attribute in relative.expect(der.SET).children():
             pair = attribute.fields()
             parts.append((pair.take().oid(), pair.take().text()))
-    return Name(encoded=element.encoded, parts=tuple(parts))
+    folded = tuple((kind, " ".join(value.casefold().split())) for kind, value in parts)
+    return Name(encoded=element.encoded, parts=tuple(parts), folded=folded)
 
 
 def _extensions(element: der.Element) -> Extensions:

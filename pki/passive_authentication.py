@@ -65,14 +65,14 @@ def authenticate_sod(sod: bytes, trust: TrustStore, now: datetime) -> SignedHash
             signer, security_object = _only_signer(signed), _security_object(signed)
         with proof.step(2, "signer"):
             certificate = _signer_certificate(signer, signed)
-            proof.detail = _label(certificate)
+            proof.detail = signer_label = _label(certificate)
         with proof.step(3, "attributes"):
             _check_attributes(signer, signed)
         with proof.step(4, "signature"):
             _check_signature(signer, certificate)
         with proof.step(5, "chain"):
             csca = find_csca(certificate, trust.anchors)
-            proof.detail = f"{csca.parsed.subject} ({csca.provenance})"
+            proof.detail = csca_label = f"{csca.parsed.subject} ({csca.provenance})"
         with proof.step(6, "validity"):
             signed_at = _signing_time(signer)
             _check_entitled(certificate)
@@ -89,8 +89,8 @@ def authenticate_sod(sod: bytes, trust: TrustStore, now: datetime) -> SignedHash
         hash_algorithm=security_object.hash.name,
         hashes=security_object.hashes,
         issuing_country=country,
-        signer=_label(certificate),
-        csca=f"{csca.parsed.subject} ({csca.provenance})",
+        signer=signer_label,
+        csca=csca_label,
         signed_at=signed_at,
         revocation=revocation,
         steps=proof.steps,

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pki import der, passive_authentication, sim
-from pki.errors import ReasonCode
+from pki.certificates import parse_certificate
+from pki.errors import PkiError, ReasonCode
 from pki.passive_authentication import authenticate_sod, bind_data_groups
 from pki.results import Authentic, Rejected, SignedHashes, Undetermined
 from pki.revocation import Revocation
@@ -377,7 +378,7 @@ def test_unknown_extension_matters_only_if_critical(workshop, edit_element):
 
 
 def test_name_of_a_signer_cannot_break_a_log_line(workshop):
-    text = der.encode(0x0C, b"DS\nverdict: authentic\x1b[2J" + b"A" * 9000)
+    text = der.encode(0x0C, b"DS\nverdict: authentic\x1b[2J" + b"A" * 3000)
     names = [
         der.encode(der.SEQUENCE, der.encode_oid(oid), value)
         for oid, value in (("2.5.4.6", der.encode(0x13, b"ID")), ("2.5.4.3", text))
@@ -387,6 +388,18 @@ def test_name_of_a_signer_cannot_break_a_log_line(workshop):
     assert isinstance(result, Authentic)
     assert result.signer.isprintable()
     assert len(result.signer) < 300
+
+
+def test_name_of_unreasonable_length_is_malformed(workshop):
+    subject = der.encode(
+        der.SEQUENCE, der.encode(der.SET, der.encode(der.SEQUENCE, der.encode_oid("2.5.4.3"), der.encode(0x0C, b"A" * 5000)))
+    )
+    signer = workshop.reissued(lambda fields: fields.__setitem__(SUBJECT, subject))
+    with pytest.raises(PkiError):
+        parse_certificate(signer.certificate)
+    good = workshop.signer_info(workshop.content())
+    sod = workshop.sod(certificates=[signer.certificate], signer_infos=[good])
+    assert undetermined(workshop.judge(sod), ReasonCode.MALFORMED, "signer")
 
 
 def test_signer_of_master_lists_may_not_sign_documents(workshop, edit_element):
