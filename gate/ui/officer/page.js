@@ -29,7 +29,7 @@ const milliseconds = (ms) => (ms >= 1000 ? `${(ms / 1000).toFixed(2)} s` : `${ms
 
 function timeline(stages, width, now) {
   const end = Math.max(1, now || 0, ...stages.map((stage) => stage.start + stage.duration));
-  const [gutter, margin] = [64, 110]; // px for the room's name at the left, a label behind the last bar at the right
+  const [gutter, margin] = [64, 140]; // px for the room's name at the left, a label behind the last bar at the right
   const scale = Math.max(0.001, (width - gutter - margin) / end);
   const rooms = [...ROOMS, ...stages.map((stage) => stage.room)].filter((room, i, all) => all.indexOf(room) === i);
   const chart = el("div", "timeline");
@@ -54,7 +54,7 @@ function axis(end, scale, gutter) {
   const step = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 30000].find((ms) => ms * scale >= 60) || 60000;
   const line = el("div", "axis");
   for (let ms = 0; ms <= end; ms += step) {
-    const tick = el("span", "", step < 1000 ? `${ms} ms` : `${ms / 1000} s`);
+    const tick = el("span", "", end < 1000 ? `${ms} ms` : `${ms / 1000} s`);
     tick.style.left = `${gutter + ms * scale}px`;
     line.append(tick);
   }
