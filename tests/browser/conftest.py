@@ -140,8 +140,9 @@ def officer_address(start_page):
     return start_page("officer")[0]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(request):
+    """A context of Chromium. Per module: as long as it lives, its event loop occupies this thread and no asynchronous test can run."""
     absent = request.config.pluginmanager.get_plugin(str(Path(__file__).parents[1] / "conftest.py")).absent
     if not CHROMIUM.exists():
         absent("there is no /usr/bin/chromium")
