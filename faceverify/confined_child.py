@@ -28,11 +28,8 @@ def serve(max_pixels: int, timeout_s: float) -> None:
     _confine(max_pixels)
     _reply(READY)
     while (image := _receive()) is not None:
-        code, pixels = _in_grandchild(image, max_pixels, timeout_s)
+        _answer(image, max_pixels, timeout_s)
         _wipe(image)
-        _reply(code)
-        write_all(1, pixels, None)
-        _wipe(pixels)
 
 
 def _receive() -> bytearray | None:
@@ -60,8 +57,8 @@ def _wipe(data: bytearray) -> None:
     data[:] = bytes(len(data))
 
 
-def _in_grandchild(image: bytearray, max_pixels: int, timeout_s: float) -> tuple[bytes, bytearray]:
-    """Decode in a fork that dies with the image; it cannot reach the pipes to the parent, only one of its own."""
+def _answer(image: bytearray, max_pixels: int, timeout_s: float) -> None:
+    """Decode in a fork that dies with the image. It cannot reach the pipes to the parent, only one of its own."""
     header = read_header(image, max_pixels=max_pixels)
     pixels = bytearray(header.height * header.width * 3)
     receive, send = os.pipe()
@@ -69,20 +66,26 @@ def _in_grandchild(image: bytearray, max_pixels: int, timeout_s: float) -> tuple
     if pid == 0:
         _grandchild(image, max_pixels, timeout_s, send)
     os.close(send)
-    deadline = time.monotonic() + timeout_s
+    code = _collect(receive, pixels, time.monotonic() + timeout_s)
+    os.kill(pid, signal.SIGKILL)
+    _reply(code)
+    if code == OK:
+        write_all(1, pixels, None)
+    _wipe(pixels)
+    os.close(receive)
+    os.waitpid(pid, 0)
+
+
+def _collect(receive: int, pixels: bytearray, deadline: float) -> bytes:
     try:
         code = read_code(receive, deadline)
         if code == OK:
             read_into(receive, memoryview(pixels), deadline)
     except TimeoutError:
-        code = ImageFault.TIME_LIMIT.encode()
+        return ImageFault.TIME_LIMIT.encode()
     except OSError:
-        code = ImageFault.DECODER_DIED.encode()
-    finally:
-        os.close(receive)
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-    return (code, pixels) if code == OK else (code, bytearray())
+        return ImageFault.DECODER_DIED.encode()
+    return code
 
 
 def _grandchild(image: bytearray, max_pixels: int, timeout_s: float, send: int) -> NoReturn:
@@ -102,7 +105,7 @@ def _grandchild(image: bytearray, max_pixels: int, timeout_s: float, send: int) 
             _reply(ImageFault.UNDECODABLE.encode())
         else:
             _reply(OK)
-            write_all(1, pixels.tobytes(), None)
+            write_all(1, pixels.data.cast("B"), None)
     finally:
         os._exit(0)
 

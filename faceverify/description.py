@@ -40,13 +40,14 @@ class NetSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DetectorSpec:
-    """``long_side``: pixels of the frame's longer side at detection; ``refine_side``: side of the square in which the chosen
-    face is looked at again; thresholds are the detector's own, in 0…1.
+    """Pixels of the longer side at which a frame and a portrait are searched, and of the square in which a found face is looked
+    at again; thresholds are the detector's own, in 0…1.
     """
 
     kind: str
     net: NetSpec
-    long_side: int
+    frame_side: int
+    portrait_side: int
     refine_side: int
     score_threshold: float
     overlap_threshold: float
@@ -249,7 +250,8 @@ def _detector(table: _Table) -> DetectorSpec:
     spec = DetectorSpec(
         kind=table.one_of("kind", ("centerface", "yunet")),
         net=_net(table),
-        long_side=table.integer("long_side", 64, 1920),
+        frame_side=table.integer("frame_side", 64, 1920),
+        portrait_side=table.integer("portrait_side", 64, 1920),
         refine_side=table.integer("refine_side", 64, 512),
         score_threshold=table.number("score_threshold", 0.01, 1.0),
         overlap_threshold=table.number("overlap_threshold", 0.01, 1.0),

@@ -50,10 +50,17 @@ class Detector:
         self._net = Net(pack, pack.detector.net)
         self._decode = _DECODERS[pack.detector.kind]
 
-    def detect(self, pixels: Pixels) -> tuple[DetectedFace, ...]:
-        """All faces above the pack's score threshold, largest first."""
+    def in_frame(self, pixels: Pixels) -> tuple[DetectedFace, ...]:
+        """All faces of a camera frame above the pack's score threshold, largest first."""
+        return self._detect(pixels, self._spec.frame_side)
+
+    def in_portrait(self, pixels: Pixels) -> tuple[DetectedFace, ...]:
+        """The same for a portrait, where a face is large and a coarse look is enough."""
+        return self._detect(pixels, self._spec.portrait_side)
+
+    def _detect(self, pixels: Pixels, long_side: int) -> tuple[DetectedFace, ...]:
         height, width = pixels.shape[:2]
-        scale = self._spec.long_side / max(height, width)
+        scale = long_side / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         small = cv2.resize(pixels, size, interpolation=cv2.INTER_LINEAR)
         return self._find(np.asarray(small, np.uint8), scale, (0.0, 0.0))

@@ -26,7 +26,7 @@ def _wait(descriptor: int, event: int, deadline: float | None) -> None:
         raise TimeoutError
 
 
-def write_all(descriptor: int, data: bytes | bytearray, deadline: float | None) -> None:
+def write_all(descriptor: int, data: bytes | bytearray | memoryview, deadline: float | None) -> None:
     rest = memoryview(data)
     while rest:
         _wait(descriptor, select.POLLOUT, deadline)

@@ -92,7 +92,7 @@ class FaceVerifier:
         """Run every network once on noise and start the decoder's process. Raises PackError where an output is not as declared."""
         size = self.pack.recogniser.size
         noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
-        self._detector.detect(noise)
+        self._detector.in_frame(noise)
         features = self._extractor.features(noise[:size, :size])
         if features.shape != (self.pack.recogniser.features,) or not np.isfinite(features).all():
             raise PackError(self.pack.id, f"recogniser gives {features.size} values", "correct `features` in pack.toml")
@@ -127,7 +127,7 @@ class FaceVerifier:
             pixels.fill(0)
 
     def _reference(self, pixels: NDArray[np.uint8], watch: _Watch) -> Reference | NotPerformed:
-        faces = self._detector.detect(pixels)
+        faces = self._detector.in_portrait(pixels)
         watch.lap("detect")
         if len(faces) != 1:
             return _not_one(len(faces))
@@ -137,7 +137,7 @@ class FaceVerifier:
     def probe(self, pixels: NDArray[np.uint8]) -> Probe | NotPerformed:
         """The largest face of a frame (uint8 BGR), or NotPerformed where there is none or two of like size."""
         watch = _Watch()
-        faces = self._detector.detect(pixels)
+        faces = self._detector.in_frame(pixels)
         watch.lap("detect")
         rivals = [face for face in faces if face.area >= SAME_SIZE * faces[0].area]
         if len(rivals) != 1:

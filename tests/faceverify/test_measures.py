@@ -66,7 +66,7 @@ def test_yunet_is_decoded_as_opencv_decodes_it(open_pack, pictures):
     scaled = cv2.resize(pictures.group, (320, 221), interpolation=cv2.INTER_LINEAR)
     oracle = cv2.FaceDetectorYN.create(str(open_pack.folder / open_pack.detector.net.file), "", (320, 221), 0.6, 0.3)
     theirs = sorted(oracle.detect(scaled)[1].tolist())
-    ours = sorted(Detector(open_pack).detect(scaled), key=lambda found: found.box[0])
+    ours = sorted(Detector(open_pack).in_frame(scaled), key=lambda found: found.box[0])
     assert len(theirs) == len(ours) == 6
     for row, found in zip(theirs, ours, strict=True):
         np.testing.assert_allclose(found.box, row[:4], atol=0.01)
@@ -81,7 +81,7 @@ def test_points_follow_the_face_through_the_frame_and_its_distance(pack, request
     shapes = []
     for width, at in ((150, (500, 360)), (150, (800, 330)), (250, (640, 360))):
         frame = pictures.frame(5, capture(width, 1.0, 0.8, 0.0), at)
-        found = detector.refine(frame, detector.detect(frame)[0])
+        found = detector.refine(frame, detector.in_frame(frame)[0])
         left, top, box_width, _ = found.box
         assert abs(left + box_width / 2 - at[0]) < 0.15 * width
         assert abs(top + found.box[3] / 2 - at[1]) < 0.15 * width
@@ -91,7 +91,7 @@ def test_points_follow_the_face_through_the_frame_and_its_distance(pack, request
 
 
 def test_the_eyes_are_left_and_right_as_seen_above_nose_and_mouth(rig):
-    for found in rig.verifier._detector.detect(rig.pictures.group):
+    for found in rig.verifier._detector.in_frame(rig.pictures.group):
         (x0, y0), (x1, y1), (_, nose), (x3, y3), (x4, y4) = rig.verifier._detector.refine(rig.pictures.group, found).points
         assert x0 < x1
         assert x3 < x4

@@ -14,7 +14,7 @@ CAPTURES = [(110, 0.7, 1.0, 6.0), (180, 1.1, 1.2, 4.0), (260, 0.5, 0.7, 8.0)]
 
 
 def test_six_people_are_found_in_the_group_picture(rig):
-    faces = rig.verifier._detector.detect(rig.pictures.group)
+    faces = rig.verifier._detector.in_frame(rig.pictures.group)
     assert len(faces) == 6
     assert [face.area for face in faces] == sorted((face.area for face in faces), reverse=True)
 
