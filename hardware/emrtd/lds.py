@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
 from hardware.emrtd import tlv
-from hardware.emrtd.errors import LdsError
+from hardware.emrtd.errors import LdsError, TlvError
 
 ImageKind = Literal["jpeg", "jpeg2000"]
 
@@ -81,9 +82,19 @@ class FacePortrait:
     kind: ImageKind
 
 
+@contextmanager
+def _named(file: str) -> Iterator[None]:
+    """Tell malformed structure as the file's error: callers meet LdsError alone."""
+    try:
+        yield
+    except TlvError as error:
+        raise LdsError(error.code, error.what, file=file, offset=error.offset) from error
+
+
 def parse_com(data: bytes) -> Com:
-    """Parse EF.COM. Raises LdsError, TlvError."""
-    items = {item.tag: item.value for item in tlv.children(tlv.only(data, FILES["EF.COM"].tag))}
+    """Parse EF.COM. Raises LdsError."""
+    with _named("EF.COM"):
+        items = {item.tag: item.value for item in tlv.children(tlv.only(data, FILES["EF.COM"].tag))}
     tags = items.get(TAG_LIST, b"")
     if unknown := [tag for tag in tags if tag not in DG_NAMES]:
         raise LdsError("COM_TAG", f"no data group has tag {unknown[0]:02X}", file="EF.COM")
@@ -94,9 +105,10 @@ def parse_com(data: bytes) -> Com:
 def dg1_mrz(dg1: bytes) -> str:
     """Return the MRZ in DG1 as one string without line breaks: 88 (TD3), 90 (TD1) or 72 (TD2) characters.
 
-    Raises LdsError, TlvError.
+    Raises LdsError.
     """
-    mrz = tlv.only(tlv.only(dg1, FILES["DG1"].tag), MRZ)
+    with _named("DG1"):
+        mrz = tlv.only(tlv.only(dg1, FILES["DG1"].tag), MRZ)
     if len(mrz) not in {72, 88, 90} or not re.fullmatch(rb"[A-Z0-9<]+", mrz):
         raise LdsError("DG1_MRZ", f"no MRZ: {len(mrz)} bytes", file="DG1")
     return mrz.decode("ascii")
@@ -105,8 +117,14 @@ def dg1_mrz(dg1: bytes) -> str:
 def dg2_image(dg2: bytes) -> FacePortrait:
     """Return the one face image in DG2 (ISO/IEC 19794-5:2005). Every length is checked; more or fewer faces than one are refused.
 
-    Raises LdsError, TlvError.
+    Raises LdsError.
     """
+    with _named("DG2"):
+        return _face_image(_biometric_data(dg2))
+
+
+def _biometric_data(dg2: bytes) -> bytes:
+    """The data block of the one biometric template. Raises LdsError, TlvError."""
     group = list(tlv.children(tlv.only(tlv.only(dg2, FILES["DG2"].tag), BIOMETRIC_GROUP)))
     if [item.tag for item in group] != [BIOMETRIC_COUNT, BIOMETRIC_INFORMATION] or group[0].value != b"\1":
         raise LdsError("DG2_COUNT", "not exactly one biometric template", file="DG2")
@@ -115,7 +133,7 @@ def dg2_image(dg2: bytes) -> FacePortrait:
         raise LdsError("DG2_TEMPLATE", "biometric template without header or data", file="DG2")
     if template[1].tag not in {BIOMETRIC_DATA, BIOMETRIC_DATA_CONSTRUCTED}:
         raise LdsError("DG2_TEMPLATE", "biometric data of an unknown kind", file="DG2")
-    return _face_image(template[1].value)
+    return template[1].value
 
 
 def _face_image(record: bytes) -> FacePortrait:
