@@ -152,7 +152,7 @@ class Simulation:
         walk_in_s: float = 1.0,
         walk_out_s: float = 1.0,
         react_s: float = 0.2,
-        gap_s: float = 0.5,
+        gap_s: float = 0.3,
         pushy: bool = False,
         luggage: bool = False,
     ) -> None:

@@ -22,7 +22,7 @@ from hardware.controller.protocol import (
     Telemetry,
 )
 from hardware.sim.interlock import Interlock
-from hardware.sim.people import Place
+from hardware.sim.people import Manner, Place
 
 ADMIT = {"purpose": Purpose.ADMIT}
 EJECT = {"purpose": Purpose.EJECT}
@@ -139,6 +139,30 @@ def test_one_shut_in_by_a_dead_host_gets_out_by_the_entry_and_the_exit_stays_shu
     assert bench.run(3, until=lambda: bench.plant.leaves[Door.ENTRY].locked)
 
 
+def test_an_entry_that_lapses_on_somebody_inside_is_released_and_not_shut_on_them(bench):
+    bench.arrive()
+    bench.do(OpenEntry, **ADMIT)
+    assert bench.run(4, until=lambda: bench.inside == 1)
+    bench.host = None
+    assert bench.run(4, until=lambda: bench.plant.count(Place.EJECTED) == 1)
+    assert bench.said("entry closing") == []
+
+
+def test_the_entry_is_not_released_while_an_obstruction_keeps_the_exit_open(bench):
+    bench.admit()
+    bench.plant.people[0].manner = Manner(react_s=60)  # stays inside whatever opens
+    bench.let_out()
+    bench.run(1)
+    bench.plant.leaves[Door.EXIT].obstructed = True
+    bench.host = None
+    bench.run(5)
+    assert not bench.plant.leaves[Door.EXIT].locked
+    assert bench.plant.leaves[Door.ENTRY].locked
+    bench.plant.leaves[Door.EXIT].obstructed = False
+    assert bench.run(3, until=lambda: bench.said("entry released") != [])
+    assert bench.plant.violations == []
+
+
 def test_a_host_that_renews_is_not_taken_for_dead(bench):
     bench.admit()
     bench.run(6)
@@ -155,6 +179,14 @@ def test_without_power_the_occupied_trap_is_released_and_the_empty_one_stays_loc
     bench.admit()
     bench.plant.mains = False
     assert bench.run(4, until=lambda: bench.plant.count(Place.EJECTED) == 1)
+
+
+def test_a_power_failure_ends_an_opening_that_is_still_renewed(bench):
+    bench.admit()
+    bench.let_out()
+    bench.run(0.2)
+    bench.plant.mains = False
+    assert bench.run(0.3, until=lambda: bench.said("exit closing") != [])
 
 
 # --- obstruction, fire, jam ----------------------------------------------------------------------------------------------

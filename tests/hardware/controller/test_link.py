@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hardware.controller.frame import FrameDecoder
 from hardware.controller.link import DownReason, HostSession, LinkUp
-from hardware.controller.messages import Confirm, Hello, dictionary_hash
+from hardware.controller.messages import Confirm, EventReport, Hello, dictionary_hash, encode
 from hardware.controller.protocol import (
     Door,
     Fault,
@@ -83,6 +85,18 @@ def test_a_recorded_conversation_played_again_opens_nothing(make_bench, key):
     assert bench.said("entry opening") == []
 
 
+def test_a_recorded_session_cannot_be_resumed_by_its_confirm(make_bench, key):
+    bench = make_bench()
+    agreement = _raw_handshake(bench.firmware, key)
+    confirm, channel = plain_frame(Confirm(proof=agreement.proof(HOST))), agreement.channel(sends=HOST, hears=DEVICE)
+    recorded = confirm + channel.seal(SetSignal(command_id=1, signal=Signal.GREEN_ARROW))
+    bench.firmware.receive(recorded, 0)
+    bench.firmware.receive(channel.seal(SetSignal(command_id=2, signal=Signal.RED_CROSS)), 0)
+    bench.firmware.receive(recorded, 0)
+    assert bench.firmware.refused_hosts == 1
+    assert bench.firmware.rejected_frames == 1
+
+
 def test_a_hello_alone_does_not_disturb_the_session(bench):
     bench.firmware.receive(plain_frame(Hello(nonce=bytes(16), dictionary=dictionary_hash())), bench.ms)
     assert bench.do(SetSignal, signal=Signal.GREEN_ARROW) is Outcome.EXECUTED
@@ -143,8 +157,8 @@ def test_a_command_overtaken_by_too_many_others_expires(bench):
 
 
 def test_every_happening_is_told_once_although_frames_are_lost(bench):
-    dropped = iter([True, True, False] * 1000)
-    bench.to_host = lambda data: [] if data and next(dropped) else [data]
+    rng = random.Random(1)
+    bench.to_host = bench.to_device = lambda data: [] if rng.random() < 0.3 else [data]
     bench.arrive()
     bench.send(OpenEntry, purpose=Purpose.ADMIT)
     bench.run(4, until=lambda: bench.inside == 1)
@@ -201,3 +215,27 @@ def test_an_outbox_keeps_order_and_waits_before_it_repeats():
     assert not outbox.acknowledge(2)
     assert outbox.acknowledge(1)
     assert outbox.next(0.05) == "b"
+
+
+def test_a_controller_that_restarted_is_noticed_and_taken_up_again(bench):
+    bench.firmware = Firmware(bench.host_key, bench.plant.sense())
+    bench.run(1.5)
+    assert bench.broken is not None
+    assert bench.broken.reason is DownReason.SILENT
+    bench.connect()
+    assert bench.do(SetSignal, signal=Signal.GREEN_ARROW) is Outcome.EXECUTED
+
+
+def test_a_report_that_comes_again_because_its_acknowledgement_was_lost_is_told_once(bench):
+    report = EventReport(number=1, event=encode(Passage(door=Door.EXIT, inwards=False)))
+    for _ in range(2):
+        bench.firmware._seal(report)
+        bench.step()
+    assert bench.events.count(Passage(door=Door.EXIT, inwards=False)) == 1
+
+
+def test_a_controller_without_a_host_falls_silent(bench):
+    bench.host = None
+    bench.run(1.5)
+    bench.firmware.tick(bench.ms + 100, bench.plant.sense())
+    assert bench.firmware.transmit() == b""

@@ -14,10 +14,15 @@ from hardware.controller.frame import MAX_PAYLOAD
 from hardware.controller.messages import _LAYOUTS, MessageError, decode, dictionary_hash, encode
 from hardware.controller.protocol import (
     CommandResult,
+    Door,
     GateCommand,
     GateEvent,
+    Leaf,
+    OpenEntry,
     OpenExit,
     Outcome,
+    Passage,
+    Purpose,
     Renew,
     SetSignal,
     Signal,
@@ -94,27 +99,37 @@ def test_a_value_that_does_not_fit_is_never_cut(message):
         encode(message)
 
 
+SEEN = Telemetry(
+    uptime_ms=1,
+    entry=Leaf.LOCKED,
+    exit=Leaf.OPEN,
+    occupancy=1,
+    object_left=False,
+    entry_clear=True,
+    exit_clear=True,
+    emergency=False,
+    mains=True,
+    leased=False,
+)
+
+
 def test_an_uncertain_occupancy_is_not_a_number():
-    sure = decode(
-        encode(
-            Telemetry(
-                uptime_ms=1,
-                entry=0,
-                exit=0,
-                occupancy=1,
-                object_left=False,
-                entry_clear=True,
-                exit_clear=True,
-                emergency=False,
-                mains=True,
-                leased=False,
-            )
-        )
-    )
-    assert isinstance(sure, Telemetry)
-    unsure = dataclasses.replace(sure, occupancy=None)
+    unsure = dataclasses.replace(SEEN, occupancy=None)
     assert decode(encode(unsure)) == unsure
-    assert unsure.occupancy is None
+
+
+@pytest.mark.parametrize(
+    "message", [SEEN, OpenEntry(command_id=7, purpose=Purpose.EJECT), Passage(door=Door.EXIT, inwards=False)]
+)
+def test_any_other_byte_anywhere_is_another_message_or_none(message):
+    data = encode(message)
+    for place in range(len(data)):
+        for byte in range(256):
+            changed = data[:place] + bytes([byte]) + data[place + 1 :]
+            try:
+                assert encode(decode(changed)) == changed
+            except MessageError:
+                assert changed != data
 
 
 def test_any_changed_layout_changes_the_dictionary(monkeypatch):
