@@ -21,6 +21,7 @@ from typing import Literal, get_args
 import msgspec
 
 from gate.audit_chain import (
+    DAMAGE,
     AuditError,
     AuditFinding,
     AuditReader,
@@ -87,7 +88,7 @@ class AuditLog(AuditReader):
                 connection.text_factory = bytes
                 super().__init__(connection, path, key)
                 self._head = _prepare(connection, path, key)
-            except (sqlite3.Error, OSError) as error:
+            except (*DAMAGE, OSError) as error:
                 raise AuditError(f"{path}: cannot be opened ({error})") from error
             undo.pop_all()
 
@@ -105,7 +106,7 @@ class AuditLog(AuditReader):
             columns = (self._head.seq + 1, moment.encode(), since_boot, transaction.encode(), kind.encode(), raw, self._head.hash)
             digest = record_hash(self._secret, *columns)
             self._insert((columns[0], moment, since_boot, transaction, kind, raw, self._head.hash, digest))
-        except (sqlite3.Error, UnicodeEncodeError) as error:
+        except (*DAMAGE, UnicodeEncodeError) as error:
             raise AuditError(f"{self._path}: not recorded ({error}); free space or check the disk") from error
         self._head = Head(seq=columns[0], hash=digest)
         return columns[0]
@@ -115,7 +116,7 @@ class AuditLog(AuditReader):
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.execute("INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
             self._connection.execute("COMMIT")
-        except sqlite3.Error:
+        except DAMAGE:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
@@ -137,7 +138,9 @@ def _lock(path: Path) -> int:
 def _prepare(connection: sqlite3.Connection, path: Path, key: bytes) -> Head:
     """Create or check the schema, switch to durable WAL, check the key and the end of the chain. Returns the head."""
     fresh = not _schema(connection)
-    if not fresh and (_schema(connection) != [("meta", _META), ("record", _RECORD)] or _mark(connection) != APPLICATION_ID):
+    if not fresh and (
+        _schema(connection) != [(b"meta", _META.encode()), (b"record", _RECORD.encode())] or _mark(connection) != APPLICATION_ID
+    ):
         raise AuditError(f"{path}: not an audit log of this release; move it away")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
@@ -160,9 +163,8 @@ def _create(connection: sqlite3.Connection, key: bytes) -> None:
     connection.execute("COMMIT")
 
 
-def _schema(connection: sqlite3.Connection) -> list[tuple[str, str]]:
-    rows = connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
-    return [(name.decode(), (sql or b"").decode()) for name, sql in rows]
+def _schema(connection: sqlite3.Connection) -> list[tuple[object, object]]:
+    return connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
 def _mark(connection: sqlite3.Connection) -> object:

@@ -21,7 +21,10 @@ from gate.records import TransactionRecord
 
 KEY_BYTES = 32
 """Fewest bytes of the gate's key."""
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file raises: sqlite3 quotes bytes of the file in its messages, and they need not be UTF-8."""
 _Row = tuple[int, bytes, float, bytes, bytes, bytes, bytes, bytes]
+_TYPES = (int, bytes, float, bytes, bytes, bytes, bytes, bytes)
 _COLUMNS = "seq, at, boot, transaction_id, kind, body, previous, hash"
 T = TypeVar("T")
 
@@ -92,7 +95,7 @@ class AuditReader:
                 )
                 if kind is None or record.kind == kind:
                     yield record
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except DAMAGE as error:
             raise AuditError(f"{self._path}: cannot be read ({error})") from error
 
     def transactions(self) -> Iterator[TransactionRecord]:
@@ -104,8 +107,8 @@ class AuditReader:
         """The end of the chain now."""
         try:
             row = self._connection.execute("SELECT seq, hash FROM record ORDER BY seq DESC LIMIT 1").fetchone()
-            seq, last = row or (0, self._connection.execute("SELECT hash FROM meta").fetchone()[0])
-        except (sqlite3.Error, TypeError) as error:
+            seq, last = row or (0, self._meta()[3])
+        except DAMAGE as error:
             raise AuditError(f"{self._path}: cannot be read ({error})") from error
         return Head(seq=seq, hash=last)
 
@@ -114,14 +117,13 @@ class AuditReader:
         key = self._need_key()
         findings = self.verify_meta()
         try:
-            meta = self._connection.execute("SELECT hash FROM meta").fetchone()
-            last = Head(seq=0, hash=meta[0] if meta else b"")
+            last = Head(seq=0, hash=self._meta()[3])
             anchored = anchor in (None, last)
             for row in self._rows():
                 findings += [AuditFinding(seq=row[0], what=what) for what in _wrong(row, last, key)]
                 last = Head(seq=row[0], hash=row[7])
                 anchored = anchored or anchor == last
-        except sqlite3.Error as error:
+        except DAMAGE as error:
             return [*findings, AuditFinding(seq=0, what=f"the file is damaged: {error}")]
         if anchor is not None and not anchored:
             findings.append(
@@ -133,12 +135,19 @@ class AuditReader:
         """Check the meta row alone: format, and that this is the log's key."""
         key = self._need_key()
         try:
-            rows = self._connection.execute("SELECT format, created, nonce, hash FROM meta").fetchall()
-        except sqlite3.Error as error:
+            version, created, nonce, found = self._meta()
+        except DAMAGE as error:
             return [AuditFinding(seq=0, what=f"the file is damaged: {error}")]
-        if len(rows) != 1 or not hmac.compare_digest(rows[0][3], meta_hash(key, *rows[0][:3])):
+        if not hmac.compare_digest(found, meta_hash(key, version, created, nonce)):
             return [AuditFinding(seq=0, what="the meta row was changed, or the key is another")]
         return []
+
+    def _meta(self) -> tuple[int, bytes, bytes, bytes]:
+        rows = self._connection.execute("SELECT format, created, nonce, hash FROM meta").fetchall()
+        if len(rows) != 1 or tuple(map(type, rows[0])) != (int, bytes, bytes, bytes):
+            raise sqlite3.DatabaseError("the meta row is gone, double or of other types")
+        version, created, nonce, found = rows[0]
+        return version, created, nonce, found
 
     def _need_key(self) -> bytes:
         if self._key is None:
@@ -146,9 +155,11 @@ class AuditReader:
         return self._key
 
     def _rows(self) -> Iterator[_Row]:
-        """Text as bytes: a flipped byte need not be UTF-8 any more."""
-        cursor = self._connection.cursor()
-        yield from cursor.execute(f"SELECT {_COLUMNS} FROM record ORDER BY seq")  # noqa: S608 (constant column list)
+        """Text as bytes: a flipped byte need not be UTF-8 any more; and a damaged page may hold other types than the schema's."""
+        for row in self._connection.cursor().execute(f"SELECT {_COLUMNS} FROM record ORDER BY seq"):  # noqa: S608 (constant)
+            if tuple(map(type, row)) != _TYPES:
+                raise sqlite3.DatabaseError(f"record {row[0]!r} has columns of other types")
+            yield row
 
 
 def encode(body: msgspec.Struct) -> bytes:
@@ -160,7 +171,7 @@ def decode(record: AuditRecord, body: type[T]) -> T:
     """The body of ``record``, e.g. as a DecisionRecord. Raises AuditError."""
     try:
         return msgspec.json.decode(record.body, type=body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise AuditError(f"record {record.seq}: {error}") from error
 
 

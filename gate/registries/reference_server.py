@@ -198,7 +198,7 @@ def _endpoint(name: str, data_file: Path, secret: str) -> Callable[[Request], Aw
             return Response(status_code=503)
         try:
             reply = _QUESTIONS[name](data, raw, datetime.now(UTC))
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return Response(status_code=400)
         return Response(msgspec.json.encode(reply), media_type="application/json")
 

@@ -307,6 +307,11 @@ def each_changed_byte_is_found(path: Path, table: str, column: str, where: str) 
     connection.close()
 
 
+def test_a_byte_moved_from_one_column_to_the_next_is_found(filled: Path) -> None:
+    tamper(filled, ("UPDATE record SET transaction_id = 't-', kind = '1decision' WHERE seq = 1", ()))
+    assert findings(filled) == ["1: a column was changed"]
+
+
 def test_a_deleted_record_is_found_where_it_was(filled: Path) -> None:
     tamper(filled, ("DELETE FROM record WHERE seq = 2", ()))
     assert any(finding.startswith("3: a gap") for finding in findings(filled))

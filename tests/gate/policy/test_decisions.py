@@ -186,6 +186,7 @@ def test_the_trial_of_official_books_opens_at_its_two_checkpoints_only() -> None
 def test_only_the_demonstration_tolerates(profile: str) -> None:
     decision = at_exit(traveller(profile=profile))
     assert said(decision) == ("COUNTER", ["CRL_MISSING", "PAD_NOT_AVAILABLE"])
+    assert set(decision.unmet) == {"revocation=no_crl", "pad=not_available"}
     assert at_exit(traveller(profile=profile, pad="bona_fide", revocation="good")).outcome is Outcome.OPEN
 
 
@@ -195,6 +196,26 @@ def test_before_a_grant_is_in_force_it_opens_nothing() -> None:
     the_day_before = decide_entry(traveller("service"), RULES, day - timedelta(microseconds=1))
     assert (the_day_before.outcome, the_day_before.unmet) == (Outcome.COUNTER, ("grant=not_in_force",))
     assert decide_entry(traveller("service"), RULES, (day - timedelta(seconds=1)).astimezone(UTC)).outcome is Outcome.COUNTER
+
+
+def test_a_tolerance_is_dated_too() -> None:
+    before = decide_entry(traveller(), RULES, datetime(2024, 12, 31, 16, 59, tzinfo=UTC))
+    assert (before.outcome, before.unmet) == (Outcome.COUNTER, ("revocation=no_crl",))
+    assert decide_entry(traveller(), RULES, datetime(2024, 12, 31, 17, 0, tzinfo=UTC)).outcome is Outcome.OPEN
+
+
+def test_a_rule_beats_a_satisfied_grant() -> None:
+    strict = msgspec.structs.replace(
+        RULES.rules[0], id="NEW-001", when={"mrz": ("read",)}, outcome=Outcome.HOLD, reason="NOT_TODAY"
+    )
+    rules = dataclasses.replace(RULES, rules=(strict,), rules_on=(("mrz", {"read": (strict,)}),))
+    decision = decide_entry(traveller(), rules, NOW)
+    assert said(decision) == ("HOLD", ["NOT_TODAY"])
+    assert (decision.grant, decision.tolerances, decision.unmet) == (None, (), ())
+
+
+def test_a_word_that_is_in_no_vocabulary_is_not_even_repeated() -> None:
+    assert at_entry(traveller(mrz="<script>")).unmet == ("mrz=not_performed",)
 
 
 def test_an_instant_without_zone_is_refused() -> None:

@@ -360,14 +360,25 @@ async def test_garbage_is_unavailable(reply: bytes, why: str) -> None:
     assert (type(answer), answer.why) == (Unavailable, why)
 
 
-async def test_a_registry_that_drips_bytes_cannot_outlast_the_deadline() -> None:
-    def behave(peer: socket.socket, _request: str) -> None:
+async def test_a_registry_that_drips_bytes_outlasts_neither_this_deadline_nor_the_next() -> None:
+    asked = 0
+
+    def behave(peer: socket.socket, request: str) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            peer.sendall(http(json.dumps(clean(request)).encode()))
+            return
         peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n")
         for _ in range(400):
             peer.sendall(b" ")
             time.sleep(0.02)
 
-    assert (await judged(behave, deadline_s=0.3)).why == "timeout"
+    with raw_server(behave) as port:
+        async with client(issuance.CONTRACT, port, deadline_s=0.3, wall=lambda: NOW) as asking:
+            assert (await asking.ask({})).why == "timeout"
+            asking._deadline_s = 4.0  # the dripping would last twice as long
+            assert isinstance(await asking.ask({}), Found)
 
 
 async def test_a_connection_closed_between_questions_is_opened_again() -> None:
