@@ -134,6 +134,15 @@ def test_one_of_several_keys_counts_under_its_own_id_only(authentic):
     assert chip_authenticity(pa, active=None, chip=agreement(second, key_id=1)).verdict == "not_genuine"
 
 
+def test_protocol_counts_only_for_the_key_it_is_offered_with(authentic):
+    first, second = sim.new_key("ec:P-256"), sim.new_key("ec:P-256")
+    infos = [chip_info(AES_256, 1), chip_info("0.4.0.127.0.7.2.2.3.2.1", 2)]
+    infos += [key_info(key, der.encode_integer(number)) for number, key in ((1, first), (2, second))]
+    pa = authentic({14: sim.data_group_14(infos)})
+    assert chip_authenticity(pa, active=None, chip=agreement(second, key_id=2)).code == "CA_KEY_NOT_SIGNED"
+    assert chip_authenticity(pa, active=None, chip=agreement(first, key_id=1)).verdict == "genuine"
+
+
 def test_key_without_protocol_means_3des_and_nothing_else(authentic):
     key = sim.new_key("ec:P-256")
     pa = authentic({14: sim.data_group_14([key_info(key)])})

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import core
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pki import der
@@ -68,6 +68,10 @@ def test_a_truncated_element_is_a_der_error(data, cut):
 
 
 @given(st.integers())
+@example(-128)
+@example(-129)
+@example(127)
+@example(128)
 def test_integers_agree_with_asn1crypto(value):
     assert der.encode_integer(value) == core.Integer(value).dump()
     assert der.read(core.Integer(value).dump()).integer() == value
