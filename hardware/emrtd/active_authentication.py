@@ -10,8 +10,9 @@ from hardware.emrtd.apdu import EXTENDED_NE, SHORT_NE, CommandApdu
 INTERNAL_AUTHENTICATE = 0x88
 CHALLENGE = 8
 """Bytes of RND.IFD (§6.1.1)."""
-SHORT_SIGNATURE = 223
-"""The longest signature that fits a protected short response; RSA keys above 1,784 bits need extended length."""
+RSA_ENCRYPTION = bytes.fromhex("06092A864886F70D010101")
+SHORT_DG15 = 261
+"""The longest DG15 with an RSA key whose signature fits a protected short response (223 bytes, and 38 of frame around the modulus)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +28,9 @@ def new_challenge() -> bytes:
     return secrets.token_bytes(CHALLENGE)
 
 
-def command(challenge: bytes, dg15: bytes, *, extended: bool) -> CommandApdu:
-    """INTERNAL AUTHENTICATE. ``dg15`` tells how long the signature can be, ``extended`` whether the chip takes long APDUs."""
-    wide = extended and len(dg15) > SHORT_SIGNATURE
+def command(challenge: bytes, dg15: bytes) -> CommandApdu:
+    """INTERNAL AUTHENTICATE (§6.1). ``dg15`` hints at the signature's length: a chip whose key needs extended length must take it,
+    even where it says so only in its ATS, which we do not see (Doc 9303-10 §3.6.4.1).
+    """
+    wide = RSA_ENCRYPTION in dg15[:40] and len(dg15) > SHORT_DG15
     return CommandApdu(ins=INTERNAL_AUTHENTICATE, data=challenge, ne=EXTENDED_NE if wide else SHORT_NE)

@@ -57,11 +57,6 @@ class FileReader:
         self._chunk = SHORT_CHUNK
         self._hasty = True  # ask for a whole chunk before the file's length is known
 
-    @property
-    def extended(self) -> bool:
-        """Does the chip take extended length?"""
-        return self._chunk > SHORT_NE
-
     def learn_length(self) -> None:
         """Read EF.ATR/INFO (Doc 9303-10 §3.6.4), where a chip that takes extended length says how much. In the clear and unproven:
         a lie costs a retry, silence means short.

@@ -233,7 +233,7 @@ class _Reading:
         if "DG15" not in self._files:
             return None
         challenge, response = active_authentication.new_challenge(), b""
-        command = active_authentication.command(challenge, self._files["DG15"], extended=self._reader.extended)
+        command = active_authentication.command(challenge, self._files["DG15"])
         with self._step("active_authentication") as outcome:
             try:
                 answer = self._channel.exchange(command)

@@ -18,6 +18,12 @@ from hardware.emrtd.reader import AccessKey, read_chip
 from hardware.emrtd.transcript import Transcript
 from hardware.sim.chip import LinkModel, VirtualPassport
 
+
+@pytest.fixture(scope="module")
+def keys() -> dict[int, rsa.RSAPrivateKey]:
+    return {bits: rsa.generate_private_key(public_exponent=65537, key_size=bits) for bits in (1024, 1536, 1792, 2048, 3072)}
+
+
 ORDER = ["EF.COM", "EF.SOD", "DG14", "DG15", "DG1", "DG2"]
 
 
@@ -86,6 +92,28 @@ def test_an_rsa_active_authentication_recovers_to_iso_9796_2(kit, algorithm) -> 
     check.update(body + evidence.challenge)
     assert message[0] == 0x6A
     assert check.finalize() == digest
+
+
+class KeepsExtendedLengthToItself(VirtualPassport):
+    """Takes extended length and says so in its ATS alone, where we cannot see it."""
+
+    def _select(self, command: CommandApdu) -> ResponseApdu:
+        return ResponseApdu(sw=0x6A82) if command.data == b"\x2f\x01" else super()._select(command)
+
+
+@pytest.mark.parametrize("bits", [1024, 1536, 1792, 2048, 3072])
+@pytest.mark.parametrize("chip", [VirtualPassport, KeepsExtendedLengthToItself])
+def test_a_signature_of_any_length_comes_whole(kit, keys, chip, bits) -> None:
+    files = kit.files() | {"DG15": tlv.encode(0x6F, kit.spki(keys[bits]))}
+    data = kit.read(kit.passport(chip, files=files, active_key=keys[bits]))
+    assert len(data.active_authentication.response) == bits // 8
+    assert dict(data.files) == files
+
+
+def test_a_short_signature_asks_nothing_special_of_the_chip(kit, keys) -> None:
+    files = kit.files() | {"DG15": tlv.encode(0x6F, kit.spki(keys[1536]))}
+    data = kit.read(kit.passport(files=files, active_key=keys[1536], extended_length=False))
+    assert len(data.active_authentication.response) == 192
 
 
 def test_a_missing_file_is_named_and_the_rest_is_read(kit) -> None:
