@@ -269,6 +269,7 @@ class SimulatedController:
         if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
             self.stop()
             raise DeviceError(str(self.tty), "the simulated gate controller did not start", "see its messages above")
+        self._key_file.unlink()  # read; a key need not lie about
         self._client = socket.socket(socket.AF_UNIX)
         self._client.settimeout(_START_S)
         self._client.connect(str(self._socket))
