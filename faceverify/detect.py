@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 _MULTIPLE = 32
 """Both networks halve the image five times."""
+_STRIDES = (8, 16, 32)
 _REFINE_CROP = 2.0
 """Side of the second look, as a multiple of the longer box side: the whole head, no neighbour."""
 
@@ -47,8 +48,8 @@ class Detector:
 
     def __init__(self, pack: Pack) -> None:
         self._spec = pack.detector
-        self._net = Net(pack, pack.detector.net)
-        self._decode = _DECODERS[pack.detector.kind]
+        self._decode, outputs = _KINDS[pack.detector.kind]
+        self._net = Net(pack, pack.detector.net, outputs=outputs)
 
     def in_frame(self, pixels: Pixels) -> tuple[DetectedFace, ...]:
         """All faces of a camera frame above the pack's score threshold, largest first."""
@@ -127,7 +128,7 @@ def decode_centerface(outputs: dict[str, Blob], _width: int, threshold: float) -
 
 def decode_yunet(outputs: dict[str, Blob], width: int, threshold: float) -> Candidates:
     """YuNet: for stride 8, 16 and 32 one row for each cell, row by row; score √(cls·obj), centre and points relative to the cell."""
-    parts = [_yunet_stride(outputs, width // stride, stride, threshold) for stride in (8, 16, 32)]
+    parts = [_yunet_stride(outputs, width // stride, stride, threshold) for stride in _STRIDES]
     scores, boxes, points = zip(*parts, strict=True)
     return np.concatenate(scores), np.concatenate(boxes), np.concatenate(points)
 
@@ -156,7 +157,10 @@ def suppress(scores: NDArray[np.float32], boxes: NDArray[np.float32], overlap: f
     return keep
 
 
-_DECODERS: dict[str, Callable[[dict[str, Blob], int, float], Candidates]] = {
-    "centerface": decode_centerface,
-    "yunet": decode_yunet,
+Decode = Callable[[dict[str, Blob], int, float], Candidates]
+"""Outputs by name, width of the network's input, score threshold."""
+
+_KINDS: dict[str, tuple[Decode, frozenset[str]]] = {
+    "centerface": (decode_centerface, frozenset({"537", "538", "539", "540"})),
+    "yunet": (decode_yunet, frozenset(f"{name}_{stride}" for name in ("cls", "obj", "bbox", "kps") for stride in _STRIDES)),
 }

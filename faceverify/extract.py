@@ -19,7 +19,7 @@ class Extractor:
     """The pack's recogniser."""
 
     def __init__(self, pack: Pack) -> None:
-        self._net = Net(pack, pack.recogniser.net)
+        self._net = Net(pack, pack.recogniser.net, size=pack.recogniser.size)
 
     def features(self, crop: NDArray[np.uint8]) -> Features:
         """Features of an aligned crop, shape (n,), not normalised. May hold NaN: whoever compares must look."""

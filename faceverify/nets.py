@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from faceverify.description import PackError
+
 if TYPE_CHECKING:
     from faceverify.description import NetSpec, Pack
 
@@ -17,13 +19,24 @@ Blob = NDArray[np.float32]
 
 
 class Net:
-    """One network of a pack. ``run`` maps float32 NCHW to its outputs, in the order the file declares them."""
+    """One network of a pack: float32 NCHW to its outputs, in the order the file declares them.
 
-    def __init__(self, pack: Pack, spec: NetSpec) -> None:
+    ``size`` is the side of the square input that the pack declares, None where any size is taken; ``outputs`` are names that
+    the file must have. Raises PackError where the file disagrees.
+    """
+
+    def __init__(self, pack: Pack, spec: NetSpec, *, size: int | None = None, outputs: frozenset[str] = frozenset()) -> None:
+        path = str(pack.folder / spec.file)
         self.spec = spec
-        self._session = _session(pack.read(spec), str(pack.folder / spec.file))
-        self._input = self._session.get_inputs()[0].name
+        self._session = _session(pack.read(spec), path)
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
+        if missing := outputs - set(self.outputs):
+            raise PackError(path, f"has no outputs {sorted(missing)}", "correct `kind` in pack.toml")
+        inputs = self._session.get_inputs()
+        fixed = [side for side in (inputs[0].shape or [])[2:] if isinstance(side, int)]
+        if len(inputs) != 1 or any(side != size for side in fixed):
+            raise PackError(path, f"wants an input of {fixed}, the pack says {size}", "correct `size` in pack.toml")
+        self._input = inputs[0].name
 
     def run(self, blob: Blob) -> list[Blob]:
         """Raises onnxruntime's own error on a shape the network cannot take: a pack that warmed up has none."""
@@ -43,8 +56,6 @@ class Net:
 
 def _session(model: bytes, path: str) -> Any:
     import onnxruntime
-
-    from faceverify.description import PackError
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1

@@ -30,12 +30,12 @@ class PadNet:
 
     def __init__(self, pack: Pack, spec: PadSpec) -> None:
         self.spec = spec
-        self._net = Net(pack, spec.net)
+        self._net = Net(pack, spec.net, size=spec.size)
 
     def measure(self, pixels: NDArray[np.uint8], face: DetectedFace) -> PadResult | None:
-        """None where the network gave no finite number."""
+        """None where the network gave no finite number, or too few."""
         logits = self._net.run(self._net.blob(crop_square(pixels, face.box, self.spec.crop, self.spec.size)))[0][0].astype(float)
-        if not np.isfinite(logits).all():
+        if not np.isfinite(logits).all() or logits.size <= self.spec.bona_fide_index:
             return None
         weights = np.exp(logits - logits.max())
         score = 1.0 - float(weights[self.spec.bona_fide_index] / weights.sum())

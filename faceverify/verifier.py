@@ -97,8 +97,8 @@ class FaceVerifier:
         if features.shape != (self.pack.recogniser.features,) or not np.isfinite(features).all():
             raise PackError(self.pack.id, f"recogniser gives {features.size} values", "correct `features` in pack.toml")
         face = DetectedFace(box=(200.0, 200.0, 100.0, 100.0), points=np.zeros((5, 2), np.float32), score=1.0)
-        for net in self._pad:
-            net.measure(noise, face)
+        if any(net.measure(noise, face) is None for net in self._pad):
+            raise PackError(self.pack.id, "a PAD network gives no usable numbers", "correct `pad` in pack.toml")
         self._decoder.start()
 
     def close(self) -> None:

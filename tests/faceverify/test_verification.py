@@ -1,6 +1,7 @@
 """Portrait against frame, with both packs: who matches, who does not, and what is not measured at all."""
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -137,3 +138,25 @@ def test_a_recogniser_of_another_width_than_declared_is_refused_at_warm_up(demo)
     spec = dataclasses.replace(demo.recogniser, features=256)
     with FaceVerifier(dataclasses.replace(demo, recogniser=spec)) as verifier, pytest.raises(PackError, match="128 values"):
         verifier.warm_up()
+
+
+@pytest.mark.parametrize(
+    ("part", "change", "why"),
+    [
+        ("recogniser", {"size": 128}, r"dlib_resnet\.onnx: wants an input of \[150, 150\], the pack says 128"),
+        ("detector", {"kind": "yunet"}, r"centerface\.onnx: has no outputs \['bbox_16'"),
+    ],
+)
+def test_a_pack_that_contradicts_its_own_network_is_refused(demo, part, change, why):
+    changed = dataclasses.replace(getattr(demo, part), **change)
+    with pytest.raises(PackError, match=why):
+        FaceVerifier(dataclasses.replace(demo, **{part: changed}))
+
+
+def test_a_weight_file_that_is_no_network_is_refused(demo, tmp_path):
+    (tmp_path / "w.onnx").write_bytes(b"no network")
+    digest = hashlib.sha256(b"no network").hexdigest()
+    net = dataclasses.replace(demo.detector.net, file="w.onnx", sha256=digest)
+    detector = dataclasses.replace(demo.detector, net=net)
+    with pytest.raises(PackError, match=r"w\.onnx: ONNX Runtime refuses it"):
+        FaceVerifier(dataclasses.replace(demo, folder=tmp_path, detector=detector))
