@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
 
     models = commands.add_parser("models", help="face packs").add_subparsers(dest="models", required=True)
     install = models.add_parser("install", help="put the weights of the open pack in place")
-    install.add_argument("source", type=Path, help="folder with the published weight files")
+    install.add_argument("source", help="folder with the published weight files, or its address")
     install.add_argument("--packs", type=Path, default=DEMO_STATE / "packs")
 
     policy = commands.add_parser("policy", help="the rules").add_subparsers(dest="policy", required=True)

@@ -51,7 +51,7 @@ def inspect_mrz(lines: tuple[str, ...], today: date) -> tuple[MrzRecord | None, 
         wrong = ",".join(digit.field for digit in record.check_digits if not digit.ok)
         return record, {"mrz": _found("check_digit_failed", CheckResult.FAILED, code=wrong, source="mrz")}
     return record, {
-        "mrz": _found("read", source="mrz"),
+        "mrz": _found("read", code=",".join(finding.what for finding in record.findings), source="mrz"),
         "nationality": _nationality(record.nationality),
         "age": _age(record.date_of_birth.resolve(today, future=False), today),
         "expiry": _expiry(record.date_of_expiry.resolve(today, future=True), today),

@@ -9,6 +9,11 @@ from pathlib import Path
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Two cores are shared with the gate's processes: how long one example takes says nothing.
+settings.register_profile("autogate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("autogate")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("AUTOGATE_REQUIRE_ALL") == "1"

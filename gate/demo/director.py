@@ -33,6 +33,8 @@ class _Seen:
     """What the onlookers have seen so far."""
 
     screen: TravellerScreen = "closed"
+    turn: bool = False
+    """The screen has shown that the gate attends to whoever stands there now."""
     ready: bool = False
     ended: list[TransactionRecord] = field(default_factory=list)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -64,6 +66,7 @@ class Director:
                 match message:
                     case TravellerView():
                         self._seen.screen = message.screen
+                        self._seen.turn = self._seen.turn or message.screen == "reading"
                     case LaneReady():
                         self._seen.ready = True
                     case StageEnded():
@@ -76,9 +79,7 @@ class Director:
 
     async def until_ready(self) -> None:
         """Wait until the lane is idle and its workers are warm. Raises DemoError."""
-        await self._until(
-            lambda: self._seen.ready and self._seen.screen == "scan", READY_TIMEOUT_S, "the lane did not become ready"
-        )
+        await self._until(lambda: self._seen.ready, READY_TIMEOUT_S, "the lane did not become ready")
 
     async def _until(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
         try:
@@ -90,7 +91,7 @@ class Director:
     async def play(self, traveller: Traveller) -> TransactionRecord:
         """Send one traveller through; return what the lane recorded. Raises DemoError when nothing more happens."""
         self._seen.ended.clear()
-        self._seen.ready = False
+        self._seen.ready = self._seen.turn = False
         behaviour = traveller.behaviour
         await asyncio.to_thread(
             self._stage.controller.control,
@@ -113,17 +114,16 @@ class Director:
 
     async def _act(self, traveller: Traveller) -> None:
         """Do what the screen says, and what the cast says happens meanwhile."""
-        stage, done, begun = self._stage, set[str](), False
+        stage, done = self._stage, set[str]()
         while True:
             screen = self._seen.screen
-            begun = begun or screen not in {"scan", "wait"}
             if traveller.behaviour.unplug_at == screen and "unplug" not in done:
                 done.add("unplug")
                 await asyncio.to_thread(stage.controller.control, "unplug")
             if screen == "face" and "face" not in done:
                 done.add("face")
                 await asyncio.to_thread(stage.world.show_face, stage.probe(traveller.face))
-            if begun and screen not in {"reading", "scan", "wait"} and "lift" not in done:
+            if self._seen.turn and screen not in {"reading", "scan", "wait"} and "lift" not in done:
                 done.add("lift")
                 await asyncio.sleep(LOOK_S)
                 await asyncio.to_thread(stage.world.lift)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Self
 
 import cv2
-from hardware.sim.world import World
 
 from gate.demo.cast import Cast
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
 from gate.runtime import Runtime
 from hardware.sim.controller import SimulatedController
+from hardware.sim.world import World
 from pki.trust import save_trust_store
 
 CHIP_KBIT_S = 424
@@ -164,4 +164,4 @@ def _key(path: Path) -> bytes:
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
-    return bytes.fromhex(path.read_text(encoding="ascii"))
+    return path.read_text(encoding="ascii").strip().encode()

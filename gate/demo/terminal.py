@@ -29,15 +29,15 @@ class Terminal:
 
     def stage(self, stage: StageTiming) -> None:
         """A stage has ended: one line, as it happens."""
-        self.say(f"   {stage.start_ms:8.0f} ms  +{stage.duration_ms:7.1f} ms  {stage.room:<7} {stage.name:<24} {stage.result}")
+        self.say(f"   {stage.start_ms:8.0f} ms  +{stage.duration_ms:7.1f} ms  {stage.room:<7} {stage.name:<26} {stage.result}")
 
     def transaction(self, record: TransactionRecord) -> None:
         """The whole transaction as bars over one time axis, so that what overlapped what is seen."""
         end = max((stage.start_ms + stage.duration_ms for stage in record.stages), default=1.0)
         self.say()
         for stage in record.stages:
-            self.say(f"   {stage.room:<7} {stage.name:<24} │{bar(stage, end)}│ {stage.duration_ms:8.1f} ms")
-        self.say(f"   {'':<32} 0{f'{end / 1000:.2f} s':>{BAR}}")
+            self.say(f"   {stage.room:<7} {stage.name:<26} │{bar(stage, end)}│ {stage.duration_ms:8.1f} ms")
+        self.say(f"   {'':<34} 0{f'{end / 1000:.2f} s':>{BAR}}")
         reasons = ", ".join(record.reasons)
         self.say(f"   ⇒ {record.outcome}{'  ' if reasons else ''}{reasons}")
 

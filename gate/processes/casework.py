@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Protocol
 
-from gate.audit import AuditError, AuditWriter, Kind
+from gate.audit import AuditError, AuditWriter
 from gate.clock import SystemClock
 from gate.config import Config
 from gate.decision import Outcome, PolicyDecision, decide_entry, decide_exit
@@ -228,13 +228,13 @@ class Casework:
             facts["occupancy"] = _occupancy(view)
         return facts
 
-    def _commit(self, kind: Kind, record: DecisionRecord, then: Event | None = None, failed: Event | None = None) -> None:
+    def _commit(self, kind: str, record: DecisionRecord, then: Event | None = None, failed: Event | None = None) -> None:
         """Make ``record`` durable beside the loop, then hand ``then`` to the table; ``failed`` where the disk refused."""
         assert self.running is not None
         self._spawn(self._append(self.running, kind, record, then, failed))
 
     async def _append(
-        self, running: Transaction, kind: Kind, record: DecisionRecord, then: Event | None, failed: Event | None
+        self, running: Transaction, kind: str, record: DecisionRecord, then: Event | None, failed: Event | None
     ) -> None:
         begun, event, result = self._clock.boot(), then, str(kind)
         try:

@@ -12,8 +12,8 @@ from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from gate.audit import FILE_NAME, AuditError, AuditWriter
-from gate.clock import SystemClock, WallFloor
+from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter
+from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
 from gate.evidence import Direction, Fact
@@ -32,7 +32,6 @@ from hardware.controller.link import LinkDown, LinkUp
 from hardware.controller.protocol import GateCommand, GateEvent
 from hardware.controller.serial_port import SerialPort
 
-WALL_FLOOR_FILE = "highest-wall-time"
 REMEMBER_EVERY_S = 60.0
 SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10 (facts/libraries.md)."""
@@ -115,9 +114,10 @@ class LaneProcess:
         waiter = asyncio.create_task(ended.wait())
         await asyncio.wait({running, waiter}, return_when=asyncio.FIRST_COMPLETED)
         server.close()
+        await asyncio.gather(*(channel.close() for channels in self._peers.values() for channel in channels))
         remembering.cancel()
         self._link.close()  # leases lapse: the controller makes the doors safe by itself
-        await self._log.close()
+        await asyncio.to_thread(self._log.close)
         if running.done():
             running.result()  # a bug in the actor ends the process with its trace
         running.cancel()
@@ -141,18 +141,15 @@ def main() -> int:
 async def _run(config: Config, runtime: Runtime) -> None:
     key = gate_key(config.controller.key_file)
     rules = load_rules(config.rules.folder)
-    log = await AuditWriter.open(config.state_dir / FILE_NAME, key)
+    log = AuditWriter(AuditLog(config.state_dir / FILE_NAME, key))
     await LaneProcess(config, runtime, key, rules, log).run()
 
 
 def gate_key(path: Path | None) -> bytes:
-    """The gate's key out of its file (32 bytes in hexadecimal). Raises OSError, with the remedy."""
+    """The gate's file key (demonstrations only). Raises OSError, with the remedy."""
     if path is None:
         raise OSError("no key: set controller.key_file")
-    try:
-        return bytes.fromhex(path.read_text(encoding="ascii"))
-    except ValueError as error:
-        raise OSError(f"{path}: not a key: write 32 bytes in hexadecimal") from error
+    return path.read_text(encoding="ascii").strip().encode()
 
 
 if __name__ == "__main__":

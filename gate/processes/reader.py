@@ -23,12 +23,13 @@ from gate.processes.messages import (
     ReadDocument,
     ReaderProgress,
 )
-from gate.processes.worker import Worker, worker_main
+from gate.processes.worker import Misconfigured, Worker, worker_main
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
 from hardware.ports import DeviceError, DocumentScanner, ScannedDocument
 from mrz import MrzRecord
-from pki.trust import load_trust_store
+from pki.errors import PkiError
+from pki.trust import TrustStore, load_trust_store
 
 POLL_S = 0.5
 """How often the thread looks whether it should end."""
@@ -49,13 +50,21 @@ def open_scanner(config: Config, secret: str) -> DocumentScanner:
             raise DeviceError("scanner", f"no driver for {kind!r} in this release", 'use kind = "simulator"')
 
 
+def open_trust_store(config: Config) -> TrustStore:
+    """The trust store that the configuration names. Raises Misconfigured."""
+    try:
+        return load_trust_store(config.trust.store)
+    except PkiError as error:
+        raise Misconfigured(str(error)) from error
+
+
 class DocumentReader:
     """The thread that waits for documents and reads them, one after another."""
 
     def __init__(self, config: Config, scanner: DocumentScanner, post: Callable[[AnyMessage], None]) -> None:
         self._config, self._scanner, self._post = config, scanner, post
         self._clock = SystemClock()
-        self._chips = ChipInspector(load_trust_store(Path(config.trust.store)), self._clock)
+        self._chips = ChipInspector(open_trust_store(config), self._clock)
         self._stop = threading.Event()
         self._orders: queue.SimpleQueue[ReadDocument] = queue.SimpleQueue()
 

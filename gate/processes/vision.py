@@ -15,19 +15,20 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never
 
 from faceverify.compare import FaceComparison
 from faceverify.confined import ConfinedDecoder
-from faceverify.packs import Pack, demo_pack, load_pack
+from faceverify.packs import Pack, PackError, demo_pack, load_pack
 from faceverify.verifier import FaceVerifier, NotPerformed, Probe, Reference
 from gate.clock import SystemClock
 from gate.config import Config
-from gate.evidence import CheckResult, Fact, not_performed
+from gate.evidence import NOT_PERFORMED, CheckResult, Fact, not_performed
 from gate.processes.messages import AnyMessage, FaceChecked, Forget, PrepareReference, ReferenceReady, StartCapture
-from gate.processes.worker import Worker, worker_main
+from gate.processes.worker import Misconfigured, Worker, worker_main
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
-from hardware.ports import DeviceError, Frame, FrameSource
+from hardware.ports import DeviceError, FrameSource
 
 ATTEMPTS = 3
 """Comparisons per transaction: practice at the gates is to try the face again before the counter."""
@@ -51,9 +52,14 @@ def open_camera(config: Config, secret: str) -> FrameSource:
 
 
 def open_pack(config: Config) -> Pack:
-    """The face pack that the configuration names. Raises PackError."""
-    folder = Path(config.face.packs_dir)
-    return demo_pack(folder) if config.face.pack == "demo" else load_pack(folder / config.face.pack)
+    """The face pack that the configuration names. Raises PackError; in a trial also for a pack that is not permitted there."""
+    folder = config.face.packs_dir
+    pack = demo_pack(folder) if config.face.pack == "demo" else load_pack(folder / config.face.pack)
+    if config.profile == "trial" and pack.permitted_use != "operation":
+        raise PackError(
+            pack.id, f"its permitted use is {pack.permitted_use}", "put a pack in place that may be used in operation"
+        )
+    return pack
 
 
 @dataclass(slots=True)
@@ -141,34 +147,37 @@ class FaceWatcher:
             if isinstance(probe, NotPerformed):
                 seen = _face("no_probe" if probe.reason == "no_face" else "poor_quality", CheckResult.UNDETERMINED, probe.reason)
                 continue
-            subject.stages.append(self._stage("face.capture", begun, "frame chosen", until=frame.boot))
-            last, chosen = self._compare(subject.reference, probe, frame, looked), frame.boot
+            fact = self._compare(subject, probe)
             probe.wipe()
+            if fact.value == NOT_PERFORMED:  # this frame does not serve (too dark, too turned, …): it costs time, not an attempt
+                seen = _face("poor_quality", CheckResult.UNDETERMINED, fact.code)
+                continue
+            subject.stages.append(self._stage("face.capture", begun, "frame chosen", until=frame.boot))
+            subject.stages.append(self._stage("face.features", looked, "successful"))
+            subject.stages.append(self._stage("face.comparison", frame.boot, fact.value))
+            last, chosen = {"face": fact, "pad": _pad_fact(probe)}, frame.boot
             attempts, begun = attempts + 1, self._clock.boot()
-            if last["face"].value == "match":
+            if fact.value == "match":
                 break
         return (last or {"face": seen}), chosen
 
-    def _compare(self, reference: Reference, probe: Probe, frame: Frame, looked: float) -> dict[str, Fact]:
-        assert self._subject is not None
-        comparison = self._verifier.compare(reference, probe)
-        self._subject.stages.append(self._stage("face.features", looked, "successful"))
-        facts = {"pad": _pad_fact(probe)}
+    def _compare(self, subject: _Subject, probe: Probe) -> Fact:
+        assert isinstance(subject.reference, Reference)
+        comparison = self._verifier.compare(subject.reference, probe)
         match comparison:
             case FaceComparison():
-                word = "match" if comparison.decision == "match" else "no_match"
-                facts["face"] = Fact(
-                    value=word,
-                    result=CheckResult.SUCCESSFUL if word == "match" else CheckResult.FAILED,
+                match_found = comparison.decision == "match"
+                return Fact(
+                    value="match" if match_found else "no_match",
+                    result=CheckResult.SUCCESSFUL if match_found else CheckResult.FAILED,
                     code=comparison.pack,
                     source="faceverify",
                     score=round(comparison.score, 4),
                     threshold=comparison.threshold,
                 )
             case NotPerformed():
-                facts["face"] = not_performed(comparison.reason, "faceverify")
-        self._subject.stages.append(self._stage("face.comparison", frame.boot, facts["face"].value))
-        return facts
+                return not_performed(comparison.reason, "faceverify")
+        assert_never(comparison)
 
     def _stage(self, name: str, start: float, result: str, *, until: float | None = None) -> StageTiming:
         zero = self._subject.zero if self._subject else start
@@ -200,7 +209,10 @@ def _pad_fact(probe: Probe) -> Fact:
 
 async def serve(config: Config, runtime: Runtime) -> None:
     """Warm the sessions, connect to the lane, work until it hangs up."""
-    pack = open_pack(config)
+    try:
+        pack = open_pack(config)
+    except PackError as error:
+        raise Misconfigured(str(error)) from error
     decoder = ConfinedDecoder(max_pixels=PORTRAIT_PIXELS, timeout_s=PORTRAIT_TIMEOUT_S)
     with FaceVerifier(pack, decoder=decoder) as verifier:
         verifier.warm_up()

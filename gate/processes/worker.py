@@ -21,6 +21,11 @@ from hardware.ports import DeviceError
 
 EXIT_CONFIG = 2
 EXIT_DEVICE = 3
+LANE_START_S, JOIN_EVERY_S = 10.0, 0.02
+
+
+class Misconfigured(Exception):
+    """Something that the configuration names cannot be used: a face pack, a trust store. Restarting would not mend it."""
 
 
 class Worker:
@@ -39,7 +44,7 @@ class Worker:
         """Join the lane, run ``work`` in its thread, hand ``on_message`` what the lane says; return when the lane hangs up."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._outbox.put_nowait, None)
-        channel = await connect(self._runtime.lane_socket, self._role, self._runtime.secret, self._backends)
+        channel = await self._join()
         failures: list[BaseException] = []
         thread = threading.Thread(target=self._guard, args=(work, failures), name=self._role, daemon=True)
         listener = asyncio.create_task(self._listen(channel, on_message))
@@ -56,6 +61,17 @@ class Worker:
             await channel.close()
         if failures:
             raise failures[0]
+
+    async def _join(self) -> Channel:
+        """Connect, waiting a while for a lane that is only just starting. Raises ChannelClosed."""
+        give_up = self._loop.time() + LANE_START_S
+        while True:
+            try:
+                return await connect(self._runtime.lane_socket, self._role, self._runtime.secret, self._backends)
+            except ChannelClosed:
+                if self._loop.time() > give_up:
+                    raise
+                await asyncio.sleep(JOIN_EVERY_S)
 
     def _guard(self, work: Callable[[], None], failures: list[BaseException]) -> None:
         try:
@@ -96,10 +112,10 @@ def worker_main(role: str, serve: Callable[[Config, Runtime], Awaitable[None]]) 
 
     try:
         asyncio.run(run())
-    except DeviceError as error:
+    except Misconfigured as error:
         print(f"{role}: {error}", file=sys.stderr)
-        return EXIT_DEVICE
-    except ChannelClosed as error:
+        return EXIT_CONFIG
+    except (DeviceError, ChannelClosed) as error:
         print(f"{role}: {error}", file=sys.stderr)
         return EXIT_DEVICE
     except Exception:  # noqa: BLE001 - a bug ends the process with its trace; the lane refers meanwhile

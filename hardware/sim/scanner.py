@@ -87,6 +87,7 @@ class SimulatedScanner:
 
     def __init__(self, folder: Path, secret: str) -> None:
         self._line, self._air = DeviceClient(folder / SOCKET, secret), DeviceClient(folder / SOCKET, secret)
+        self._lying: int | None = None
 
     def wait_for_document(self, timeout: float) -> ScannedDocument | None:
         header, _ = self._line.ask({"do": "document", "timeout": timeout}, within=timeout)
@@ -94,13 +95,14 @@ class SimulatedScanner:
             case {"document": None}:
                 return None
             case {"document": int(number), "mrz_lines": [*lines], "chip": bool(chip)} if all(isinstance(x, str) for x in lines):
+                self._lying = number
                 return ScannedDocument(mrz_lines=tuple(lines), chip=RemoteTransceiver(self._air, number) if chip else None)
             case _:
                 raise DeviceError("scanner", "the simulated scanner answers nonsense")
 
     def wait_for_removal(self, timeout: float) -> bool:
         header, _ = self._line.ask({"do": "removal", "timeout": timeout}, within=timeout)
-        return header.get("document") is None
+        return header.get("document") != self._lying  # a book that was swapped for another has been taken away
 
     def close(self) -> None:
         self._line.close()

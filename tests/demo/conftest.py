@@ -1,0 +1,105 @@
+"""Runs the real demonstration, as a user would, several at once, and lets the tests look at what each left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.demo.cast import DEFAULT_CAST
+
+HERE = Path(__file__).parent
+LIMIT_S = 240
+
+
+@dataclass(frozen=True)
+class Run:
+    """A demonstration that ended. ``state`` is its state folder, ``result`` its JSON."""
+
+    state: Path
+    result: dict[str, Any]
+    output: str
+
+    def outcomes(self) -> dict[str, tuple[str, list[str]]]:
+        return {each["traveller"]: (each["outcome"], each["reasons"]) for each in self.result["transactions"]}
+
+
+class Performance:
+    """A demonstration that runs in the background."""
+
+    def __init__(self, name: str, cast: str, *without: str) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"ag-{name}-"))
+        (self.folder / "cast.toml").write_text(cast, encoding="utf-8")
+        ports = free_ports()
+        command = [sys.executable, str(HERE / "perform.py"), ",".join(without), "--headless", "--once"]
+        command += ["--json", str(self.folder / "out.json"), "--cast", str(self.folder / "cast.toml")]
+        command += ["--state", str(self.folder / "state"), "--traveller-port", ports[0], "--officer-port", ports[1]]
+        environment = {**os.environ, "TMPDIR": str(self.folder), "PYTHONPATH": ""}
+        with (self.folder / "output").open("wb") as output:
+            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+
+    def ended(self) -> Run:
+        """Wait for the end. Fails the test, with all that was said, if it did not end well."""
+        try:
+            status = self.process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self.process.terminate()
+            status = self.process.wait(30)
+        output = (self.folder / "output").read_text(encoding="utf-8")
+        log = self.folder / "state" / "processes.log"
+        assert status == 0, f"exit {status}\n{output}\n{log.read_text() if log.exists() else ''}"
+        return Run(self.folder / "state", json.loads((self.folder / "out.json").read_text(encoding="utf-8")), output)
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_ports() -> tuple[str, str]:
+    """Two ports nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return str(one.getsockname()[1]), str(other.getsockname()[1])
+
+
+def only(cast: str, *ids: str) -> str:
+    """The cast with these travellers alone."""
+    head, *travellers = cast.split("[[traveller]]")
+    return head + "".join(f"[[traveller]]{part}" for part in travellers if any(f'id = "{name}"\n' in part for name in ids))
+
+
+@pytest.fixture(scope="session")
+def performances() -> Iterator[dict[str, Performance]]:
+    """Every demonstration the tests look at, started together: they mostly wait for doors."""
+    cast = DEFAULT_CAST.read_text(encoding="utf-8")
+    openers = only(cast, "ordinary", "service", "diplomatic")
+    running = {
+        "default": Performance("default", cast),
+        "changed": Performance("changed", (HERE / "changed.toml").read_text(encoding="utf-8")),
+        "without_pki": Performance("pki", openers, "pki"),
+        "without_faceverify": Performance("face", openers, "faceverify"),
+    }
+    yield running
+    for performance in running.values():
+        performance.close()
+
+
+@pytest.fixture(scope="session")
+def default_run(performances: dict[str, Performance]) -> Run:
+    return performances["default"].ended()
+
+
+@pytest.fixture(scope="session")
+def changed_run(performances: dict[str, Performance]) -> Run:
+    return performances["changed"].ended()
