@@ -297,7 +297,7 @@ any_evidence = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(any_evidence, st.sampled_from(Stage))
 def test_every_evidence_gets_one_explained_decision_and_always_the_same(evidence: Evidence, stage: Stage) -> None:
     decision = decide(evidence, RULES, NOW, stage)
@@ -311,7 +311,7 @@ def test_every_evidence_gets_one_explained_decision_and_always_the_same(evidence
     assert opened or decision.tolerances == ()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(any_evidence, st.sampled_from(Stage), st.data())
 def test_rules_only_raise(evidence: Evidence, stage: Stage, data: st.DataObject) -> None:
     """Taking a rule away never makes the outcome graver, except that a silent rule set still refers."""

@@ -217,7 +217,7 @@ def test_no_mandatory_fact_can_be_left_out_of_any_grant(folder: Path, grant: str
         assert f"does not require {fact}" in told
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(file=st.sampled_from(sorted(FILES)), junk=st.binary(max_size=40), at=st.integers(0, 6000), keep=st.booleans())
 def test_any_bytes_give_a_rule_set_or_its_error(folder: Path, file: str, junk: bytes, at: int, keep: bool) -> None:
     whole = (PACKAGED / file).read_bytes()

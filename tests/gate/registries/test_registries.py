@@ -211,7 +211,7 @@ async def test_a_registry_that_is_down_is_unavailable_and_comes_back(server: Ser
 
 async def test_a_slow_registry_is_a_timeout_and_its_late_answer_reaches_nobody(server: Server) -> None:
     async with client(issuance.CONTRACT, server.port, deadline_s=0.3) as asking:
-        server.tell(issuance={"delay_s": 30.0})
+        server.tell(issuance={"delay_s": 2.0})
         answer = await asking.ask(issuance_query("IDN", "L1"))
         assert (answer.why, answer.source) == ("timeout", "issuance")
         server.tell()
@@ -403,7 +403,10 @@ def test_any_bytes_are_an_answer_or_unavailable(raw: bytes, head: bytes) -> None
     assert isinstance(answer, Unavailable)
 
 
-@settings(max_examples=200, deadline=None)
+READER = RegistryClient(issuance.CONTRACT, "127.0.0.1", 1, secret="", wall=lambda: NOW)
+
+
+@settings(max_examples=100, deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=8),
@@ -412,9 +415,8 @@ def test_any_bytes_are_an_answer_or_unavailable(raw: bytes, head: bytes) -> None
     )
 )
 def test_no_json_but_a_clean_reply_is_read(value: object) -> None:
-    reader = RegistryClient(issuance.CONTRACT, "127.0.0.1", 1, secret="", wall=lambda: NOW)
     with pytest.raises(_NoAnswer, match="malformed"):
-        reader._read(msgspec.json.encode(value), "r", 0.0)
+        READER._read(msgspec.json.encode(value), "r", 0.0)
 
 
 # --- facts -----------------------------------------------------------------------------------------------------------------------------
