@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -103,6 +104,16 @@ def test_outer_algorithm_must_be_the_signed_one(workshop, edit_element):
     changed = edit_element(workshop.state.csca, lambda fields: fields.__setitem__(1, other))
     with pytest.raises(PkiError, match="differs"):
         parse_certificate(changed)
+
+
+def test_key_signs_within_validity_and_usage_period_only(workshop, day):
+    csca = parse_certificate(workshop.state.csca)
+    start, end = csca.not_before + 10 * day, csca.not_before + 20 * day
+    csca = replace(csca, extensions=replace(csca.extensions, key_period_start=start, key_period_end=end))
+    moments = (csca.not_before, start - day, start, end, end + day)
+    assert [csca.may_sign_at(moment) for moment in moments] == [False, False, True, True, False]
+    free = replace(csca, extensions=replace(csca.extensions, key_period_start=None, key_period_end=None))
+    assert [free.may_sign_at(moment) for moment in (csca.not_before - day, *moments)] == [False, *[True] * 5]
 
 
 # --- what States publish

@@ -227,6 +227,16 @@ def test_made_up_certificate_with_the_genuine_signers_number_is_forged(workshop)
     assert rejected(workshop.judge(workshop.sod(signer=signer)), ReasonCode.SIGNER_CERTIFICATE_FORGED, "chain")
 
 
+def test_signer_is_named_by_issuer_and_serial_together(workshop):
+    """A bag with two near misses before the signer: its State's other signer, and a stranger with its serial number."""
+    serial = der.read(workshop.state.signer.certificate).children()[0].children()[SERIAL].encoded
+    stranger = workshop.reissued(
+        lambda fields: fields.__setitem__(SERIAL, serial), issuer=workshop.foreign, signer=workshop.foreign.signer
+    )
+    bag = [workshop.state.document_signer().certificate, stranger.certificate, workshop.state.signer.certificate]
+    assert isinstance(workshop.judge(workshop.sod(certificates=bag)), Authentic)
+
+
 def test_signer_that_no_certificate_matches_is_undetermined(workshop):
     sod = workshop.sod(certificates=[workshop.foreign.signer.certificate])
     assert undetermined(workshop.judge(sod), ReasonCode.SIGNER_NOT_FOUND, "signer")
@@ -408,6 +418,24 @@ def test_signer_of_master_lists_may_not_sign_documents(workshop, edit_element):
     assert rejected(workshop.judge(workshop.sod(signer=signer)), ReasonCode.SIGNER_NOT_ENTITLED, "validity")
 
 
+def test_certificate_of_an_issuer_may_not_sign_documents(workshop, edit_element):
+    constraints = der.encode(der.SEQUENCE, der.encode(der.BOOLEAN, b"\xff"))
+    signer = with_extension(workshop, edit_element, "2.5.29.19", constraints)
+    assert rejected(workshop.judge(workshop.sod(signer=signer)), ReasonCode.SIGNER_NOT_ENTITLED, "validity")
+
+
+def test_key_for_other_use_than_signatures_may_not_sign_documents(workshop):
+    usage = der.encode(der.OCTET_STRING, der.encode(der.BIT_STRING, b"\x07\x80"))
+    other = der.encode(der.OCTET_STRING, der.encode(der.BIT_STRING, b"\x05\x20"))  # keyEncipherment
+
+    def edit(fields):
+        assert usage in fields[EXTENSIONS]
+        fields[EXTENSIONS] = fields[EXTENSIONS].replace(usage, other)
+
+    signer = workshop.reissued(edit)
+    assert rejected(workshop.judge(workshop.sod(signer=signer)), ReasonCode.SIGNER_NOT_ENTITLED, "validity")
+
+
 def test_signer_that_names_another_country_than_its_csca_is_rejected(workshop):
     other = der.read(workshop.foreign.signer.certificate).children()[0].children()[SUBJECT].encoded
     signer = workshop.reissued(lambda fields: fields.__setitem__(SUBJECT, other))
@@ -543,6 +571,15 @@ def test_partial_list_revokes_but_clears_nobody(workshop, now):
     assert workshop.judge(workshop.sod(), trust=workshop.state.trust_store(crls=[delta([])])).revocation is Revocation.STALE_CRL
     revoked = workshop.judge(workshop.sod(), trust=workshop.state.trust_store(crls=[delta([serial])]))
     assert rejected(revoked, ReasonCode.SIGNER_REVOKED, "revocation")
+
+
+def test_list_under_another_issuers_name_speaks_of_other_serial_numbers(workshop, now):
+    serial = der.read(workshop.state.signer.certificate).children()[0].children()[SERIAL].integer()
+    entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+    other = x509.load_der_x509_certificate(workshop.foreign.csca).subject
+    builder = x509.CertificateRevocationListBuilder(other, now, now + timedelta(days=9), revoked_certificates=[entry])
+    crl = builder.sign(workshop.state.private_key, hashes.SHA256()).public_bytes(Encoding.DER)
+    assert workshop.judge(workshop.sod(), trust=workshop.state.trust_store(crls=[crl])).revocation is Revocation.NO_CRL
 
 
 def test_list_of_a_namesake_is_no_list(workshop, now):
