@@ -69,7 +69,7 @@ class Detector:
     def refine(self, pixels: Pixels, face: DetectedFace) -> DetectedFace:
         """Look again at one face, at a scale that no longer depends on its distance: its points become exact.
 
-        Gives ``face`` back where the second look finds none.
+        Gives ``face`` back where the second look finds none in its place: a neighbour is somebody else.
         """
         left, top, width, height = face.box
         side = _REFINE_CROP * max(width, height, 1.0)
@@ -78,7 +78,8 @@ class Detector:
         matrix = np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]])
         crop = cv2.warpAffine(pixels, matrix, (self._spec.refine_side,) * 2, flags=cv2.INTER_LINEAR)
         found = self._find(np.asarray(crop, np.uint8), scale, corner)
-        return min(found, key=lambda other: _distance(other, face), default=face)
+        near = [other for other in found if _distance(other, face) < max(width, height) / 2]
+        return min(near, key=lambda other: _distance(other, face), default=face)
 
     def _find(self, pixels: Pixels, scale: float, corner: tuple[float, float]) -> tuple[DetectedFace, ...]:
         """Faces of a picture that shows the frame from ``corner`` on at ``scale``, in frame pixels, largest first."""

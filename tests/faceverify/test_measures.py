@@ -98,6 +98,16 @@ def test_the_eyes_are_left_and_right_as_seen_above_nose_and_mouth(rig):
         assert max(y0, y1) < nose < max(y3, y4)
 
 
+def test_a_second_look_never_takes_a_neighbour(rig):
+    """A false detection beside a real face: the real one must not be measured in its name."""
+    detector = rig.verifier._detector
+    real = detector.in_frame(rig.pictures.group)[0]
+    left, top, width, height = real.box
+    beside = DetectedFace(box=(left + 0.9 * width, top, width, height), points=real.points, score=0.5)
+    again = detector.refine(rig.pictures.group, beside)
+    assert abs(again.box[0] + again.box[2] / 2 - (left + 1.4 * width)) < height / 2
+
+
 boxes = st.lists(st.tuples(*[st.floats(0, 100)] * 2, *[st.floats(1, 60)] * 2, st.floats(0.5, 1)), max_size=12)
 
 
