@@ -41,9 +41,9 @@ class ScannerStage:
     def handle(self, header: Header, bodies: list[bytes]) -> Message:
         match header["do"]:
             case "document":
-                return self._wait(header["timeout"], present=True), []
+                return self._wait(float(header["timeout"]), present=True), []
             case "removal":
-                return self._wait(header["timeout"], present=False), []
+                return self._wait(float(header["timeout"]), present=False), []
             case "apdu":
                 return self._apdu(header["document"], bodies[0])
             case other:

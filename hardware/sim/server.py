@@ -80,7 +80,7 @@ class DeviceServer:
     def _answer(self, header: Header, bodies: list[bytes]) -> Message:
         try:
             return self._handler(header, bodies)
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             return {"error": f"{type(error).__name__}: {error}"}, []
 
     def close(self) -> None:
