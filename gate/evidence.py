@@ -54,7 +54,7 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "access": ("bac", "pace", "failed"),
     "chip": ("read", "unreadable", "tag_lost"),
     "dg1_mrz": ("equal", "different"),
-    "passive_authentication": ("authentic", "rejected", "no_trust_anchor", "undetermined"),
+    "passive_authentication": ("authentic", "rejected", "signer_revoked", "no_trust_anchor", "undetermined"),
     "revocation": ("good", "revoked", "no_crl", "stale_crl"),
     "chip_authenticity": ("genuine", "not_genuine", "not_supported", "undetermined"),
     # registries

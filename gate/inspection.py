@@ -22,6 +22,7 @@ from hardware.ports import Clock, ScannedDocument, TagLost, Transceiver
 from mrz import MrzError, MrzRecord
 from pki.active_authentication import ActiveAuthenticationEvidence
 from pki.chip_authenticity import ChipAuthenticationEvidence, chip_authenticity
+from pki.errors import ReasonCode
 from pki.passive_authentication import authenticate_sod, bind_data_groups
 from pki.results import Authentic, PassiveAuthResult, Rejected, SignedHashes, Undetermined
 from pki.trust import TrustStore
@@ -208,10 +209,16 @@ def _passive_facts(verdict: PassiveAuthResult) -> dict[str, Fact]:
     match verdict:
         case Authentic():
             return {"passive_authentication": _found("authentic", code=verdict.csca[:80], source="pki")}
+        case Rejected() if verdict.code == ReasonCode.SIGNER_REVOKED:
+            revoked = CheckResult.FAILED
+            return {
+                "passive_authentication": _found("signer_revoked", revoked, code=verdict.code, source="pki"),
+                "revocation": _found("revoked", revoked, source="pki"),
+            }
         case Rejected():
             return {"passive_authentication": _found("rejected", CheckResult.FAILED, code=verdict.code, source="pki")}
         case Undetermined():
-            word = "no_trust_anchor" if verdict.code == "NO_TRUST_ANCHOR" else "undetermined"
+            word = "no_trust_anchor" if verdict.code == ReasonCode.NO_TRUST_ANCHOR else "undetermined"
             return {"passive_authentication": _found(word, CheckResult.UNDETERMINED, code=verdict.code, source="pki")}
     assert_never(verdict)
 

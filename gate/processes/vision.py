@@ -62,6 +62,11 @@ def open_pack(config: Config) -> Pack:
     return pack
 
 
+def label(pack: Pack) -> str:
+    """What served, as every record, screen and report names it."""
+    return f"{pack.title}: {'demonstration, not for operation' if pack.demonstration else f'permitted use {pack.permitted_use}'}"
+
+
 @dataclass(slots=True)
 class _Subject:
     """The one transaction that the process works for."""
@@ -217,7 +222,7 @@ async def serve(config: Config, runtime: Runtime) -> None:
     with FaceVerifier(pack, decoder=decoder) as verifier:
         verifier.warm_up()
         camera = open_camera(config, runtime.secret)
-        backends = {"face": pack.title, "pad": "available" if pack.pad else "PAD not available", "camera": config.camera.kind}
+        backends = {"face": label(pack), "pad": "available" if pack.pad else "PAD not available", "camera": config.camera.kind}
         worker = Worker("vision", runtime, backends)
         watcher = FaceWatcher(verifier, camera, worker.post)
         await worker.run(watcher.run, watcher.stop, watcher.take)

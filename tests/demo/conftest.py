@@ -40,7 +40,7 @@ class Performance:
     def __init__(self, name: str, cast: str, *without: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"ag-{name}-"))
         (self.folder / "cast.toml").write_text(cast, encoding="utf-8")
-        ports = free_ports()
+        self.ports = ports = free_ports()
         command = [sys.executable, str(HERE / "perform.py"), ",".join(without), "--headless", "--once"]
         command += ["--json", str(self.folder / "out.json"), "--cast", str(self.folder / "cast.toml")]
         command += ["--state", str(self.folder / "state"), "--traveller-port", ports[0], "--officer-port", ports[1]]
@@ -103,3 +103,11 @@ def default_run(performances: dict[str, Performance]) -> Run:
 @pytest.fixture(scope="session")
 def changed_run(performances: dict[str, Performance]) -> Run:
     return performances["changed"].ended()
+
+
+@pytest.fixture
+def pages_performance() -> Iterator[Performance]:
+    """A short demonstration that starts now, to be watched."""
+    performance = Performance("pages", only(DEFAULT_CAST.read_text(encoding="utf-8"), "ordinary", "service-without-permit", "borrowed"))
+    yield performance
+    performance.close()
