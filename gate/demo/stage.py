@@ -22,8 +22,8 @@ from hardware.sim.controller import SimulatedController
 from hardware.sim.world import World
 from pki.trust import save_trust_store
 
-CHIP_KBIT_S = 424
-"""Bit rate of the simulated chips: what readers usually reach (facts/chip-and-pki.md, link physics)."""
+PORTRAIT_SEED, PROBE_SEED = 1, 2
+"""The chip's portrait and the camera's picture are different degradations of one photo."""
 START_TIMEOUT_S = 15.0
 CONFIG = """\
 # Written by the demonstration; every device in it is a simulator of this run.
@@ -133,11 +133,11 @@ class DemoStage:
         now = datetime.now(UTC)
         states = create_states(self._cast, now)
         save_trust_store(trust_store(self._cast, states), self.runtime.folder / "trust")
-        self.passports = issue_passports(self._cast, states, lambda name: chip_portrait(self._faces[name], seed=1))
+        self.passports = issue_passports(self._cast, states, lambda name: chip_portrait(self._faces[name], seed=PORTRAIT_SEED))
 
     def probe(self, name: str) -> bytes:
         """The picture of ``name`` as the simulated camera shall show it (PNG): another degradation than the chip's portrait."""
-        encoded, png = cv2.imencode(".png", probe_picture(self._faces[name], seed=2))
+        encoded, png = cv2.imencode(".png", probe_picture(self._faces[name], seed=PROBE_SEED))
         assert encoded
         return png.tobytes()
 

@@ -91,7 +91,7 @@ class SetSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renew:
-    """"The lane loop works": renews the lease of the opening that is in force and holds off the release. Idempotent, no id."""
+    """The lane loop works: renews the lease of the opening that is in force and holds off the release. Idempotent, no id."""
 
     lease_ms: int = LEASE_MS
 
@@ -113,6 +113,7 @@ class Outcome(IntEnum):
     REFUSED_EMERGENCY = 3
     REFUSED_OCCUPIED = 4
     EXPIRED = 5
+    """Never sent, or overtaken by a newer session."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,6 +108,8 @@ def changed_run(performances: dict[str, Performance]) -> Run:
 @pytest.fixture
 def pages_performance() -> Iterator[Performance]:
     """A short demonstration that starts now, to be watched."""
-    performance = Performance("pages", only(DEFAULT_CAST.read_text(encoding="utf-8"), "ordinary", "service-without-permit", "borrowed"))
+    performance = Performance(
+        "pages", only(DEFAULT_CAST.read_text(encoding="utf-8"), "ordinary", "service-without-permit", "borrowed")
+    )
     yield performance
     performance.close()

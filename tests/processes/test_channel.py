@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -93,10 +94,8 @@ def test_any_bytes_are_a_message_or_the_end_of_the_line(noise: bytes):
         reader.feed_data(len(noise).to_bytes(4, "big") + noise)
         reader.feed_eof()
         channel = Channel(reader, None)  # type: ignore[arg-type] # nothing is written
-        try:
+        with contextlib.suppress(ChannelClosed):
             await channel.receive()
-        except ChannelClosed:
-            pass
 
     asyncio.run(feed())
 
