@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from gate.demo.cast import Traveller
 from gate.demo.stage import DemoStage
 from gate.demo.terminal import Terminal
-from gate.processes.channel import Channel, connect
-from gate.processes.messages import LaneReady, StageEnded, TransactionEnded, TravellerScreen, TravellerView
+from gate.processes.channel import Channel, ChannelClosed, connect
+from gate.processes.messages import LaneReady, Role, StageEnded, TransactionEnded, TravellerScreen, TravellerView
 from gate.records import TransactionRecord
 
 READY_TIMEOUT_S = 60.0
 TRANSACTION_TIMEOUT_S = 90.0
+JOIN_EVERY_S = 0.05
+"""How often an onlooker tries to reach a lane that went."""
 LOOK_S = 0.3
 """How long a person takes to read the screen before doing what it says."""
 PLUG_AGAIN_S = 3.5
@@ -50,14 +52,32 @@ class Director:
     async def join(self) -> None:
         """Join the lane as onlooker and as a second pair of eyes on the traveller's screen. Raises ChannelClosed."""
         runtime = self._stage.runtime
-        for role in ("director", "traveller_screen"):
+        roles: tuple[Role, ...] = ("director", "traveller_screen")
+        for role in roles:
             channel = await connect(runtime.lane_socket, role, runtime.secret)
-            self._listeners.append(asyncio.create_task(self._listen(channel)))
+            self._listeners.append(asyncio.create_task(self._follow(role, channel)))
 
     async def leave(self) -> None:
         for task in self._listeners:
             task.cancel()
         await asyncio.gather(*self._listeners, return_exceptions=True)
+
+    async def _follow(self, role: Role, channel: Channel | None) -> None:
+        """Look on; when the lane goes, see nothing until it is back. A crash of the lane is part of the play."""
+        runtime = self._stage.runtime
+        while True:
+            try:
+                channel = channel or await connect(runtime.lane_socket, role, runtime.secret)
+                await self._listen(channel)
+            except ChannelClosed:
+                async with self._seen.changed:
+                    self._seen.screen, self._seen.ready = "closed", False
+                    self._seen.changed.notify_all()
+                await asyncio.sleep(JOIN_EVERY_S)
+            finally:
+                if channel:
+                    await channel.close()
+            channel = None
 
     async def _listen(self, channel: Channel) -> None:
         while True:
