@@ -1,0 +1,374 @@
+"""One gate with its real processes on a simulated stage, and the handles an attacker would like to have.
+
+Walks, leaves and timeouts are short, nothing else differs from the demonstration. What a test may look at: the plant's own log, the
+durable records, the traveller's screen. What it may do: kill and stop processes, spoil chips, speak on the lane's socket, break registries.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import os
+import resource
+import signal
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+import gate.demo.director
+import gate.demo.stage
+import gate.service
+from faceverify.packs import demo_pack
+from gate.audit import FILE_NAME, KEY_FILE, decode, open_readonly
+from gate.audit_chain import AuditReader
+from gate.config import load
+from gate.demo.cast import Behaviour, Cast, load_cast
+from gate.demo.director import Director
+from gate.demo.stage import DemoStage
+from gate.processes.channel import Channel, ChannelClosed, connect
+from gate.records import DecisionRecord, StageTiming, TransactionRecord
+from gate.service import Service, commands
+from hardware.sim.controller import SimulatedController
+from hardware.sim.world import World
+
+TRAVEL_S, WALK_S = 0.15, 0.2
+LIMIT_S = 15.0
+"""Longest wait for anything: what takes longer is stuck."""
+TIMEOUTS = "document_s = 3\nentry_s = 1\nwalk_in_s = 2\ncapture_s = 2\nexit_s = 2\nawait_officer_s = 1"
+NOBODY = "nobody"
+"""A picture without a face: somebody stands there and the camera finds nobody."""
+
+
+def eventually(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
+    """The first true value of ``condition``."""
+    deadline = time.monotonic() + limit_s
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {limit_s:.0f} s"
+        time.sleep(0.01)
+    return value
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class Books(World):
+    """The glass: the air takes no time unless a test says so, and what is laid down may be altered."""
+
+    kbit_s: float | None = None
+    spoilt: dict[str, Any] = {}
+    lines: tuple[str, ...] | None = None
+
+    def place(self, passport: Any, **_: Any) -> None:
+        book = passport if self.lines is None else dataclasses.replace(passport, mrz_lines=self.lines)
+        super().place(book, kbit_s=self.kbit_s, spoilt=self.spoilt)
+
+
+class Onlooker:
+    """A terminal that keeps what it is shown."""
+
+    def __init__(self) -> None:
+        self.stages: list[StageTiming] = []
+
+    def stage(self, stage: StageTiming) -> None:
+        self.stages.append(stage)
+
+
+class Line:
+    """Between the gate and its registries: ``mode`` is what happens to a question."""
+
+    def __init__(self, target: int) -> None:
+        self.mode, self._target = "pass", target
+
+    async def serve(self) -> int:
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def close(self) -> None:
+        self._server.close()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while question := await _http_message(reader):
+                if self.mode == "down":
+                    return
+                if self.mode == "slow":
+                    await asyncio.sleep(1.0)
+                    return
+                if self.mode == "garbage":
+                    body = b'{"answer": ["clear"], "status": "active" \xff'
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+                    return
+                writer.write(await self._asked(question))
+        except (OSError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
+
+    async def _asked(self, question: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            writer.write(question)
+            return await _http_message(reader)
+        finally:
+            writer.close()
+
+
+async def _http_message(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+    return head + await reader.readexactly(length)
+
+
+class Gate:
+    """A gate that runs. All methods may be called from the test's thread."""
+
+    def __init__(self, folder: Path, cast: Cast) -> None:
+        self.cast = {traveller.id: traveller for traveller in cast.traveller}
+        packs = folder / "packs"
+        demo_pack(packs)
+        self.stage = DemoStage(cast, folder, (free_port(), free_port()), packs)
+        self.onlooker = Onlooker()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+
+    # --- up and down -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        self._thread.start()
+        self.stage.__enter__()
+        self.stage._faces[NOBODY] = np.full((120, 100, 3), 128, np.uint8)
+        self.run(self._open())
+        self.service.poll()
+        self._supervision = self.background(self._supervise())
+        self.until(lambda: self.run(self._joined()), "the lane listens")
+        self.run(self.director.until_ready())
+
+    async def _open(self) -> None:
+        text = self.stage.config_path.read_text()
+        port = int(text.split("http://127.0.0.1:")[1].split('"')[0])
+        self.line = Line(port)
+        text = text.replace("capture_s = 8\nawait_officer_s = 3", TIMEOUTS)
+        text = text.replace(f'http://127.0.0.1:{port}"', f'http://127.0.0.1:{await self.line.serve()}"\ndeadline_ms = 400')
+        self.stage.config_path.write_text(text)
+        self.director = Director(self.stage, self.onlooker)  # type: ignore[arg-type]  # a terminal that shows nothing
+        config = load(self.stage.config_path)
+        self.service = Service(commands(self.stage.config_path, config, self.stage.runtime), self.stage.log)
+
+    async def _joined(self) -> bool:
+        try:
+            await self.director.join()
+        except ChannelClosed:
+            await asyncio.sleep(0.05)
+            return False
+        return True
+
+    async def _supervise(self) -> None:
+        while True:
+            self.service.poll()
+            await asyncio.sleep(0.05)
+
+    def stop(self) -> None:
+        self._supervision.cancel()
+        self.run(self.director.leave())
+        self.service.stop()
+        self.stage.__exit__()
+        self.run(self.line.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    # --- doing -----------------------------------------------------------------------------------------------------------
+
+    def background(self, work: Any) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def run(self, work: Any, limit_s: float = LIMIT_S) -> Any:
+        return self.background(work).result(limit_s)
+
+    def until(self, condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S) -> Any:
+        return eventually(condition, f"{what} (screen {self.screen}, see {self.stage.log})", limit_s)
+
+    def send(self, name: str = "ordinary", *, face: str = "", **behaviour: Any) -> Future[TransactionRecord]:
+        """A traveller sets out; they look into the camera with ``face`` where it is not their own."""
+        traveller = self.cast[name]
+        walks = Behaviour(walk_s=WALK_S, **behaviour)
+        self.onlooker.stages.clear()
+        return self.background(
+            self.director.play(msgspec.structs.replace(traveller, face=face or traveller.face, behaviour=walks))
+        )
+
+    def into_capture(self, name: str = "ordinary") -> Future[TransactionRecord]:
+        """Bring a traveller, whose face is not seen yet, between the locked doors."""
+        walk = self.send(name, face=NOBODY)
+        self.until_stage("entry_close")
+        assert self.plant()["inside"] == 1
+        return walk
+
+    def turn_to_camera(self, name: str = "ordinary") -> None:
+        self.stage.world.show_face(self.stage.probe(self.cast[name].face))
+
+    def plant_order(self, do: str, **how: Any) -> None:
+        self.stage.controller.control(do, **how)
+
+    def signal(self, process: str, number: int = signal.SIGKILL) -> int:
+        """Send a signal to a process of the gate; its id."""
+        pid = self.service.pids[process]
+        os.kill(pid, number)
+        return pid
+
+    def started_again(self, process: str, former: int) -> None:
+        self.until(lambda: self.service.pids[process] != former, f"{process} is started again")
+
+    def crash_lane(self) -> None:
+        self.started_again("lane", self.signal("lane"))
+
+    def fill_disk(self, *, full: bool) -> None:
+        """Let no file of the lane process grow any more."""
+        _, hard = resource.prlimit(self.service.pids["lane"], resource.RLIMIT_FSIZE)
+        resource.prlimit(self.service.pids["lane"], resource.RLIMIT_FSIZE, (1 if full else hard, hard))
+
+    def peer(self, role: Any) -> Peer:
+        runtime = self.stage.runtime
+        return Peer(self, self.run(connect(runtime.lane_socket, role, runtime.secret)))
+
+    # --- looking ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def screen(self) -> str:
+        return self.director._seen.screen
+
+    def until_screen(self, *words: str) -> None:
+        self.until(lambda: self.screen in words, f"the screen shows {words}")
+
+    def until_stage(self, name: str) -> StageTiming:
+        return self.until(lambda: next((stage for stage in self.onlooker.stages if stage.name == name), None), f"stage {name}")
+
+    def plant(self) -> dict[str, Any]:
+        return self.stage.controller.control("state")
+
+    def until_out(self, before: dict[str, Any]) -> None:
+        """Whoever was inside left by the entry."""
+        self.until(lambda: self.plant()["ejected"] > before["ejected"], "let out by the entry")
+        assert self.plant()["inside"] == 0
+
+    def log(self) -> AuditReader:
+        key = (self.stage.state / KEY_FILE).read_text(encoding="ascii").strip().encode()
+        return open_readonly(self.stage.state / FILE_NAME, key)
+
+    def records(self) -> list[TransactionRecord]:
+        with self.log() as log:
+            return list(log.transactions())
+
+    def permits(self) -> list[DecisionRecord]:
+        with self.log() as log:
+            return [decode(record, DecisionRecord) for record in log.records("permit")]
+
+    def no_exit_permit_for(self, transaction: str) -> bool:
+        return not any(each.evidence.transaction == transaction and each.decision.stage == "exit" for each in self.permits())
+
+    # --- what must hold --------------------------------------------------------------------------------------------------
+
+    def passes(self, name: str = "ordinary") -> TransactionRecord:
+        """The next honest traveller gets through: the exit opens once, on a permit that was durable."""
+        self.run(self.director.until_ready())
+        before = self.plant()
+        record = self.send(name).result(LIMIT_S)
+        found = {name: fact for name, fact in record.decisions[-1].evidence.facts.items() if fact.result != "successful"}
+        assert (record.outcome, record.reasons) == ("OPEN", ()), found
+        after = self.plant()
+        assert after["left"] == before["left"] + 1
+        assert not self.no_exit_permit_for(record.transaction)
+        return record
+
+    def ends_referred(self, walk: Future[TransactionRecord], before: dict[str, Any]) -> TransactionRecord:
+        """The transaction ended without OPEN, the record of it is durable, and nobody passed or stayed inside."""
+        record: TransactionRecord = walk.result(LIMIT_S)
+        assert record.outcome != "OPEN"
+        assert record == next(each for each in self.records() if each.transaction == record.transaction)
+        plant = self.plant()
+        assert (plant["left"], plant["inside"]) == (before["left"], 0)
+        return record
+
+
+class Peer:
+    """A second process of some role, with the run's secret and other intentions."""
+
+    def __init__(self, gate: Gate, channel: Channel) -> None:
+        self._gate, self._channel = gate, channel
+
+    def hear(self, kind: type) -> Any:
+        async def first() -> Any:
+            while not isinstance(message := await self._channel.receive(), kind):
+                pass
+            return message
+
+        return self._gate.run(first())
+
+    def say(self, *messages: Any) -> None:
+        async def say() -> None:
+            for message in messages:
+                await self._channel.send(message)
+
+        self._gate.run(say())
+
+    def say_bytes(self, raw: bytes) -> None:
+        async def say() -> None:
+            self._channel._writer.write(raw)
+            await self._channel._writer.drain()
+
+        self._gate.run(say())
+
+    def hung_up_on(self) -> None:
+        async def end() -> None:
+            try:
+                while True:
+                    await self._channel.receive()
+            except ChannelClosed:
+                return
+
+        self._gate.run(end())
+
+    def leave(self) -> None:
+        self._gate.run(self._channel.close())
+
+
+@pytest.fixture(scope="session")
+def running_gate() -> Iterator[Gate]:
+    patch = pytest.MonkeyPatch()
+    patch.setattr(gate.demo.stage, "SimulatedController", functools.partial(SimulatedController, travel_s=TRAVEL_S))
+    patch.setattr(gate.demo.stage, "World", Books)
+    patch.setattr(gate.demo.director, "LOOK_S", 0.02)
+    patch.setattr(gate.service, "RESTARTS", 50)  # these tests kill more in a minute than a sound gate loses in a year
+    cast = load_cast()
+    cast = msgspec.structs.replace(cast, traveller=tuple(each for each in cast.traveller if each.id in {"ordinary", "service"}))
+    with tempfile.TemporaryDirectory(prefix="ag-") as folder:
+        running = Gate(Path(folder), cast)
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()
+            patch.undo()
+
+
+@pytest.fixture
+def gate_now(running_gate: Gate) -> Iterator[Gate]:
+    """The gate, ready for a traveller. Afterwards: never two doors unlocked, nobody hurt, nobody inside, and it still serves."""
+    running_gate.run(running_gate.director.until_ready())
+    yield running_gate
+    world = running_gate.stage.world
+    world.kbit_s, world.spoilt, world.lines, running_gate.line.mode = None, {}, None, "pass"  # type: ignore[misc]
+    plant = running_gate.plant()
+    assert (plant["violations"], plant["inside"]) == ([], 0)

@@ -1,0 +1,86 @@
+"""A process of the gate is killed or held up in the worst moment: the traveller is let out, the next one is served."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+pytestmark = pytest.mark.processes
+
+
+def unmet(record) -> set[str]:
+    return set(record.decisions[-1].decision.unmet)
+
+
+def test_vision_killed_during_capture_costs_a_referral(gate_now):
+    before = gate_now.plant()
+    walk = gate_now.into_capture()
+    former = gate_now.signal("vision")
+    record = gate_now.ends_referred(walk, before)
+    assert (record.outcome, record.reasons) == ("COUNTER", ("REQUIREMENT_UNMET",))
+    assert "face=not_performed" in unmet(record)
+    gate_now.started_again("vision", former)
+    gate_now.passes()
+
+
+def test_reader_killed_while_the_chip_is_read_costs_a_referral(gate_now):
+    before = gate_now.plant()
+    gate_now.stage.world.kbit_s = 24
+    walk = gate_now.send()
+    gate_now.until_screen("reading")
+    time.sleep(0.3)
+    former = gate_now.signal("reader")
+    record = gate_now.ends_referred(walk, before)
+    assert (record.outcome, record.reasons) == ("COUNTER", ("REQUIREMENT_UNMET",))
+    gate_now.started_again("reader", former)
+    gate_now.stage.world.kbit_s = None
+    gate_now.passes()
+
+
+def test_lane_killed_with_somebody_inside_lets_them_out_and_forgets_the_permit(gate_now):
+    before = gate_now.plant()
+    walk = gate_now.into_capture()
+    interrupted = gate_now.permits()[-1].evidence.transaction
+    gate_now.crash_lane()
+    walk.cancel()
+    gate_now.turn_to_camera()  # the face would match, had the old verdict survived
+    gate_now.until_out(before)
+    gate_now.stage.world.lift()
+    assert gate_now.plant()["left"] == before["left"]
+    assert gate_now.no_exit_permit_for(interrupted)
+    assert gate_now.passes().transaction != interrupted
+
+
+def test_lane_stopped_with_somebody_inside_loses_its_leases_and_its_permit(gate_now):
+    before = gate_now.plant()
+    walk = gate_now.into_capture()
+    lane = gate_now.signal("lane", signal.SIGSTOP)
+    try:
+        gate_now.turn_to_camera()
+        gate_now.until_out(before)  # by the controller alone
+    finally:
+        gate_now.signal("lane", signal.SIGCONT)
+    record = gate_now.ends_referred(walk, before)
+    assert record.outcome == "COUNTER"
+    assert gate_now.no_exit_permit_for(record.transaction)
+    assert gate_now.service.pids["lane"] == lane
+    gate_now.passes()
+
+
+def test_without_the_officers_page_no_exit_opens(gate_now):
+    before = gate_now.plant()
+    walk = gate_now.into_capture()
+    former = gate_now.signal("officer_screen")
+    record = gate_now.ends_referred(walk, before)
+    assert "supervision=absent" in unmet(record)
+    gate_now.started_again("officer_screen", former)
+    gate_now.passes()
+
+
+def test_without_the_officers_page_an_idle_lane_takes_nobody(gate_now):
+    page = gate_now.signal("officer_screen", signal.SIGKILL)
+    gate_now.until_screen("closed")
+    gate_now.started_again("officer_screen", page)
+    gate_now.until_screen("scan")
