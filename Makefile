@@ -7,6 +7,7 @@ STAMP  := $(VENV)/.setup-stamp
 ROOMS  := gate mrz pki faceverify hardware
 ARGS   ?=
 TESTS  ?= tests
+WORKERS ?= 3
 
 export ORT_DISABLE_TELEMETRY := 1
 
@@ -31,7 +32,7 @@ demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless -
 	$(BIN)/autogate demo $(ARGS)
 
 test: $(STAMP) ## all tests (TESTS=tests/mrz for some)
-	$(BIN)/python -m pytest $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --benchmark-disable $(TESTS) $(ARGS)
 
 check: lint types layers test ## what CI runs
 

@@ -19,6 +19,15 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("AUTOGATE_REQUIRE_ALL") == "1"
 
 
+FIRST = ("demo", "processes", "browser", "controller")
+"""Folders whose tests mostly wait for doors and pages: they start first, so that the others fill the gaps."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow folders go first. (`make test` gives each worker whole files, so that costly fixtures are made once.)"""
+    items.sort(key=lambda item: FIRST.index(item.path.parent.name) if item.path.parent.name in FIRST else len(FIRST))
+
+
 def absent(what: str) -> None:
     """Skip with the reason, or fail where every real component is required (CI)."""
     if REQUIRE_ALL:

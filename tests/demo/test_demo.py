@@ -1,13 +1,27 @@
-"""The main job, end to end: real processes, real chips, real signatures, real faces, a real serial line."""
+"""The main job, end to end: real processes, real chips, real signatures, real faces, a real serial line; and what is left of it.
+
+One file, so that the demonstrations run once: they are started together and every test looks at one of them.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from faceverify.packs import demo_pack
+from faceverify.verifier import FaceVerifier, Reference
+from gate.audit import FILE_NAME, KEY_FILE, open_readonly, verify_command
+from gate.audit_chain import AuditReader
 from gate.demo.cast import DEFAULT_CAST, CastError, load_cast
+from gate.demo.faces import chip_portrait, cut_faces, probe_picture
+from gate.demo.stage import PORTRAIT_SEED, PROBE_SEED
+from gate.replay import replay, replay_command, rule_sets
+from gate.report import report_command
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -97,3 +111,166 @@ def test_readme_shows_what_the_demonstration_prints(default_run):
     without_seconds = re.compile(r"\s+[\d.]+$|\s+seconds$", re.MULTILINE)
     table = default_run.output[default_run.output.index("traveller  ") :]
     assert without_seconds.sub("", shown[1]).strip() == without_seconds.sub("", table).strip()
+
+
+# --- its records: each decision replays, each changed byte is found, the report is made from them
+
+COLUMNS = ("seq", "at", "boot", "transaction_id", "kind", "body", "previous", "hash")
+
+
+def test_every_decision_replays_to_the_same(default_run, capsys):
+    with open_readonly(default_run.state / FILE_NAME) as log:
+        results = replay(log, rule_sets(default_run.state))
+    assert len(results) >= 20
+    assert all(result.same for result in results)
+    assert replay_command(default_run.state, []) == 0
+    one = default_run.result["transactions"][0]["transaction"]
+    assert replay_command(default_run.state, [one]) == 0
+    assert "2 of 2 decisions replay to the same" in capsys.readouterr().out
+
+
+def test_the_untouched_log_verifies(default_run):
+    assert verify_command(default_run.state) == 0
+
+
+def test_a_flipped_byte_of_any_column_is_found(default_run, tmp_path):
+    """Every byte of every column of the first permit, and of every column but the long body of all records."""
+    path = tmp_path / FILE_NAME
+    shutil.copy(default_run.state / FILE_NAME, path)
+    key = (default_run.state / KEY_FILE).read_text(encoding="ascii").strip().encode()
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        connection.text_factory = bytes
+        rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM record ORDER BY seq").fetchall()
+        missed = [
+            (row[0], column, position)
+            for row in rows
+            for column, value in zip(COLUMNS, row, strict=True)
+            for position in positions(column, value, thorough=row is rows[0])
+            if not found_when_flipped(connection, path, key, row[0], column, value, position)
+        ]
+    connection.close()
+    assert missed == []
+
+
+def positions(column: str, value: object, *, thorough: bool) -> range:
+    """Which bytes of a value to flip."""
+    if not isinstance(value, bytes):
+        return range(1)
+    return range(0, len(value), 1 if thorough or column != "body" else max(1, len(value) // 8))
+
+
+def found_when_flipped(connection, path: Path, key: bytes, seq: int, column: str, value, position: int) -> bool:
+    """Change one byte, verify, put it back."""
+    changed: object
+    if isinstance(value, bytes):
+        changed = value[:position] + bytes([value[position] ^ 0x01]) + value[position + 1 :]
+        if column in {"at", "transaction_id", "kind"}:
+            changed = changed.decode("latin-1")
+    else:
+        changed = value + 1000
+    back = value.decode() if isinstance(value, bytes) and column in {"at", "transaction_id", "kind"} else value
+    connection.execute(f"UPDATE record SET {column} = ? WHERE seq = ?", (changed, seq))
+    found = bool(AuditReader(connection, path, key).verify())
+    number = changed if column == "seq" else seq
+    connection.execute(f"UPDATE record SET {column} = ? WHERE seq = ?", (back, number))
+    return found
+
+
+def test_a_report_is_made_from_the_records(default_run, tmp_path):
+    out = tmp_path / "report.html"
+    assert report_command(default_run.state, out) == 0
+    page = out.read_text(encoding="utf-8")
+    for words in ("DEMONSTRATION", "EXIT_PERMIT_MISSING", "12 counted, 0 left out", "chip.DG2", "not for operation"):
+        assert words in page, words
+    assert "http://" not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+# --- what is left: no frame, no portrait, no feature vector, no name, on disk or in shared memory
+
+NEEDLE = 20
+"""Bytes: short enough to lie within a page of a database, long enough not to occur by chance."""
+STEP = 401
+"""A needle is taken from every so many bytes of a marker."""
+MAGIC = {
+    "JPEG 2000": b"\x00\x00\x00\x0cjP  \r\n\x87\n",
+    "JPEG 2000 codestream": b"\xff\x4f\xff\x51\x00",
+    "JPEG": b"\xff\xd8\xff\xe0",
+    "PNG": b"\x89PNG\r\n\x1a\n",
+}
+"""How pictures begin, whoever made them."""
+
+
+@pytest.fixture(scope="module")
+def markers(tmp_path_factory) -> dict[str, bytes]:
+    """What must not be found: portraits and probes of everybody in the cast, and the features of the portraits."""
+    cast, faces, found = load_cast(DEFAULT_CAST), cut_faces(), {}
+    names = {traveller.face for traveller in cast.traveller} | {traveller.document.portrait for traveller in cast.traveller} - {
+        ""
+    }
+    with FaceVerifier(demo_pack(tmp_path_factory.mktemp("packs"))) as verifier:
+        for name in sorted(names):
+            portrait = chip_portrait(faces[name], seed=PORTRAIT_SEED)
+            found[f"portrait {name}"] = portrait
+            found[f"probe {name}"] = probe_picture(faces[name], seed=PROBE_SEED).tobytes()
+            reference = verifier.reference(portrait)
+            assert isinstance(reference, Reference), name
+            found[f"features {name}"] = reference.features.tobytes()
+    return found
+
+
+def needles(markers: dict[str, bytes]) -> Iterator[tuple[str, bytes]]:
+    for name, content in markers.items():
+        step = NEEDLE if name.startswith("features") else STEP
+        for offset in range(0, len(content) - NEEDLE, step):
+            needle = content[offset : offset + NEEDLE]
+            if len(set(needle)) > 8:  # flat background occurs anywhere
+                yield name, needle
+
+
+def search(folders: list[Path], markers: dict[str, bytes]) -> set[tuple[str, str]]:
+    """Which marker was found in which file."""
+    found: set[tuple[str, str]] = set()
+    wanted = list(needles(markers)) + list(MAGIC.items())
+    for folder in folders:
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink() and "packs" not in path.parts:  # weights are no traveller's
+                content = path.read_bytes()
+                found |= {(path.name, name) for name, needle in wanted if needle in content}
+    return found
+
+
+def test_nothing_of_a_face_is_left_behind(default_run, performances, markers):
+    folder = performances["default"].folder
+    assert (folder / "state" / "audit.sqlite3").stat().st_size > 50_000, "the search would look at nothing"
+    assert search([folder, Path("/dev/shm")], markers) == set()
+
+
+def test_no_temporary_folder_is_left_behind(default_run, performances):
+    left = {path.name for path in performances["default"].folder.iterdir()}
+    assert left == {"cast.toml", "out.json", "output", "state"}
+
+
+@pytest.mark.parametrize("kind", ["portrait", "probe", "features"])
+def test_the_search_finds_what_is_planted(default_run, tmp_path, markers, kind):
+    name, content = next((name, content) for name, content in markers.items() if name.startswith(kind))
+    copy = tmp_path / "state"
+    shutil.copytree(default_run.state, copy)
+    with sqlite3.connect(copy / "audit.sqlite3") as connection:
+        connection.execute("CREATE TABLE planted (content BLOB)")
+        connection.execute("INSERT INTO planted VALUES (?)", (content,))
+    connection.close()
+    assert name in {marker for _, marker in search([copy], markers)}
+
+
+def test_no_name_and_no_number_is_on_disk_either(default_run, performances):
+    cast = load_cast(DEFAULT_CAST)
+    words = {word.encode() for traveller in cast.traveller for word in (traveller.document.number, traveller.document.primary)}
+    state = performances["default"].folder / "state"
+    found = {
+        (path.name, word)
+        for path in state.rglob("*")
+        if path.is_file() and "packs" not in path.parts
+        for word in words
+        if word in path.read_bytes()
+    }
+    assert found == set()
