@@ -6,8 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from gate.decision import Outcome, PolicyDecision
 from gate.evidence import Direction, Evidence
+from gate.outcome import Outcome, PolicyDecision
 
 
 class StageTiming(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gate.audit import FILE_NAME, AuditError, AuditReader, decode, encode, open_readonly
-from gate.decision import PolicyDecision
 from gate.evidence import Stage
+from gate.outcome import PolicyDecision
 from gate.policy.engine import decide
 from gate.policy.schema import RulesError, RuleSet, load_rules
 from gate.records import DecisionRecord, TransactionRecord

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 from gate.clock import civil_date
-from gate.decision import Outcome, PolicyDecision
 from gate.evidence import NOT_PERFORMED, VOCABULARY, Direction, Evidence, Fact, not_performed
+from gate.outcome import Outcome, PolicyDecision
 from gate.records import DecisionRecord, StageTiming, TransactionRecord, stage_of
 
 Witness = Literal["reader", "vision", "lane"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gate.decision import PolicyDecision
 from gate.evidence import Direction
+from gate.outcome import PolicyDecision
 from gate.policy.entries import LaneAction
 from gate.policy.schema import RuleSet
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 
-from gate.decision import Outcome
 from gate.evidence import NOT_PERFORMED, VOCABULARY, Evidence, Fact
+from gate.outcome import Outcome
 from gate.policy.engine import decide
 from gate.policy.schema import ReadyGrant, RulesError, RuleSet, load_rules
 

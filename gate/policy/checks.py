@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 
-from gate.decision import Outcome
 from gate.evidence import VOCABULARY, Direction, Stage
+from gate.outcome import Outcome
 from gate.policy.entries import DocumentClassRow, Entry, Grant, LaneActionRow, RequirementSet, Rule, Tolerance
 from gate.policy.source import Fault, Located
 

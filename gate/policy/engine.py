@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from gate.decision import Outcome, PolicyDecision
 from gate.evidence import NOT_PERFORMED, VOCABULARY, Evidence, Stage
+from gate.outcome import Outcome, PolicyDecision
 from gate.policy.entries import Rule
 from gate.policy.schema import ReadyGrant, RuleSet
 

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from gate.decision import Outcome
 from gate.evidence import Direction, Stage
+from gate.outcome import Outcome
 
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)

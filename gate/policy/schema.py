@@ -8,8 +8,8 @@ from datetime import datetime
 from itertools import chain, product
 from pathlib import Path
 
-from gate.decision import Outcome
 from gate.evidence import Direction, Stage
+from gate.outcome import Outcome
 from gate.policy import checks
 from gate.policy.entries import (
     DocumentClassRow,

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from gate.decision import Outcome
 from gate.evidence import Fact
+from gate.outcome import Outcome
 from gate.records import StageTiming, TransactionRecord
 
 Role = Literal["reader", "vision", "traveller_screen", "officer_screen", "director"]

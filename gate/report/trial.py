@@ -12,7 +12,7 @@ from statistics import median
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from gate.decision import Outcome
+from gate.outcome import Outcome
 from gate.records import TransactionRecord
 from gate.report.intervals import at_most, clopper_pearson
 from gate.report.waterfall import WIDTH, hidden_ms, waterfall

@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from gate.decision import Outcome
 from gate.evidence import CheckResult, Fact
+from gate.outcome import Outcome
 from gate.processes.messages import OfficerView
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
 from gate.ui import words
