@@ -1,0 +1,95 @@
+"""``python -m benchmarks.soak [--scale 1.0] [--seed 7] [--out soak.json] [--only NAME]``: the long suites at full count.
+
+The file is written after each suite; a suite that is complete in it for the same commit, seed and count is not run again. Exit
+status 1 on any failure. ``--only NAME --case N`` repeats one case and lets its exception through.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtime
+
+from benchmarks import machine
+from benchmarks.soak_suites import SUITES, Suite
+
+FAILURES_KEPT = 20
+
+
+def run(name: str, suite: Suite, cases: int, seed: int) -> dict[str, Any]:
+    """One suite: what came out how often, what failed, how long it took."""
+    seen: Counter[str] = Counter()
+    failures: list[dict[str, Any]] = []
+    begun = time.monotonic()
+    with suite.prepare() as case:
+        for number in range(cases):
+            try:
+                seen[case(dice(seed, name, number))] += 1
+            except Exception as error:  # noqa: BLE001 - whatever escapes is what a soak looks for
+                seen["FAILED"] += 1
+                failures.append({"case": number, "what": f"{type(error).__name__}: {error}"[:4000]})
+    return {
+        "cases": cases,
+        "failed": len(failures),
+        "failures": failures[:FAILURES_KEPT],
+        "not_seen": sorted(suite.must_see - seen.keys()),
+        "seen": dict(seen.most_common()),
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+
+
+def dice(seed: int, name: str, number: int) -> random.Random:
+    """The dice of one case: the same for the same seed, suite and number."""
+    return random.Random(f"{seed}/{name}/{number}")
+
+
+def earlier(path: Path, stamp: dict[str, Any]) -> dict[str, Any]:
+    """The suites in ``path``, if they belong to ``stamp`` and a clean tree; else none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        same = {name: found[name] for name in stamp} == stamp
+        return dict(found["suites"]) if same and not stamp["changed"] else {}
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--scale", type=float, default=1.0, help="share of the full counts")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--out", type=Path, default=Path(".state/soak.json"))
+    parser.add_argument("--only", choices=sorted(SUITES))
+    parser.add_argument("--case", type=int, help="with --only: this case alone")
+    options = parser.parse_args()
+    if options.only and options.case is not None:
+        with SUITES[options.only].prepare() as case:
+            print(case(dice(options.seed, options.only, options.case)))
+        return 0
+    stamp = {"seed": options.seed, **machine.commit()}
+    suites = earlier(options.out, stamp)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    for name in [options.only] if options.only else SUITES:
+        cases = max(1, round(SUITES[name].cases * options.scale))
+        if suites.get(name, {}).get("cases") == cases:
+            print(f"{name}: complete before")
+            continue
+        suites[name] = run(name, SUITES[name], cases, options.seed)
+        report = {**stamp, "scale": options.scale, "machine": machine.facts(), "suites": suites}
+        options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        print(f"{name}: {cases:,} cases, {suites[name]['failed']} failed, {suites[name]['seconds']} s", flush=True)
+    bad = [name for name, told in suites.items() if told["failed"] or told["not_seen"]]
+    for name in bad:
+        print(f"{name}: {suites[name]['failed']} failed, never seen: {suites[name]['not_seen']}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
