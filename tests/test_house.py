@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gate.config import check_command
 from gate.lane import diagram
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -68,3 +69,15 @@ def test_every_command_in_the_readme_exists():
     ).stdout
     for command in set(re.findall(r"autogate (\w+)", readme)):
         assert command in help_text, command
+
+
+def test_the_example_configuration_is_good(capsys):
+    assert check_command(REPOSITORY / "docs" / "gate.example.toml") == 0
+    assert "good for profile trial" in capsys.readouterr().out
+
+
+def test_the_security_page_names_tests_that_exist():
+    text = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tests/[\w/.]+)`", text))
+    assert len(named) >= 6
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
