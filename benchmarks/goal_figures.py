@@ -25,11 +25,13 @@ WORST_SHOWN = 3
 
 def travelling(runs: int) -> dict[str, Any]:
     """What ``runs`` travellers took, in milliseconds, and the worst of them with what they waited for."""
-    transactions = travellers.run(runs)
+    with machine.Hiccups() as hiccups:
+        transactions = travellers.run(runs)
     stages, commands = travellers.stages(transactions), travellers.to_the_command(transactions)
     return {
         "travellers": len(transactions),
         "opened": sum(one["outcome"] == "OPEN" for one in transactions),
+        "lateness of a 5 ms sleep meanwhile": hiccups.spread(),
         "figures": {name: stages[name] for name in TOLD} | commands,
         "first after the start": travellers.durations(transactions[0]),
         "slowest at the exit": [
@@ -61,7 +63,8 @@ def show(report: Mapping[str, Any]) -> None:
     before, after = report["machine"], report["load_after"]
     print(f"{before['cpu']}, {before['cores']} cores, load {before['load'][0]} → {after[0]}, Python {before['python']}")
     print(f"commit {before['commit'][:12]}{', changed' if before['changed'] else ''}")
-    for name, figure in report["travelling"]["figures"].items():
+    meanwhile = "lateness of a 5 ms sleep meanwhile"
+    for name, figure in {meanwhile: report["travelling"][meanwhile], **report["travelling"]["figures"]}.items():
         print(f"  {name:48} {_line(figure)} ms")
     for name, figure in report.get("ready", {}).items():
         print(f"  {'process start → ready, ' + name:48} {_line(figure)} s")

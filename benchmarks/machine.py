@@ -7,12 +7,15 @@ import platform
 import random
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+HICCUP_S = 0.005
 PORTS = range(20_000, 32_000)
 VERSIONS = ("cryptography", "msgspec", "numpy", "onnxruntime", "opencv-python-headless", "pyserial")
 
@@ -31,8 +34,8 @@ def facts() -> dict[str, Any]:
 
 
 def commit() -> dict[str, Any]:
-    """``commit`` and whether the product's folders (``gate mrz pki faceverify hardware``) were changed since."""
-    rooms = ["gate", "mrz", "pki", "faceverify", "hardware"]
+    """``commit`` and whether the product or these benchmarks were changed since."""
+    rooms = ["gate", "mrz", "pki", "faceverify", "hardware", "benchmarks"]
     return {"commit": _git("rev-parse", "HEAD"), "changed": bool(_git("status", "--porcelain", "--", *rooms))}
 
 
@@ -46,6 +49,32 @@ def _cpu() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.machine()
+
+
+class Hiccups:
+    """How late a thread that sleeps 5 ms wakes up, in milliseconds: what the machine does to any figure taken meanwhile."""
+
+    def __init__(self) -> None:
+        self._late: list[float] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            begun = time.perf_counter()
+            time.sleep(HICCUP_S)
+            self._late.append((time.perf_counter() - begun - HICCUP_S) * 1000)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def spread(self) -> dict[str, float]:
+        return spread(self._late)
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""``ready_probe.py STARTS``: start a lane's processes that often on one stage; print the seconds until each was ready, as JSON.
+"""``ready_probe.py PORT PORT``: start a lane's processes; print the seconds until they were ready, as JSON.
 
 Run by ``installation.py`` with the Python of a fresh installation. Ready: the lane is idle under supervision and every worker has
 joined, its sessions warm (``LaneReady``). The clock starts before the first process does.
@@ -52,7 +52,7 @@ def start_once(stage: DemoStage, config: Config) -> float:
 
 
 def main() -> int:
-    starts, *ports = (int(argument) for argument in sys.argv[1:])
+    ports = tuple(int(argument) for argument in sys.argv[1:3])
     with tempfile.TemporaryDirectory(prefix="autogate-ready-") as name:
         state = Path(name)
         packs = state / "packs"
@@ -61,7 +61,7 @@ def main() -> int:
         one = Cast(state=cast.state, traveller=cast.traveller[:1])
         with DemoStage(one, state, (ports[0], ports[1]), packs) as stage:
             config = load(stage.config_path)
-            print(json.dumps([start_once(stage, config) for _ in range(starts)]))
+            print(json.dumps([start_once(stage, config)]))
     return 0
 
 
