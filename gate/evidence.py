@@ -87,6 +87,11 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     threshold: float | None = None
 
 
+def successful(value: str, source: str = "", code: str = "") -> Fact:
+    """The fact of a check that ended and passed."""
+    return Fact(value=value, result=CheckResult.SUCCESSFUL, source=source, code=code)
+
+
 def not_performed(reason: str, source: str = "") -> Fact:
     """The fact of a check that never ran, with the reason (``timeout``, ``no_chip``, ``reader_dead``, …)."""
     return Fact(code=reason, source=source)

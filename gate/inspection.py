@@ -225,10 +225,6 @@ def _passive_facts(verdict: PassiveAuthResult) -> dict[str, Fact]:
 
 def _bound_facts(verdict: Authentic, chip: ChipData, record: MrzRecord) -> dict[str, Fact]:
     """What counts only because passive authentication bound it."""
-    try:
-        equal = dg1_mrz(verdict.data_groups[1]) == "".join(record.lines)
-    except (KeyError, LdsError):
-        equal = False
     active, keyed = chip.active_authentication, chip.chip_authentication
     authenticity = chip_authenticity(
         verdict,
@@ -241,10 +237,21 @@ def _bound_facts(verdict: Authentic, chip: ChipData, record: MrzRecord) -> dict[
     )
     genuine = authenticity.verdict == "genuine"
     return {
-        "dg1_mrz": _found("equal" if equal else "different", _result(equal), source="reader"),
+        "dg1_mrz": _compare_mrz(verdict, record),
         "revocation": _found(verdict.revocation, _result(verdict.revocation == "good"), source="pki"),
         "chip_authenticity": _found(authenticity.verdict, _result(genuine), code=authenticity.code, source="pki"),
     }
+
+
+def _compare_mrz(verdict: Authentic, record: MrzRecord) -> Fact:
+    """DG1 against the optical MRZ. A DG1 that was not read is no difference; one that cannot be read is."""
+    if 1 not in verdict.data_groups:
+        return not_performed("DG1_UNREAD", "reader")
+    try:
+        equal = dg1_mrz(verdict.data_groups[1]) == "".join(record.lines)
+    except LdsError:
+        equal = False
+    return _found("equal" if equal else "different", _result(equal), source="reader")
 
 
 def _result(good: bool) -> CheckResult:

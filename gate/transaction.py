@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from gate.clock import civil_date
-from gate.evidence import NOT_PERFORMED, VOCABULARY, Direction, Evidence, Fact, not_performed
+from gate.evidence import NOT_PERFORMED, VOCABULARY, CheckResult, Direction, Evidence, Fact, not_performed
 from gate.outcome import Outcome, PolicyDecision
 from gate.records import DecisionRecord, StageTiming, TransactionRecord, stage_of
 
@@ -53,7 +53,7 @@ class Transaction:
         self._facts: dict[str, Fact] = {}
         self._stages: list[StageTiming] = []
         self._decisions: list[DecisionRecord] = []
-        self.learn("lane", {"profile": Fact(value=profile, source="config")})
+        self.learn("lane", {"profile": Fact(value=profile, result=CheckResult.SUCCESSFUL, source="config")})
 
     def learn(self, witness: Witness, facts: Mapping[str, Fact]) -> None:
         """Take ``facts`` from ``witness``; what is not its business, not in the vocabulary or already known is left out."""

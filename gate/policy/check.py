@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 
-from gate.evidence import NOT_PERFORMED, VOCABULARY, Evidence, Fact
+from gate.evidence import NOT_PERFORMED, VOCABULARY, Evidence, Fact, successful
 from gate.outcome import Outcome
 from gate.policy.engine import decide
 from gate.policy.schema import ReadyGrant, RulesError, RuleSet, load_rules
@@ -33,21 +33,21 @@ class GrantSurvey:
 
 def satisfying(grant: ReadyGrant, now: datetime, profile: str = "demo") -> Evidence:
     """Evidence with the first accepted word for each fact that ``grant`` requires, and nothing else."""
-    facts = {need.fact: Fact(value=min(need.accepted, key=VOCABULARY[need.fact].index)) for need in grant.requirements}
+    facts = {need.fact: successful(min(need.accepted, key=VOCABULARY[need.fact].index)) for need in grant.requirements}
     return Evidence(
         transaction="survey",
         lane="survey",
         checkpoint=grant.entry.checkpoints[0] if grant.entry.checkpoints else "CGK",
         direction=grant.entry.direction,
         civil_date=now.date(),
-        facts=facts | {"profile": Fact(value=profile)},
+        facts=facts | {"profile": successful(profile)},
     )
 
 
 def changes(fact: str, evidence: Evidence) -> Iterator[Fact]:
-    """Every other word for ``fact``."""
+    """Every other word for ``fact``, at its best: as if its check had succeeded."""
     here = evidence.value(fact)
-    yield from (Fact(value=word) for word in (*VOCABULARY[fact], NOT_PERFORMED) if word != here)
+    yield from (successful(word) for word in (*VOCABULARY[fact], NOT_PERFORMED) if word != here)
 
 
 def survey(grant: ReadyGrant, rules: RuleSet, now: datetime, profile: str = "demo") -> GrantSurvey:

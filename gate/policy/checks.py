@@ -42,7 +42,9 @@ FLOOR: dict[Stage, dict[str, tuple[str, ...]]] = {
 }
 OFFICIAL_DEPARTURE_FLOOR = {"exit_permit": ("valid",)}
 """Service and diplomatic books may not be used for leaving without it (facts: Permenlu 2/2019)."""
-TOLERABLE = frozenset({("pad", "not_available"), ("revocation", "no_crl"), ("revocation", "stale_crl")})
+UNSAFE = frozenset({("pad", "not_available")})
+"""What may be let pass for demonstrations alone, and only under a name that says so."""
+TOLERABLE = UNSAFE | {("revocation", "no_crl"), ("revocation", "stale_crl")}
 
 
 def floor(grant: Grant) -> dict[str, tuple[str, ...]]:
@@ -94,6 +96,15 @@ def check_tolerance(located: Located[Tolerance]) -> Iterator[Fault]:
     yield from map(located.fault, unknown_words({tolerance.fact: (tolerance.value,)}))
     if (tolerance.fact, tolerance.value) not in TOLERABLE:
         yield located.fault(f"{tolerance.fact}={tolerance.value} may never be tolerated")
+    unsafe = (tolerance.fact, tolerance.value) in UNSAFE
+    if unsafe and (not tolerance.id.startswith("Unsafe") or "trial" in tolerance.profiles):
+        yield located.fault(
+            f"{tolerance.fact}={tolerance.value} passes only under an id that begins with Unsafe, never in a trial"
+        )
+    if (tolerance.fact, tolerance.value) in UNSAFE and (not tolerance.id.startswith("Unsafe") or "trial" in tolerance.profiles):
+        yield located.fault(
+            f"{tolerance.fact}={tolerance.value} is let pass only under a name that begins with Unsafe, and never in a trial"
+        )
 
 
 def check_grant(

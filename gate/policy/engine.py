@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from gate.evidence import NOT_PERFORMED, VOCABULARY, Evidence, Stage
+from gate.evidence import NOT_PERFORMED, VOCABULARY, CheckResult, Evidence, Stage
 from gate.outcome import Outcome, PolicyDecision
 from gate.policy.entries import Rule
 from gate.policy.schema import ReadyGrant, RuleSet
@@ -56,22 +56,24 @@ def _nearest(words: Mapping[str, str], evidence: Evidence, rules: RuleSet, now: 
     """Of the grants for the book's class, else of all, the one that lacks least; what it lacks; the tolerances it would use."""
     grants = rules.grants_at[evidence.direction, stage]
     own = [grant for grant in grants if grant.entry.document_class == words["document_class"]]
-    attempts = [(grant, *_try(grant, words, evidence.checkpoint, now)) for grant in own or grants]
+    attempts = [(grant, *_try(grant, words, evidence, now)) for grant in own or grants]
     return min(attempts, key=lambda attempt: len(attempt[1]), default=(None, ("grant=none",), ()))
 
 
-def _try(grant: ReadyGrant, words: Mapping[str, str], checkpoint: str, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _try(
+    grant: ReadyGrant, words: Mapping[str, str], evidence: Evidence, now: datetime
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     unmet: list[str] = []
     used: list[str] = []
     if not grant.entry.in_force(now):
         unmet.append("grant=not_in_force")
-    if grant.entry.checkpoints and checkpoint not in grant.entry.checkpoints:
-        unmet.append(f"checkpoint={checkpoint}")
+    if grant.entry.checkpoints and evidence.checkpoint not in grant.entry.checkpoints:
+        unmet.append(f"checkpoint={evidence.checkpoint}")
     profile = words.get("profile", NOT_PERFORMED)
     for need in grant.requirements:
         word = words[need.fact]
-        if word in need.accepted:
-            continue
+        if word in need.accepted and evidence.facts[need.fact].result is CheckResult.SUCCESSFUL:
+            continue  # a good word whose check did not end successfully is a contradiction, and opens nothing
         tolerance = need.tolerated.get(word)
         if tolerance is not None and profile in tolerance.profiles and tolerance.in_force(now):
             used.append(tolerance.id)

@@ -1,4 +1,4 @@
-"""What every process of the gate does first: no core dump, no peeking by others, and no life after its parent.
+"""What every process of the gate does first: no core dump, no peeking by others, no life after its parent or without its threads.
 
 Linux only (prctl); a failure to harden is an error, not a shrug.
 """
@@ -9,6 +9,9 @@ import ctypes
 import os
 import resource
 import signal
+import sys
+import threading
+import traceback
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -20,8 +23,16 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 
+def _thread_died(failure: threading.ExceptHookArgs) -> None:
+    """A bug in a thread: nobody may go on as if it still worked. The process ends; the service starts it again."""
+    traceback.print_exception(failure.exc_type, failure.exc_value, failure.exc_traceback)
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def harden() -> None:
-    """Forbid core dumps and ptrace by equals; end with the parent. Raises OSError."""
+    """Forbid core dumps and ptrace by equals; end with the parent, and with any thread that dies of a bug. Raises OSError."""
+    threading.excepthook = _thread_died
     parent = os.getppid()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _prctl(PR_SET_DUMPABLE, 0)

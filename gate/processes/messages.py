@@ -17,7 +17,10 @@ TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", 
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Base of all messages; the tag is the class name."""
+    """Base of all messages; the tag is the class name. What they carry (secrets, portraits, names) stays out of logs and traces."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {getattr(self, 'transaction', '')}>"
 
 
 # --- any peer → lane ---------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from gate.doctor import refuse_foreign_names
+from gate.processes.hardening import harden
 from gate.processes.messages import OfficerView, TravellerView
 from gate.ui.feed import LaneFeed, officer_feed, traveller_feed
 from gate.ui.officer.app import create_app as officer_app
@@ -93,6 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--ready-file", type=Path, help="written with the port once the listener is up")
     options = parser.parse_args(arguments)
+    harden()
     refuse_foreign_names()
     try:
         secret = options.secret_file.read_text().strip()

@@ -1,11 +1,12 @@
 """The gate controller as the lane sees it: commands in, events out, from any thread.
 
-:class:`GateLink` runs one thread that owns the port: it opens it, reads it, keeps the session, and after a loss tries again until
-the controller is back. It never invents a renewal: only the caller's loop knows whether it works.
+:class:`GateLink` runs one thread that opens the port, reads it, keeps the session, and after a loss tries again until the controller
+is back, and one that writes, so that nobody who sends ever waits for the line. It never invents a renewal: only the caller's loop knows whether it works.
 """
 
 from __future__ import annotations
 
+import queue
 import secrets
 import threading
 from collections import deque
@@ -54,11 +55,15 @@ class GateLink:
         self._session: HostSession | None = None
         self._port: BytePort | None = None
         self._unsent: deque[CommandResult] = deque()
+        self._outgoing: queue.SimpleQueue[tuple[BytePort, bytes] | None] = queue.SimpleQueue()
+        self._broken: DeviceLost | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gate-link", daemon=True)
+        self._writer = threading.Thread(target=self._write, name="gate-link-writer", daemon=True)
 
     def start(self) -> None:
         """Begin to connect. The first event says whether that worked: LinkUp or LinkDown."""
+        self._writer.start()
         self._thread.start()
 
     def send(self, command: GateCommand) -> None:
@@ -87,6 +92,7 @@ class GateLink:
         self._stop.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
+        self._outgoing.put(None)
 
     def _run(self) -> None:
         down: LinkDown | None = None
@@ -108,7 +114,7 @@ class GateLink:
             port = self._open_port()
             session = HostSession(self._key, self._clock.boot())
             with self._lock:
-                self._session, self._port = session, port
+                self._session, self._port, self._broken = session, port, None
             self._serve(session, port)
             reason = LinkDown(reason=DownReason.CLOSED, what="closed by the gate")
         except DeviceError as error:
@@ -130,6 +136,8 @@ class GateLink:
             for event in events:
                 self._on_event(event)
             self._report_unsent()
+            if self._broken is not None:
+                raise self._broken
             with self._lock:  # after reading: what already lies in the port is no silence
                 session.poll(self._clock.boot())
                 self._flush()
@@ -139,10 +147,18 @@ class GateLink:
             self._on_event(self._unsent.popleft())
 
     def _flush(self) -> None:
-        """Write what the session has to say. The reading thread notices a lost port by itself. Call with the lock held."""
+        """Hand what the session has to say to the writing thread. Call with the lock held; never waits for the line."""
         data = self._session.outgoing() if self._session is not None else b""
         if data and self._port is not None:
+            self._outgoing.put((self._port, data))
+
+    def _write(self) -> None:
+        """The writing thread: a line that takes nothing holds up nobody else, and ends its session."""
+        while (item := self._outgoing.get()) is not None:
+            port, data = item
+            if port is not self._port:
+                continue  # said to a session that ended
             try:
-                self._port.write(data)
-            except DeviceLost:
-                return
+                port.write(data)
+            except DeviceLost as error:
+                self._broken = error

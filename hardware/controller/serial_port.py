@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import termios
+
 import serial
 
 from hardware.ports import DeviceError, DeviceLost
@@ -9,6 +11,10 @@ from hardware.ports import DeviceError, DeviceLost
 BAUD = 115_200
 _WRITE_TIMEOUT_S = 0.25
 """A line that takes nothing for this long is dead; a lease lapses in the same time."""
+
+
+_GONE = (serial.SerialException, OSError, TypeError, termios.error)
+"""What pyserial lets through when a device goes: TypeError on a port closed meanwhile, termios.error between open and flush."""
 
 
 class SerialPort:
@@ -20,7 +26,7 @@ class SerialPort:
         try:
             self._serial = serial.Serial(path, baud, timeout=0, write_timeout=_WRITE_TIMEOUT_S, exclusive=True)
             self._serial.reset_input_buffer()
-        except (serial.SerialException, OSError, ValueError) as error:
+        except (serial.SerialException, OSError, ValueError, termios.error) as error:
             raise DeviceError(path, "the serial port cannot be opened", _remedy(error)) from error
 
     def read(self, limit: int, timeout: float) -> bytes:
@@ -31,7 +37,7 @@ class SerialPort:
             first = self._serial.read(1)
             waiting = min(self._serial.in_waiting, limit - 1) if first else 0
             data: bytes = first + self._serial.read(waiting)
-        except (serial.SerialException, OSError, TypeError) as error:  # TypeError: pyserial on a port closed meanwhile
+        except _GONE as error:
             raise DeviceLost(self._path, "the serial device is gone", "plug it in again") from error
         return data
 
@@ -39,14 +45,14 @@ class SerialPort:
         """Write all of ``data``. Raises DeviceLost."""
         try:
             self._serial.write(data)
-        except (serial.SerialException, OSError, TypeError) as error:
+        except _GONE as error:
             raise DeviceLost(self._path, "the serial device is gone", "plug it in again") from error
 
     def close(self) -> None:
         """Close the line; again is harmless."""
         try:
             self._serial.close()
-        except (serial.SerialException, OSError):
+        except _GONE:
             return  # gone already
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.decision import Outcome, PolicyDecision, decide_entry, decide_exit
-from gate.evidence import NOT_PERFORMED, VOCABULARY, Direction, Evidence, Fact, Stage
+from gate.evidence import NOT_PERFORMED, VOCABULARY, CheckResult, Direction, Evidence, Fact, Stage, successful
 from gate.policy.check import satisfying, survey
 from gate.policy.engine import decide
 from gate.policy.schema import ReadyGrant, RuleSet, load_rules
@@ -39,7 +39,7 @@ def traveller(
         checkpoint="CGK",
         direction=direction,
         civil_date=date(2026, 3, 2),
-        facts={name: Fact(value=word) for name, word in clean.items() if name not in missing},
+        facts={name: successful(word) for name, word in clean.items() if name not in missing},
     )
 
 
@@ -231,7 +231,7 @@ def damaged(evidence: Evidence, fact: str) -> Iterator[Evidence]:
     yield msgspec.structs.replace(evidence, facts={name: kept for name, kept in evidence.facts.items() if name != fact})
     here = evidence.value(fact)
     for word in (NOT_PERFORMED, "", here + " ", here.upper(), here[:-1], "OPEN", "true"):
-        yield evidence.with_facts(**{fact: Fact(value=word)})
+        yield evidence.with_facts(**{fact: successful(word)})
 
 
 @pytest.mark.parametrize("grant", GRANTS)
@@ -341,3 +341,14 @@ def test_deciding_loads_no_numpy_and_no_other_room() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("grant", GRANTS)
+@pytest.mark.parametrize("result", [each for each in CheckResult if each is not CheckResult.SUCCESSFUL])
+def test_a_good_word_whose_check_did_not_succeed_opens_nothing(grant: ReadyGrant, result: CheckResult):
+    clean = satisfying(grant, NOW)
+    assert decide(clean, RULES, NOW, grant.entry.stage).outcome is Outcome.OPEN
+    for need in grant.requirements:
+        contradictory = msgspec.structs.replace(clean.facts[need.fact], result=result)
+        decision = decide(clean.with_facts(**{need.fact: contradictory}), RULES, NOW, grant.entry.stage)
+        assert decision.outcome is not Outcome.OPEN, need.fact

@@ -136,6 +136,8 @@ def test_the_version_follows_what_the_files_say_and_not_how(folder: Path) -> Non
             'fact = "pad"\nvalue = "attack"',
             "pad=attack may never be tolerated",
         ),
+        ("grants.toml", '"UnsafeNoPad"', '"NoPad"', "passes only under an id that begins with Unsafe"),
+        ("grants.toml", 'profiles = ["demo"]', 'profiles = ["demo", "trial"]', "never in a trial"),
         ("grants.toml", 'profiles = ["demo"]', "profiles = []", "profiles: Expected `array` of length >= 1"),
         (
             "grants.toml",
