@@ -82,14 +82,18 @@ class LaneProcess:
         self.actor.post(lambda: self.actor.on_peer(role, join.backends, joined=True))
         try:
             while True:
-                self._on_message(role, await channel.receive())
+                await self._on_message(role, await channel.receive())
         finally:
             self._peers[role].discard(channel)
             if not self._peers[role]:
                 self.actor.post(lambda: self.actor.on_peer(role, {}, joined=False))
 
-    def _on_message(self, role: Role, message: AnyMessage) -> None:
+    async def _on_message(self, role: Role, message: AnyMessage) -> None:
+        """Have the actor handle ``message``, and only then listen on: a peer that talks without end holds up nobody but itself."""
+        handled = asyncio.Event()
         self.actor.post(lambda: self.actor.on_message(role, message))
+        self.actor.post(handled.set)
+        await handled.wait()
 
     def _on_controller(self, event: GateEvent | LinkUp | LinkDown) -> None:
         """Called by the link's own thread."""
