@@ -84,18 +84,19 @@ class FaceWatcher:
         self._verifier, self._camera, self._post = verifier, camera, post
         self._clock = SystemClock()
         self._jobs: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
-        self._stop, self._abandon = threading.Event(), threading.Event()
+        self._stop = threading.Event()
+        self._over = ""
+        """The transaction that the lane last had us forget: whatever still waits for it is not begun."""
         self._subject: _Subject | None = None
 
     def take(self, message: AnyMessage) -> None:
         """A message from the lane; called on the loop."""
         if isinstance(message, Forget):
-            self._abandon.set()
+            self._over = message.transaction
         self._jobs.put(message)
 
     def stop(self) -> None:
         self._stop.set()
-        self._abandon.set()
 
     def run(self) -> None:
         """Until stopped: do what the lane asks, one thing after another."""
@@ -117,6 +118,8 @@ class FaceWatcher:
 
     def _prepare(self, job: PrepareReference) -> None:
         self._forget()
+        if job.transaction == self._over:
+            return
         begun = self._clock.boot()
         reference = self._verifier.reference(job.portrait) if job.portrait else NotPerformed(reason="no_portrait")
         self._subject = _Subject(job.transaction, job.zero, reference)
@@ -143,7 +146,7 @@ class FaceWatcher:
         deadline, begun, attempts = self._clock.boot() + deadline_s, self._clock.boot(), 0
         last: dict[str, Fact] | None = None
         chosen: float | None = None
-        while self._clock.boot() < deadline and attempts < ATTEMPTS and not self._abandon.is_set():
+        while self._clock.boot() < deadline and attempts < ATTEMPTS and not self._abandoned(subject):
             frame = self._camera.newest(FRAME_WAIT_S)
             if frame is None:
                 continue
@@ -165,6 +168,9 @@ class FaceWatcher:
             if fact.value == "match":
                 break
         return (last or {"face": seen}), chosen
+
+    def _abandoned(self, subject: _Subject) -> bool:
+        return self._stop.is_set() or self._over == subject.transaction
 
     def _compare(self, subject: _Subject, probe: Probe) -> Fact:
         assert isinstance(subject.reference, Reference)
@@ -192,7 +198,6 @@ class FaceWatcher:
         if self._subject is not None and isinstance(self._subject.reference, Reference):
             self._subject.reference.wipe()
         self._subject = None
-        self._abandon.clear()
 
 
 def _face(word: str, result: CheckResult, code: str) -> Fact:
