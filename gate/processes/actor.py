@@ -14,6 +14,7 @@ from typing import Protocol, assert_never
 from gate.clock import SystemClock
 from gate.config import Timeouts
 from gate.lane import LEASED_STATES, TIMEOUT_KEY, Action, Event, Lane, State, View, step
+from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Role
@@ -120,6 +121,8 @@ class LaneActor:
         now = self._clock.boot()
         if state in _STAGE_OF_STATE:
             self._case.stage(_STAGE_OF_STATE[state], self._entered, now, f"→ {self._lane.state}")
+        if (state, self._lane.state) == (State.EXIT_OPEN, State.EXIT_CLOSE):
+            self._case.passed()
         self._entered = now
 
     def _restart_timer(self) -> None:
@@ -235,7 +238,7 @@ class LaneActor:
     def on_peer(self, role: Role, backends: Mapping[str, str], *, joined: bool) -> None:
         """A peer came or went. The officer's page is the supervision; without it no exit opens."""
         self._display.peer(role, joined=joined)
-        self._case.backends |= backends
+        self._case.backends |= bounded_backends(backends)
         if role == "officer_screen":
             self._view = replace(self._view, supervised=joined)
             self._apply(Event.SUPERVISION_BACK if joined else Event.SUPERVISION_LOST)

@@ -13,6 +13,8 @@ import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Protocol
 
+import msgspec
+
 from gate.audit import AuditError, AuditWriter
 from gate.clock import SystemClock
 from gate.config import Config
@@ -23,6 +25,7 @@ from gate.policy.actions import LaneAction, lane_action
 from gate.policy.classes import document_class
 from gate.policy.schema import RuleSet
 from gate.processes import messages as m
+from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_stages
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
 from gate.transaction import Transaction
 
@@ -30,6 +33,10 @@ PARTING_S = 4.0
 """How long the screen keeps a referral's sentence after the transaction ended: long enough to read it twice."""
 ENDED_KEPT = 12
 """Transactions that the officer's page lists."""
+VOIDED = "PERMIT_VOIDED"
+"""Reason of a transaction whose permit came to nothing, where no fact says why: the log refused it, or nobody went through."""
+FRAME_MARGIN_S = 0.5
+"""Vision stops looking this long before the lane stops waiting: then the record says what it saw, not merely that it was late."""
 DOCUMENT = "document"
 """What the reader still owes, beside the registries by name."""
 
@@ -54,7 +61,7 @@ class Casework:
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[str] = set()
         self._placed: float | None = None
-        self._unread = False
+        self._unread = self._passed = False
         self._referral: tuple[LaneAction, float] | None = None
         self.running: Transaction | None = None
         self.progress = 0.0
@@ -105,6 +112,7 @@ class Casework:
             profile=self._config.profile,
         )
         self._unread, self.progress, self._referral, self._waiting = False, 0.0, None, {DOCUMENT}
+        self._passed = False
         self._helpers.tell("reader", m.ReadDocument(transaction=self.running.id, zero=zero))
 
     def on_message(self, role: m.Role, message: m.AnyMessage, state: State) -> None:
@@ -139,7 +147,7 @@ class Casework:
             )
 
     def _mrz_read(self, running: Transaction, read: m.MrzRead) -> None:
-        running.learn("reader", read.facts)
+        running.learn("reader", bounded_facts(read.facts))
         word = document_class(read.issuing_state, read.document_code, self._rules)
         running.learn("lane", {"document_class": Fact(value=word, result=CheckResult.SUCCESSFUL, source="policy")})
         identity = f"{read.issuing_state}|{read.document_number}".encode()
@@ -161,12 +169,12 @@ class Casework:
         self._received(name, self._clock.boot())
 
     def _document_checked(self, running: Transaction, checked: m.DocumentChecked, state: State) -> None:
-        running.learn("reader", checked.facts)
+        running.learn("reader", bounded_facts(checked.facts))
         self._add_stages(checked.stages)
         if running.value("passive_authentication") == "authentic" and state is State.DOCUMENT:
             portrait = m.PrepareReference(transaction=running.id, portrait=checked.portrait, zero=running.boot)
             self._helpers.tell("vision", portrait)
-        self._received(DOCUMENT, checked.last_byte_boot)
+        self._received(DOCUMENT, self._moment(checked.last_byte_boot))
 
     def _received(self, what: str, since: float) -> None:
         """``what`` has come; once nothing is owed any more, decide on the entry. ``since``: from when the decision's time counts."""
@@ -179,15 +187,20 @@ class Casework:
     def capture(self) -> None:
         """Somebody stands between the doors: have the face looked at."""
         if self.running:
-            deadline = self._config.timeouts.capture_s
+            deadline = self._config.timeouts.capture_s - FRAME_MARGIN_S
             self._helpers.tell("vision", m.StartCapture(transaction=self.running.id, deadline_s=deadline, zero=self.running.boot))
 
     def _face_checked(self, running: Transaction, checked: m.FaceChecked) -> None:
-        running.learn("vision", checked.facts)
+        running.learn("vision", bounded_facts(checked.facts))
         self._add_stages(checked.stages)
-        since = self._clock.boot() if checked.chosen_frame_boot is None else checked.chosen_frame_boot
+        since = self._moment(checked.chosen_frame_boot)
         self._apply(Event.FACE_CHECKED)
         self._judge(Stage.EXIT, since, granted=Event.EXIT_GRANTED, referred=Event.EXIT_REFERRED)
+
+    def _moment(self, told: float | None) -> float:
+        """A worker's boot time, or now where it names none that can be."""
+        now = self._clock.boot()
+        return told if told is not None and 0.0 <= told <= now else now
 
     # --- judging --------------------------------------------------------------------------------------------------------------
 
@@ -203,9 +216,13 @@ class Casework:
     def rule_again(self) -> None:
         """A verdict was voided after it was made, or never was: rule on what is known now, so that the record says why."""
         last = self.running.last_decision if self.running else None
-        if self.running and (last is None or last.outcome is Outcome.OPEN):
+        if self.running and not self._passed and (last is None or last.outcome is Outcome.OPEN):
             stage = Stage.ENTRY if last is None else Stage.EXIT
             self._commit("decision", self._decide(stage, self._clock.boot()))
+
+    def passed(self) -> None:
+        """The traveller went through the exit: the permit is used up, and what comes after does not change what was ruled."""
+        self._passed = True
 
     def _decide(self, stage: Stage, since: float) -> DecisionRecord:
         assert self.running is not None
@@ -259,6 +276,8 @@ class Casework:
         if running.last_decision is None:
             self.rule_again()
         record = running.record(self._clock.wall(), self.backends, demonstration=self._config.profile != "trial")
+        if record.outcome is Outcome.OPEN and not self._passed:
+            record = msgspec.structs.replace(record, outcome=Outcome.COUNTER, reasons=(VOIDED,))
         self.running, self._waiting = None, set()
         self.ended = (record, *self.ended)[:ENDED_KEPT]
         for worker in ("reader", "vision"):
@@ -306,8 +325,9 @@ class Casework:
 
     def _add_stages(self, stages: tuple[StageTiming, ...]) -> None:
         if self.running:
-            self.running.add_stages(stages)
-            self._tell_stages(stages)
+            taken = bounded_stages(stages, MOST_STAGES - len(self.running.stages))
+            self.running.add_stages(taken)
+            self._tell_stages(taken)
 
     def _tell_stages(self, stages: Iterable[StageTiming]) -> None:
         assert self.running is not None

@@ -1,0 +1,54 @@
+"""How much a worker may say: a record that grew over the log's limit would stop the lane, so whatever a peer sends is cut to size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from itertools import islice
+
+import msgspec
+
+from gate.evidence import VOCABULARY, Fact
+from gate.records import StageTiming
+
+MOST_STAGES = 100
+"""Stages of a transaction: an honest one has about thirty."""
+MOST_BACKENDS = 8
+LONGEST_WORD = 160
+"""Characters of a code, a name or a result: the longest honest one is a parser's error, cut at 120."""
+
+
+def bounded_facts(facts: Mapping[str, Fact]) -> dict[str, Fact]:
+    """The facts that exist, with words of bounded length and scores that are numbers."""
+    return {name: _bounded(fact) for name, fact in facts.items() if name in VOCABULARY}
+
+
+def _bounded(fact: Fact) -> Fact:
+    return msgspec.structs.replace(
+        fact,
+        value=fact.value[:LONGEST_WORD],
+        code=fact.code[:LONGEST_WORD],
+        source=fact.source[:LONGEST_WORD],
+        score=_finite(fact.score),
+        threshold=_finite(fact.threshold),
+    )
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+def bounded_stages(stages: Iterable[StageTiming], room: int) -> tuple[StageTiming, ...]:
+    """At most ``room`` of the stages, those with impossible times left out (JSON has no word for them)."""
+    possible = (stage for stage in stages if math.isfinite(stage.start_ms) and math.isfinite(stage.duration_ms))
+    return tuple(
+        msgspec.structs.replace(
+            stage, name=stage.name[:LONGEST_WORD], result=stage.result[:LONGEST_WORD], room=stage.room[:LONGEST_WORD]
+        )
+        for stage in islice(possible, max(0, room))
+    )
+
+
+def bounded_backends(backends: Mapping[str, str]) -> dict[str, str]:
+    """At most :data:`MOST_BACKENDS` names and what served under them."""
+    return {name[:LONGEST_WORD]: what[:LONGEST_WORD] for name, what in islice(backends.items(), MOST_BACKENDS)}
