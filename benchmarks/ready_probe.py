@@ -30,7 +30,7 @@ async def until_ready(runtime: Runtime) -> None:
     async with asyncio.timeout(LIMIT_S):
         while True:
             try:
-                channel = await connect(runtime.lane_socket, "director", runtime.secret)
+                channel = await connect(runtime.lane_socket, "director", runtime.secret_for("director"))
                 while not isinstance(await channel.receive(), LaneReady):
                     pass
             except ChannelClosed:

@@ -12,6 +12,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from gate.processes.channel import role_secret
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
@@ -38,6 +40,17 @@ class Runtime:
     @property
     def secret(self) -> str:
         return self.secret_file.read_text(encoding="ascii")
+
+    def secret_for(self, role: str) -> str:
+        """The secret by which ``role`` proves itself to the lane (or a registry, by its name, to the gate's run)."""
+        return role_secret(self.secret, role)
+
+    def secret_file_for(self, role: str) -> Path:
+        """A file (mode 0600) with that secret, for a process that shall know no other."""
+        path = self.folder / f"{role}.secret"
+        path.touch(mode=0o600)
+        path.write_text(self.secret_for(role), encoding="ascii")
+        return path
 
     def ready_file(self, process: str) -> Path:
         """Where ``process`` says that it is ready."""

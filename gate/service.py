@@ -33,7 +33,7 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
     """The command line of each process of a lane, in the order they start."""
     python = [sys.executable, "-m"]
     common = ["--config", str(config_path), "--runtime", str(runtime.folder)]
-    screen = ["--lane", str(runtime.lane_socket), "--secret-file", str(runtime.secret_file)]
+    screen = ["--lane", str(runtime.lane_socket), "--secret-file"]
     ports = {"traveller": config.screens.traveller_port, "officer": config.screens.officer_port}
     return {
         "vision": [*python, "gate.processes.vision", *common],
@@ -45,6 +45,7 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
             "gate.ui.serve",
             who,
             *screen,
+            str(runtime.secret_file_for(f"{who}_screen")),
             "--port",
             str(port),
             "--ready-file",
@@ -59,6 +60,8 @@ class _Process:
     name: str
     command: Sequence[str]
     running: subprocess.Popen[bytes]
+    log_from: int
+    """Where the log stood when the running process started."""
     starts: list[float] = field(default_factory=list)
 
 
@@ -69,7 +72,8 @@ class Service:
         """``log`` collects what the processes say on standard error: faults, never anything about a traveller."""
         self._log = log.open("ab")
         self._processes = [
-            _Process(name, command, self._start(command), [time.monotonic()]) for name, command in commands.items()
+            _Process(name, command, self._start(command), self._log.tell(), [time.monotonic()])
+            for name, command in commands.items()
         ]
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -87,13 +91,22 @@ class Service:
             if status is None:
                 continue
             if status == EXIT_CONFIG:
-                raise ServiceError(f"{process.name} refuses its configuration: see {self._log.name}")
+                raise ServiceError(self._last_words(process))
             now = time.monotonic()
             process.starts = [start for start in process.starts if now - start < RESTART_WINDOW_S]
             if len(process.starts) > RESTARTS:
-                raise ServiceError(f"{process.name} ended {len(process.starts)} times within a minute: see {self._log.name}")
+                raise ServiceError(f"{len(process.starts)} ends within a minute; {self._last_words(process)}")
             process.starts.append(now)
+            process.log_from = Path(self._log.name).stat().st_size
             process.running = self._start(process.command)
+
+    def _last_words(self, process: _Process) -> str:
+        """The line with which the process gave up: it says what is wrong and what to do."""
+        who = process.name.removesuffix("_screen")
+        with Path(self._log.name).open("rb") as log:
+            log.seek(process.log_from)
+            said = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(who)]
+        return said[-1] if said else f"{process.name} gave up: see {self._log.name}"
 
     def stop(self) -> None:
         """End all processes, the lane last; kill by id what does not end in time. Never raises."""
@@ -120,6 +133,9 @@ def serve_command(config_path: Path) -> int:
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+    if not Path(config.controller.device).exists():  # it may be plugged in any time: a state of the lane, no end of the service
+        absent = "absent, the lane stays out of service (plug the gate controller in, or correct controller.device)"
+        print(f"autogate serve: {config.controller.device}: {absent}", file=sys.stderr)
     runtime = Runtime.create()
     config.state_dir.mkdir(parents=True, exist_ok=True)
     service = Service(commands(config_path, config, runtime), config.state_dir / "processes.log")

@@ -54,7 +54,7 @@ class Director:
         runtime = self._stage.runtime
         roles: tuple[Role, ...] = ("director", "traveller_screen")
         for role in roles:
-            channel = await connect(runtime.lane_socket, role, runtime.secret)
+            channel = await connect(runtime.lane_socket, role, runtime.secret_for(role))
             self._listeners.append(asyncio.create_task(self._follow(role, channel)))
 
     async def leave(self) -> None:
@@ -67,7 +67,7 @@ class Director:
         runtime = self._stage.runtime
         while True:
             try:
-                channel = channel or await connect(runtime.lane_socket, role, runtime.secret)
+                channel = channel or await connect(runtime.lane_socket, role, runtime.secret_for(role))
                 await self._listen(channel)
             except ChannelClosed:
                 async with self._seen.changed:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +26,7 @@ from pki.trust import save_trust_store
 
 PORTRAIT_SEED, PROBE_SEED = 1, 2
 """The chip's portrait and the camera's picture are different degradations of one photo."""
-START_TIMEOUT_S = 15.0
+START_TIMEOUT_S, STOP_TIMEOUT_S = 15.0, 5.0
 CONFIG = """\
 # Written by the demonstration; every device in it is a simulator of this run.
 profile = "demo"
@@ -79,13 +81,14 @@ class DemoStage:
     def __init__(self, cast: Cast, state: Path, ports: tuple[int, int], packs: Path) -> None:
         self._cast, self._ports, self._packs = cast, ports, packs
         self.state, self.log = state.resolve(), state.resolve() / "processes.log"
-        self.runtime = Runtime.create()
-        self.config_path = self.runtime.folder / "gate.toml"
         self.passports: dict[str, Passport] = {}
         self._registry: subprocess.Popen[bytes] | None = None
         self._faces = cut_faces()
 
     def __enter__(self) -> Self:
+        _end_orderly()
+        self.runtime = Runtime.create()
+        self.config_path = self.runtime.folder / "gate.toml"
         self.state.mkdir(parents=True, exist_ok=True)
         try:
             self._raise_curtain()
@@ -126,7 +129,11 @@ class DemoStage:
                 device.stop()
         if self._registry is not None:
             self._registry.terminate()
-            self._registry.wait(5)
+            try:
+                self._registry.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._registry.kill()
+                self._registry.wait()
         self.runtime.remove()
 
     def _issue(self) -> None:
@@ -145,7 +152,12 @@ class DemoStage:
         data = self.runtime.folder / "registries.json"
         data.write_text(json.dumps(registry_data(self._cast)), encoding="utf-8")
         command = [sys.executable, "-m", "gate.registries.reference_server", "--port", "0", "--data", str(data)]
-        command += ["--secret-file", str(self.runtime.secret_file), "--ready-file", str(self.runtime.ready_file("registries"))]
+        command += [
+            "--secret-file",
+            str(self.runtime.secret_file_for("registries")),
+            "--ready-file",
+            str(self.runtime.ready_file("registries")),
+        ]
         with self.log.open("ab") as log:
             self._registry = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -157,6 +169,12 @@ class DemoStage:
                 return int(json.loads(ready.read_text(encoding="ascii"))["port"])
             time.sleep(0.02)
         raise RuntimeError(f"the registries' reference server did not start: see {self.log}")
+
+
+def _end_orderly() -> None:
+    """Have SIGTERM unwind like Ctrl-C, so that the curtain comes down while the stage is still being set, too."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _key(path: Path) -> bytes:

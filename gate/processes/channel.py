@@ -1,6 +1,6 @@
 """Messages over a local socket: a 4-byte big-endian length, then one msgpack message of :mod:`gate.processes.messages`.
 
-The lane listens, everybody else connects and says who it is. The first message proves that the peer knows the secret of this run;
+The lane listens, everybody else connects and says who it is. The first message proves that the peer knows the secret of its role;
 the socket itself is readable by the gate's user alone. Whatever does not decode ends the connection, nothing else.
 """
 
@@ -79,8 +79,13 @@ class Channel:
             return
 
 
+def role_secret(secret: str, role: str) -> str:
+    """What ``role`` shows to be let in, derived from the secret of the run: who knows one role's cannot pose as another."""
+    return hmac.digest(secret.encode(), b"autogate role " + role.encode(), "sha256").hex()
+
+
 async def connect(path: Path, role: Role, secret: str, backends: Mapping[str, str] | None = None) -> Channel:
-    """Connect to the lane at ``path`` as ``role``. Raises ChannelClosed where nobody listens."""
+    """Connect to the lane at ``path`` as ``role``, with that role's own secret. Raises ChannelClosed where nobody listens."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=MESSAGE_LIMIT)
     except OSError as error:
@@ -91,13 +96,13 @@ async def connect(path: Path, role: Role, secret: str, backends: Mapping[str, st
 
 
 async def serve(path: Path, secret: str, on_peer: Callable[[Join, Channel], Awaitable[None]]) -> asyncio.Server:
-    """Listen at ``path``; call ``on_peer`` for each peer that knows ``secret`` and hang up when it returns."""
+    """Listen at ``path``; call ``on_peer`` for each peer that knows its role's secret, and hang up when it returns."""
 
     async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         channel = Channel(reader, writer)
         try:
             join = await asyncio.wait_for(channel.receive(), JOIN_TIMEOUT_S)
-            if isinstance(join, Join) and hmac.compare_digest(join.secret.encode(), secret.encode()):
+            if isinstance(join, Join) and hmac.compare_digest(join.secret.encode(), role_secret(secret, join.role).encode()):
                 await on_peer(join, channel)
         except (ChannelClosed, TimeoutError):
             pass

@@ -28,7 +28,7 @@ from gate.processes.worker import EXIT_CONFIG, arguments
 from gate.registries.round import RegistryRound
 from gate.runtime import Runtime
 from hardware.controller.host import CommandIds, GateLink
-from hardware.controller.link import LinkDown, LinkUp
+from hardware.controller.link import DownReason, LinkDown, LinkUp
 from hardware.controller.protocol import GateCommand, GateEvent
 from hardware.controller.serial_port import SerialPort
 
@@ -46,7 +46,7 @@ class LaneProcess:
         self._clock = SystemClock(floor)
         self._peers: dict[Role, set[Channel]] = {}
         self._loop = asyncio.get_running_loop()
-        self._registries = RegistryRound(config.registries, config.lane.checkpoint, runtime.secret)
+        self._registries = RegistryRound(config.registries, config.lane.checkpoint, runtime.secret_for("registries"))
         self._ids = CommandIds(self._clock)
         casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell))
@@ -96,7 +96,9 @@ class LaneProcess:
         await handled.wait()
 
     def _on_controller(self, event: GateEvent | LinkUp | LinkDown) -> None:
-        """Called by the link's own thread."""
+        """Called by the link's own thread. A port that cannot be had is said once, with its remedy, and waited for."""
+        if isinstance(event, LinkDown) and event.reason is DownReason.PORT:
+            print(f"lane: {event.what}", file=sys.stderr, flush=True)
         self.actor.post(lambda: self.actor.on_controller(event))
 
     async def _remember_time(self) -> None:

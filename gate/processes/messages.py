@@ -27,7 +27,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Join(Message, frozen=True, kw_only=True):
-    """First message on a connection: who I am, and the secret of this run."""
+    """First message on a connection: who I am, and the secret of that role."""
 
     role: Role
     secret: str = ""

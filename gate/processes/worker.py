@@ -67,7 +67,7 @@ class Worker:
         give_up = self._loop.time() + LANE_START_S
         while True:
             try:
-                return await connect(self._runtime.lane_socket, self._role, self._runtime.secret, self._backends)
+                return await connect(self._runtime.lane_socket, self._role, self._runtime.secret_for(self._role), self._backends)
             except ChannelClosed:
                 if self._loop.time() > give_up:
                     raise

@@ -109,13 +109,14 @@ def lane(tmp_path_factory):
 def start_page(lane, tmp_path_factory):
     """``start_page("traveller")`` → (address, process) of the real listener."""
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "secret").write_text(SECRET + "\n")
+    for kind in ("traveller", "officer"):
+        (folder / kind).write_text(channel.role_secret(SECRET, f"{kind}_screen") + "\n")
     processes = []
 
     def start(kind: str):
         ready = folder / f"{kind}-{len(processes)}"
         command = [sys.executable, "-m", "gate.ui.serve", kind, "--lane", str(lane.path), "--port", "0"]
-        process = subprocess.Popen([*command, "--secret-file", str(folder / "secret"), "--ready-file", str(ready)])
+        process = subprocess.Popen([*command, "--secret-file", str(folder / kind), "--ready-file", str(ready)])
         processes.append(process)
         until = time.monotonic() + 10
         while not ready.exists():

@@ -221,7 +221,7 @@ async def test_a_screen_takes_only_its_own_view_and_comes_back_after_the_lane_wa
         await hang_up.wait()
 
     server = await channel.serve(tmp_path / "lane.sock", "s", on_peer)
-    feed, shown = traveller_feed(tmp_path / "lane.sock", "s"), []
+    feed, shown = traveller_feed(tmp_path / "lane.sock", channel.role_secret("s", "traveller_screen")), []
     show = feed.show
     feed.show = lambda view: (shown.append(view), show(view))  # every one: a slow reader would miss the wrong one
     following = asyncio.create_task(feed.run())

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.evidence import Fact
-from gate.processes.channel import MESSAGE_LIMIT, Channel, ChannelClosed, connect, serve
-from gate.processes.messages import FaceChecked, Forget, Join, ReaderProgress
+from gate.processes.channel import MESSAGE_LIMIT, Channel, ChannelClosed, connect, role_secret, serve
+from gate.processes.messages import FaceChecked, Forget, Join, PrepareReference, ReaderProgress
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ async def eventually(condition) -> None:
 
 async def test_what_is_sent_arrives(socket_path: Path):
     server, joined, told = await listening(socket_path)
-    channel = await connect(socket_path, "vision", "the secret", {"face": "pack"})
+    channel = await connect(socket_path, "vision", role_secret("the secret", "vision"), {"face": "pack"})
     message = FaceChecked(transaction="t", facts={"face": Fact(value="match")}, stages=(), chosen_frame_boot=1.5)
     await channel.send(message)
     await eventually(lambda: told)
@@ -61,6 +61,23 @@ async def test_a_peer_without_the_secret_is_nobody(socket_path: Path):
     await channel.close()
     assert (joined, told) == ([], [])
     server.close()
+
+
+@pytest.mark.parametrize("shown", ["traveller_screen", "registries"])
+async def test_the_secret_of_one_role_admits_to_no_other(socket_path: Path, shown: str):
+    server, joined, _ = await listening(socket_path)
+    channel = await connect(socket_path, "vision", role_secret("the secret", shown))
+    with pytest.raises(ChannelClosed):
+        await channel.receive()
+    await channel.close()
+    assert joined == []
+    server.close()
+
+
+def test_no_message_shows_what_it_carries():
+    portrait = PrepareReference(transaction="t", portrait=b"a face", zero=0.0)
+    join = Join(role="reader", secret="hidden")
+    assert (repr(portrait), repr(join)) == ("<PrepareReference t>", "<Join >")
 
 
 async def test_a_peer_that_does_not_join_first_is_nobody(socket_path: Path):
@@ -115,7 +132,7 @@ async def test_a_peer_that_does_not_read_is_hung_up_on_and_nobody_waits(socket_p
         await asyncio.sleep(30)
 
     server = await serve(socket_path, "s", on_peer)
-    channel = await connect(socket_path, "officer_screen", "s")
+    channel = await connect(socket_path, "officer_screen", role_secret("s", "officer_screen"))
     await eventually(lambda: peers)
     flood = ReaderProgress(transaction="x" * 500_000, fraction=0.5)
     for _ in range(60):
