@@ -80,7 +80,7 @@ class Ends:
                 await peer.send(await peer.receive())
 
         self.server = await channel.serve(self.path, "s", back)
-        return await channel.connect(self.path, "reader", "s")
+        return await channel.connect(self.path, "reader", channel.role_secret("s", "reader"))
 
     async def streams(self):
         async def back(reader, writer) -> None:
