@@ -82,7 +82,7 @@ class Action(StrEnum):
     SIGNAL_GREEN = auto()
     SIGNAL_RED = auto()
     COUNT_DISPUTED = auto()
-    """More than one person, or an uncertain count: goes into the evidence."""
+    """More than one person, or an uncertain count: rule on it while it is seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gate.audit import FILE_NAME, AuditError, AuditReader, decode, encode, open_readonly
+from gate.audit import FILE_NAME, KEY_FILE, AuditError, AuditReader, decode, encode, gate_key, open_readonly
 from gate.evidence import Stage
 from gate.outcome import PolicyDecision
 from gate.policy.engine import decide
-from gate.policy.schema import RulesError, RuleSet, load_rules
+from gate.policy.schema import PACKAGED, RulesError, RuleSet, load_rules
 from gate.records import DecisionRecord, TransactionRecord
 
 RULES_FOLDER = "rules"
@@ -67,8 +68,22 @@ def _again(record: DecisionRecord, rules: RuleSet | None) -> ReplayResult:
 def rule_sets(state_dir: Path) -> dict[str, RuleSet]:
     """The packaged rule set and those kept in the state folder, by version. Raises RulesError."""
     kept = state_dir / RULES_FOLDER
-    folders: list[Path | None] = [None, *sorted(path for path in kept.iterdir() if path.is_dir())] if kept.is_dir() else [None]
+    folders: list[Path | None] = (
+        [None, *sorted(path for path in kept.glob("[!.]*") if path.is_dir())] if kept.is_dir() else [None]
+    )
     return {rules.version: rules for rules in map(load_rules, folders)}
+
+
+def keep_rules(rules: RuleSet, folder: Path | None, state_dir: Path) -> None:
+    """Keep a copy of the rule set in the state folder, so that its decisions replay after an update. Raises OSError."""
+    kept = state_dir / RULES_FOLDER / rules.version.rpartition("@")[2]
+    if not kept.is_dir():
+        scratch = kept.with_name(f".{kept.name}")
+        shutil.rmtree(scratch, ignore_errors=True)
+        shutil.copytree(
+            folder or PACKAGED, scratch, ignore=lambda _, names: [name for name in names if not name.endswith(".toml")]
+        )
+        scratch.rename(kept)
 
 
 def replay_command(state_dir: Path, ids: Iterable[str] = ()) -> int:
@@ -78,9 +93,11 @@ def replay_command(state_dir: Path, ids: Iterable[str] = ()) -> int:
     """
     wanted = set(ids)
     try:
-        with open_readonly(state_dir / FILE_NAME) as log:
+        key = gate_key(state_dir) if (state_dir / KEY_FILE).exists() else None
+        with open_readonly(state_dir / FILE_NAME, key) as log:
+            findings = log.verify() if key else []
             results = replay(log, rule_sets(state_dir))
-    except (AuditError, RulesError) as error:
+    except (AuditError, RulesError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     chosen = [result for result in results if not wanted or result.transaction in wanted]
@@ -89,9 +106,13 @@ def replay_command(state_dir: Path, ids: Iterable[str] = ()) -> int:
     if unknown := wanted - {result.transaction for result in chosen}:
         print(f"no decision of {', '.join(sorted(unknown))} in {state_dir / FILE_NAME}", file=sys.stderr)
         return 2
+    if key is None:
+        print(f"the log itself was not verified: there is no {KEY_FILE} beside it")
+    for finding in findings:
+        print(f"THE LOG WAS CHANGED: record {finding.seq}: {finding.what}")
     same = sum(result.same for result in chosen)
     print(f"{same} of {len(chosen)} decisions replay to the same")
-    return 0 if same == len(chosen) else 1
+    return 0 if same == len(chosen) and not findings else 1
 
 
 def _words(decision: PolicyDecision) -> str:

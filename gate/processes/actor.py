@@ -71,6 +71,7 @@ class LaneActor:
         self._inbox: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._lane, self._view, self._entered = Lane(), View(), clock.boot()
         self._timer: asyncio.TimerHandle | None = None
+        self._visit = 0
         self._sent: dict[int, tuple[str, float]] = {}
         self._link_up = self._faulty = False
         casework.attach(self._apply, self.post, self._gate_words)
@@ -111,8 +112,10 @@ class LaneActor:
             self._left(before.state)
         for action in actions:
             self._perform(action)
+        if moved:
+            self._visit += 1
         if moved or event is Event.TIMEOUT:
-            self._restart_timer()
+            self._restart_timer(first=moved)
         if moved and self._lane.state is State.IDLE and self._case.document_waits:
             self._apply(Event.DOCUMENT_PLACED)
         self._publish()
@@ -125,19 +128,20 @@ class LaneActor:
             self._case.passed()
         self._entered = now
 
-    def _restart_timer(self) -> None:
+    def _restart_timer(self, *, first: bool) -> None:
         if self._timer:
             self._timer.cancel()
             self._timer = None
         if key := TIMEOUT_KEY.get(self._lane.state):
             seconds = float(getattr(self._timeouts, key))
-            if self._lane.state is State.HOLD:
+            if self._lane.state is State.HOLD and first:
                 seconds = self._case.await_officer_s(seconds)
-            state = self._lane.state
-            self._timer = self._loop.call_later(seconds, self._inbox.put_nowait, lambda: self._timed_out(state))
+            visit = self._visit
+            self._timer = self._loop.call_later(seconds, self._inbox.put_nowait, lambda: self._timed_out(visit))
 
-    def _timed_out(self, state: State) -> None:
-        if state is self._lane.state:
+    def _timed_out(self, visit: int) -> None:
+        """``visit`` counts the stays in a state: a timer of an earlier one means nothing any more."""
+        if visit == self._visit:
             self._apply(Event.TIMEOUT)
 
     def _perform(self, action: Action) -> None:
@@ -156,7 +160,9 @@ class LaneActor:
                 self._door("controller.close_exit", Close(command_id=self._controller.next_command_id(), door=Door.EXIT))
             case Action.CAPTURE:
                 self._case.capture()
-            case Action.VOID | Action.COUNT_DISPUTED:
+            case Action.VOID:
+                self._case.void()
+            case Action.COUNT_DISPUTED:
                 self._case.rule_again()
             case Action.END:
                 self._case.end()

@@ -56,11 +56,13 @@ class Casework:
     def __init__(
         self, config: Config, rules: RuleSet, audit: AuditWriter, *, clock: SystemClock, helpers: Helpers, key: bytes
     ) -> None:
-        self._config, self._rules, self._audit, self._clock, self._helpers, self._key = config, rules, audit, clock, helpers, key
+        self._config, self._rules, self._audit, self._clock, self._helpers = config, rules, audit, clock, helpers
+        self._document_key = hmac.digest(key, b"autogate document key", "sha256")
         self._direction = Direction(config.lane.direction)
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[str] = set()
         self._placed: float | None = None
+        self._capturing_since = 0.0
         self._unread = self._passed = False
         self._referral: tuple[LaneAction, float] | None = None
         self.running: Transaction | None = None
@@ -151,7 +153,7 @@ class Casework:
         word = document_class(read.issuing_state, read.document_code, self._rules)
         running.learn("lane", {"document_class": Fact(value=word, result=CheckResult.SUCCESSFUL, source="policy")})
         identity = f"{read.issuing_state}|{read.document_number}".encode()
-        running.document_key = hmac.new(self._key, identity, hashlib.sha256).hexdigest()[:32]
+        running.document_key = hmac.new(self._document_key, identity, hashlib.sha256).hexdigest()[:32]
         for name, question in self._helpers.ask_registries(read, word, self._direction).items():
             self._waiting.add(name)
             self._spawn(self._ask(running, name, question))
@@ -187,14 +189,20 @@ class Casework:
     def capture(self) -> None:
         """Somebody stands between the doors: have the face looked at."""
         if self.running:
+            self._capturing_since = self._clock.boot()
             deadline = self._config.timeouts.capture_s - FRAME_MARGIN_S
             self._helpers.tell("vision", m.StartCapture(transaction=self.running.id, deadline_s=deadline, zero=self.running.boot))
 
     def _face_checked(self, running: Transaction, checked: m.FaceChecked) -> None:
-        running.learn("vision", bounded_facts(checked.facts))
+        facts = bounded_facts(checked.facts)
+        if (checked.chosen_frame_boot or 0.0) < self._capturing_since and facts.get("face", Fact()).value == "match":
+            facts["face"] = not_performed("STALE_FRAME", "lane")  # a face of before somebody stood there is nobody's
+        running.learn("vision", facts)
         self._add_stages(checked.stages)
         since = self._moment(checked.chosen_frame_boot)
         self._apply(Event.FACE_CHECKED)
+        if running is not self.running:
+            return  # the lane had to give up at this very moment
         self._judge(Stage.EXIT, since, granted=Event.EXIT_GRANTED, referred=Event.EXIT_REFERRED)
 
     def _moment(self, told: float | None) -> float:
@@ -219,6 +227,15 @@ class Casework:
         if self.running and not self._passed and (last is None or last.outcome is Outcome.OPEN):
             stage = Stage.ENTRY if last is None else Stage.EXIT
             self._commit("decision", self._decide(stage, self._clock.boot()))
+
+    def void(self) -> None:
+        """No permit survives, and no face is looked at any longer."""
+        if self.running:
+            self._forget(self.running)
+        self.rule_again()
+
+    def _forget(self, running: Transaction) -> None:
+        self._helpers.tell("vision", m.Forget(transaction=running.id))
 
     def passed(self) -> None:
         """The traveller went through the exit: the permit is used up, and what comes after does not change what was ruled."""
@@ -280,8 +297,7 @@ class Casework:
             record = msgspec.structs.replace(record, outcome=Outcome.COUNTER, reasons=(VOIDED,))
         self.running, self._waiting = None, set()
         self.ended = (record, *self.ended)[:ENDED_KEPT]
-        for worker in ("reader", "vision"):
-            self._helpers.tell(worker, m.Forget(transaction=running.id))
+        self._forget(running)
         self._spawn(self._close_books(record))
 
     async def _close_books(self, record: TransactionRecord) -> None:

@@ -56,6 +56,8 @@ class Channel:
             self._writer.transport.abort()
             return
         body = _encoder.encode(message)
+        if len(body) > MESSAGE_LIMIT:
+            raise ValueError(f"{type(message).__name__} of {len(body)} bytes is over the limit of {MESSAGE_LIMIT}")
         self._writer.write(len(body).to_bytes(4, "big") + body)
 
     async def receive(self) -> AnyMessage:
@@ -69,6 +71,10 @@ class Channel:
             raise ChannelClosed("the peer hung up") from error
         except msgspec.DecodeError as error:
             raise ChannelClosed(f"malformed message: {error}") from error
+
+    def abort(self) -> None:
+        """Hang up at once, whatever the peer has not read yet."""
+        self._writer.transport.abort()
 
     async def close(self) -> None:
         """Hang up. Never raises."""

@@ -26,6 +26,7 @@ from gate.processes.hardening import harden
 from gate.processes.messages import AnyMessage, Join, MrzRead, Role
 from gate.processes.worker import EXIT_CONFIG, arguments
 from gate.registries.round import RegistryRound
+from gate.replay import keep_rules
 from gate.runtime import Runtime
 from hardware.controller.host import CommandIds, GateLink
 from hardware.controller.link import DownReason, LinkDown, LinkUp
@@ -119,10 +120,11 @@ class LaneProcess:
             self._loop.add_signal_handler(number, ended.set)
         waiter = asyncio.create_task(ended.wait())
         await asyncio.wait({running, waiter}, return_when=asyncio.FIRST_COMPLETED)
-        server.close()
-        await asyncio.gather(*(channel.close() for channels in self._peers.values() for channel in channels))
-        remembering.cancel()
         self._link.close()  # leases lapse: the controller makes the doors safe by itself
+        server.close()
+        remembering.cancel()
+        for channel in [channel for channels in self._peers.values() for channel in channels]:
+            channel.abort()
         await asyncio.to_thread(self._log.close)
         if running.done():
             running.result()  # a bug in the actor ends the process with its trace
@@ -147,6 +149,7 @@ def main() -> int:
 async def _run(config: Config, runtime: Runtime) -> None:
     key = gate_key(config.controller.key_file)
     rules = load_rules(config.rules.folder)
+    keep_rules(rules, config.rules.folder, config.state_dir)
     log = AuditWriter(AuditLog(config.state_dir / FILE_NAME, key))
     await LaneProcess(config, runtime, key, rules, log).run()
 

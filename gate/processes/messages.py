@@ -126,7 +126,7 @@ class FaceChecked(Message, frozen=True, kw_only=True):
 
 
 class Forget(Message, frozen=True, kw_only=True):
-    """Lane → reader and vision: the transaction is over; wipe all that belongs to it."""
+    """Lane → vision: the verdict is void or the transaction over; wipe all that belongs to it. (The reader keeps nothing.)"""
 
     transaction: str
 

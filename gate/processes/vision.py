@@ -143,13 +143,14 @@ class FaceWatcher:
         if isinstance(subject.reference, NotPerformed):
             return {"face": _face("no_reference", CheckResult.UNDETERMINED, subject.reference.reason)}, None
         seen = _face("no_probe", CheckResult.ABORTED, "no_frame")
-        deadline, begun, attempts = self._clock.boot() + deadline_s, self._clock.boot(), 0
+        opened = begun = self._clock.boot()
+        deadline, attempts = opened + deadline_s, 0
         last: dict[str, Fact] | None = None
         chosen: float | None = None
         while self._clock.boot() < deadline and attempts < ATTEMPTS and not self._abandoned(subject):
             frame = self._camera.newest(FRAME_WAIT_S)
-            if frame is None:
-                continue
+            if frame is None or frame.boot < opened:
+                continue  # a stalled camera would show whoever stood there before
             looked = self._clock.boot()
             probe = self._verifier.probe(frame.pixels)
             if isinstance(probe, NotPerformed):
@@ -165,8 +166,8 @@ class FaceWatcher:
             subject.stages.append(self._stage("face.comparison", frame.boot, fact.value))
             last, chosen = {"face": fact, "pad": _pad_fact(probe)}, frame.boot
             attempts, begun = attempts + 1, self._clock.boot()
-            if fact.value == "match":
-                break
+            if fact.value == "match" or last["pad"].value == "attack":
+                break  # an attack is not tried again
         return (last or {"face": seen}), chosen
 
     def _abandoned(self, subject: _Subject) -> bool:

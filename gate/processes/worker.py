@@ -52,6 +52,7 @@ class Worker:
         try:
             while (message := await self._outbox.get()) is not None:
                 await channel.send(message)
+                del message  # it may carry a portrait, and the next one may be long in coming
         except ChannelClosed:
             pass
         finally:
