@@ -39,6 +39,17 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
     decision: PolicyDecision
 
 
+class LaneEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """The lane came into, or out of, a state that is not a traveller's ordinary way: somebody was held, let back out, or nobody may pass."""
+
+    before: str
+    after: str
+    event: str
+    entry: str
+    exit: str
+    occupancy: int | None
+
+
 class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction that ended."""
 

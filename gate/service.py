@@ -1,7 +1,7 @@
 """Starts the processes of one lane, keeps them running, ends them by id.
 
 A process that dies is started again, at most :data:`RESTARTS` times in :data:`RESTART_WINDOW_S`; the lane refers travellers
-meanwhile. A process that ends with a configuration error ends the service: restarting would not mend it.
+meanwhile. One that lost its device is started again until the device is back. A process that ends with a configuration error ends the service: restarting would not mend it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gate.config import Config, ConfigError, load
-from gate.processes.worker import EXIT_CONFIG
+from gate.processes.worker import EXIT_CONFIG, EXIT_DEVICE
 from gate.runtime import Runtime
 
 RESTARTS, RESTART_WINDOW_S = 5, 60.0
+DEVICE_RETRY_S = 2.0
+"""A process that lost its device is started again this long after its last start, for as long as it takes."""
 STOP_TIMEOUT_S = 5.0
 SUPERVISE_S = 0.2
 
@@ -93,6 +95,10 @@ class Service:
             if status == EXIT_CONFIG:
                 raise ServiceError(self._last_words(process))
             now = time.monotonic()
+            if status == EXIT_DEVICE:  # plugged in again some time: no crash, and no reason to give up
+                if now - process.starts[-1] < DEVICE_RETRY_S:
+                    continue
+                process.starts.clear()
             process.starts = [start for start in process.starts if now - start < RESTART_WINDOW_S]
             if len(process.starts) > RESTARTS:
                 raise ServiceError(f"{len(process.starts)} ends within a minute; {self._last_words(process)}")

@@ -18,6 +18,7 @@ from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Role
+from gate.records import LaneEvent
 from hardware.controller.link import LinkDown, LinkUp
 from hardware.controller.protocol import (
     RENEW_EVERY_MS,
@@ -50,6 +51,19 @@ _STAGE_OF_STATE: Mapping[State, str] = {
     State.EJECT_CLOSE: "eject_close",
 }
 """The name that a state's duration bears in the transaction's timeline."""
+
+
+_IRREGULAR = frozenset(State) - {
+    State.IDLE,
+    State.DOCUMENT,
+    State.ENTRY_OPEN,
+    State.ENTRY_CLOSE,
+    State.CAPTURE,
+    State.DECIDE,
+    State.EXIT_OPEN,
+    State.EXIT_CLOSE,
+}
+"""States off a traveller's ordinary way: coming into and out of them goes into the log, with or without a transaction."""
 
 
 class Controller(Protocol):
@@ -110,6 +124,7 @@ class LaneActor:
         moved = self._lane.state is not before.state
         if moved:
             self._left(before.state)
+            self._note(before.state, event)
         for action in actions:
             self._perform(action)
         if moved:
@@ -127,6 +142,12 @@ class LaneActor:
         if (state, self._lane.state) == (State.EXIT_OPEN, State.EXIT_CLOSE):
             self._case.passed()
         self._entered = now
+
+    def _note(self, before: State, event: Event) -> None:
+        after, view = self._lane.state, self._view
+        if before in _IRREGULAR or after in _IRREGULAR:
+            entry, exit_ = view.entry.name.lower(), view.exit.name.lower()
+            self._case.note(LaneEvent(before=before, after=after, event=event, entry=entry, exit=exit_, occupancy=view.occupancy))
 
     def _restart_timer(self, *, first: bool) -> None:
         if self._timer:
@@ -244,7 +265,7 @@ class LaneActor:
     def on_peer(self, role: Role, backends: Mapping[str, str], *, joined: bool) -> None:
         """A peer came or went. The officer's page is the supervision; without it no exit opens."""
         self._display.peer(role, joined=joined)
-        self._case.backends |= bounded_backends(backends)
+        self._case.backends |= bounded_backends(role, backends)
         if role == "officer_screen":
             self._view = replace(self._view, supervised=joined)
             self._apply(Event.SUPERVISION_BACK if joined else Event.SUPERVISION_LOST)

@@ -13,7 +13,8 @@ from gate.records import StageTiming
 
 MOST_STAGES = 100
 """Stages of a transaction: an honest one has about thirty."""
-MOST_BACKENDS = 8
+BACKENDS = {"reader": ("scanner", "mrz", "pki"), "vision": ("face", "pad", "camera")}
+"""What each role tells of, when it joins, for the records to name."""
 LONGEST_WORD = 160
 """Characters of a code, a name or a result: the longest honest one is a parser's error, cut at 120."""
 
@@ -49,6 +50,6 @@ def bounded_stages(stages: Iterable[StageTiming], room: int) -> tuple[StageTimin
     )
 
 
-def bounded_backends(backends: Mapping[str, str]) -> dict[str, str]:
-    """At most :data:`MOST_BACKENDS` names and what served under them."""
-    return {name[:LONGEST_WORD]: what[:LONGEST_WORD] for name, what in islice(backends.items(), MOST_BACKENDS)}
+def bounded_backends(role: str, backends: Mapping[str, str]) -> dict[str, str]:
+    """What a peer may say of itself: a page cannot hide that the recogniser is for demonstration."""
+    return {name: what[:LONGEST_WORD] for name, what in backends.items() if name in BACKENDS.get(role, ())}

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -26,7 +27,7 @@ from gate.policy.classes import document_class
 from gate.policy.schema import RuleSet
 from gate.processes import messages as m
 from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_stages
-from gate.records import DecisionRecord, StageTiming, TransactionRecord
+from gate.records import DecisionRecord, LaneEvent, StageTiming, TransactionRecord
 from gate.transaction import Transaction
 
 PARTING_S = 4.0
@@ -307,6 +308,14 @@ class Casework:
             self._post(lambda: self._apply(Event.DEVICE_FAULT))  # no lane without a log: an officer has to look
             return
         self._helpers.tell("director", m.TransactionEnded(record=record))
+
+    def note(self, event: LaneEvent) -> None:
+        """Put into the log what the lane did outside a traveller's ordinary way. A log that refuses it refuses permits too."""
+        self._spawn(self._note(self.running.id if self.running else "", event))
+
+    async def _note(self, transaction: str, event: LaneEvent) -> None:
+        with suppress(AuditError):
+            await self._audit.append("event", transaction, event, at=self._clock.wall(), boot=self._clock.boot())
 
     # --- what remains on the screens --------------------------------------------------------------------------------------------
 

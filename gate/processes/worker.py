@@ -70,7 +70,7 @@ class Worker:
             try:
                 return await connect(self._runtime.lane_socket, self._role, self._runtime.secret_for(self._role), self._backends)
             except ChannelClosed:
-                if self._loop.time() > give_up:
+                if self._loop.time() > give_up or not self._outbox.empty():  # told to end meanwhile
                     raise
                 await asyncio.sleep(JOIN_EVERY_S)
 

@@ -1,0 +1,361 @@
+"""The lane's actor and casework, with the real table, rules and log, and a hand that plays controller and workers."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter, decode, open_readonly
+from gate.clock import SystemClock
+from gate.config import Camera, Config, Controller, Face, Lane, Scanner, Timeouts, Trust
+from gate.evidence import CheckResult, Direction, Fact, successful
+from gate.lane import State
+from gate.policy.schema import load_rules
+from gate.processes import messages as m
+from gate.processes.actor import LaneActor
+from gate.processes.casework import Casework
+from gate.processes.display import Display
+from gate.records import LaneEvent, StageTiming, TransactionRecord
+from hardware.controller.link import DownReason, LinkDown, LinkUp
+from hardware.controller.protocol import Close, Leaf, OpenEntry, OpenExit, Telemetry
+
+KEY = b"k" * 32
+RULES = load_rules()
+CHIP = {
+    "chip": "read",
+    "access": "bac",
+    "dg1_mrz": "equal",
+    "passive_authentication": "authentic",
+    "revocation": "good",
+    "chip_authenticity": "genuine",
+}
+
+
+def facts(**words: str) -> dict[str, Fact]:
+    return {name: successful(word) for name, word in words.items()}
+
+
+class Log(AuditWriter):
+    """The real log; ``open`` holds back what is to be written, ``full`` refuses it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(AuditLog(path, KEY))
+        self.gate, self.full = asyncio.Event(), False
+        self.gate.set()
+
+    async def append(self, *arguments: Any, **named: Any) -> int:
+        await self.gate.wait()
+        if self.full:
+            raise AuditError("disk full")
+        return await super().append(*arguments, **named)
+
+
+class Hand:
+    """Plays everything around the actor."""
+
+    def __init__(self, folder: Path, **timeouts: float) -> None:
+        self.folder = folder
+        config = Config(
+            profile="demo",
+            state_dir=folder,
+            lane=Lane(id="x", checkpoint="CGK", direction=Direction.DEPARTURE),
+            timeouts=Timeouts(**timeouts),
+            scanner=Scanner(kind="simulator", address="x"),
+            camera=Camera(kind="simulator", address="x"),
+            controller=Controller(device="x"),
+            face=Face(pack="demo", packs_dir=folder),
+            trust=Trust(store=folder),
+        )
+        self.clock = SystemClock()
+        self.log = Log(folder / FILE_NAME)
+        self.told: list[tuple[str, m.AnyMessage]] = []
+        self.commands: list[Any] = []
+        self.renewed = self.handled = 0
+        self.case = Casework(config, RULES, self.log, clock=self.clock, helpers=self, key=KEY)
+        self.actor = LaneActor(config.timeouts, self.clock, self, self.case, Display(config, self.tell))
+        self.running = asyncio.create_task(self.actor.run())
+        self._plant = {"entry": Leaf.LOCKED, "exit": Leaf.LOCKED, "occupancy": 0, "object_left": False}
+        self._plant |= {"entry_clear": True, "exit_clear": True, "emergency": False, "mains": True, "leased": False}
+
+    # what the actor asks for
+
+    def command(self, command: Any) -> None:
+        self.commands.append(command)
+
+    def next_command_id(self) -> int:
+        return len(self.commands) + 1
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+    def tell(self, role: str, message: m.AnyMessage) -> None:
+        self.told.append((role, message))
+
+    def ask_registries(self, *_: Any) -> dict[str, Any]:
+        async def answer(word: str) -> Fact:
+            return successful(word)
+
+        return {"issuance": answer("active"), "watchlist": answer("clear")}
+
+    # what happens to it
+
+    @property
+    def state(self) -> State:
+        return self.actor._lane.state
+
+    async def settle(self) -> None:
+        """Until everything that was put into the queue so far, and what came of it, is handled."""
+        for _ in range(4):
+            handled = asyncio.Event()
+            self.actor.post(handled.set)
+            await handled.wait()
+            await asyncio.sleep(0.005)
+
+    async def until(self, condition) -> None:
+        async with asyncio.timeout(5):
+            while not condition():
+                await asyncio.sleep(0.002)
+
+    async def say(self, role: str, message: m.AnyMessage) -> None:
+        self.actor.post(lambda: self.actor.on_message(role, message))
+        await self.settle()
+
+    async def plant(self, **changes: Any) -> None:
+        self._plant |= changes
+        told = Telemetry(uptime_ms=0, **self._plant)
+        self.actor.post(lambda: self.actor.on_controller(told))
+        await self.settle()
+
+    async def controller(self, event: Any) -> None:
+        self.actor.post(lambda: self.actor.on_controller(event))
+        await self.settle()
+
+    async def peer(self, role: str, *, joined: bool = True, **backends: str) -> None:
+        self.actor.post(lambda: self.actor.on_peer(role, backends, joined=joined))
+        await self.settle()
+
+    async def ready(self) -> None:
+        await self.controller(LinkUp(firmware="firmware"))
+        for role in ("reader", "vision", "officer_screen"):
+            await self.peer(role)
+        await self.plant()
+        assert self.state is State.IDLE
+
+    async def document(self, **chip: str) -> None:
+        await self.say("reader", m.DocumentPlaced(boot=0.0))
+        assert self.case.running
+        self.transaction = self.case.running.id
+        await self.say(
+            "reader",
+            m.MrzRead(
+                transaction=self.transaction,
+                facts=facts(mrz="read", nationality="citizen", age="adult", expiry="valid"),
+                issuing_state="IDN",
+                document_code="P",
+                document_number="X1",
+                nationality="IDN",
+                primary_identifier="A",
+                secondary_identifier="B",
+                date_of_birth="800101",
+                sex="F",
+            ),
+        )
+        await self.say(
+            "reader",
+            m.DocumentChecked(
+                transaction=self.transaction, facts=facts(**(CHIP | chip)), stages=(), portrait=b"P", last_byte_boot=0.0
+            ),
+        )
+
+    async def inside(self) -> None:
+        """An honest traveller stands between the locked doors."""
+        await self.document()
+        await self.until(lambda: self.state is State.ENTRY_OPEN)
+        await self.plant(entry=Leaf.OPEN)
+        await self.plant(occupancy=1)
+        await self.plant(entry=Leaf.LOCKED)
+        assert self.state is State.CAPTURE
+
+    async def face(self, word: str = "match", boot: float | None = None) -> None:
+        told = facts(face=word) | {"pad": Fact(value="not_available", result=CheckResult.NOT_SUPPORTED)}
+        frame = self.clock.boot() if boot is None else boot
+        message = m.FaceChecked(transaction=self.transaction, facts=told, stages=(), chosen_frame_boot=frame)
+        await self.say("vision", message)
+
+    def opened_exit(self) -> bool:
+        return any(isinstance(command, OpenExit) for command in self.commands)
+
+    async def record(self) -> TransactionRecord:
+        """The record of the last transaction, from the disk."""
+        await self.until(lambda: self.case.running is None)
+        for _ in range(500):
+            with open_readonly(self.folder / FILE_NAME) as log:
+                if records := [record for record in log.transactions() if record.transaction == self.transaction]:
+                    return records[-1]
+            await asyncio.sleep(0.01)
+        raise AssertionError("no record was written")
+
+    async def close(self) -> None:
+        self.log.gate.set()
+        self.running.cancel()
+        await asyncio.gather(self.running, *self.case._tasks, return_exceptions=True)
+        self.log.close()
+
+
+@pytest.fixture
+async def hand(tmp_path):
+    hand = Hand(tmp_path, walk_in_s=1, capture_s=2, exit_s=1, await_officer_s=1)
+    await hand.ready()
+    yield hand
+    await hand.close()
+
+
+async def test_an_honest_traveller_goes_through(hand: Hand):
+    await hand.inside()
+    await hand.face()
+    await hand.until(lambda: hand.state is State.EXIT_OPEN)
+    await hand.plant(exit=Leaf.OPEN)
+    await hand.plant(occupancy=0)
+    await hand.plant(exit=Leaf.LOCKED)
+    record = await hand.record()
+    assert (record.outcome, record.reasons) == ("OPEN", ())
+
+
+async def test_no_door_is_commanded_before_its_permit_is_durable(hand: Hand):
+    hand.log.gate.clear()
+    await hand.document()
+    await asyncio.sleep(0.1)
+    assert not any(isinstance(command, OpenEntry) for command in hand.commands)
+    hand.log.gate.set()
+    await hand.until(lambda: hand.state is State.ENTRY_OPEN)
+    await hand.plant(entry=Leaf.OPEN)
+    await hand.plant(occupancy=1)
+    await hand.plant(entry=Leaf.LOCKED)
+    hand.log.gate.clear()
+    await hand.face()
+    await asyncio.sleep(0.1)
+    assert not hand.opened_exit()
+    hand.log.gate.set()
+    await hand.until(hand.opened_exit)
+
+
+async def test_a_permit_that_the_disk_refuses_opens_nothing_and_is_no_open_record(hand: Hand):
+    await hand.inside()
+    hand.log.full = True
+    await hand.face()
+    await hand.until(lambda: hand.state in {State.HOLD, State.EJECT})
+    hand.log.full = False
+    assert not hand.opened_exit()
+    await hand.until(lambda: hand.state is State.EJECT)
+    await hand.plant(entry=Leaf.OPEN)
+    await hand.plant(occupancy=0)
+    await hand.plant(entry=Leaf.LOCKED)
+    assert (await hand.record()).outcome != "OPEN"
+
+
+async def test_a_permit_made_durable_too_late_opens_nothing(hand: Hand):
+    await hand.inside()
+    hand.log.gate.clear()
+    await hand.face()
+    await hand.controller(LinkDown(reason=DownReason.PORT, what="unplugged"))
+    await hand.controller(LinkUp(firmware="firmware"))
+    hand.log.gate.set()
+    await hand.plant(occupancy=1)
+    await asyncio.sleep(0.1)
+    assert not hand.opened_exit()
+    assert (await hand.record()).reasons == ("DEVICE_LOST",)
+
+
+async def test_the_face_of_before_is_nobodys(hand: Hand):
+    await hand.inside()
+    await hand.face(boot=hand.clock.boot() - 60)
+    assert not hand.opened_exit()
+    assert hand.case.running
+    assert hand.case.running.value("face") == "not_performed"
+
+
+@pytest.mark.parametrize("word", ["no_match", "poor_quality", "no_probe", "no_reference"])
+async def test_no_other_word_than_match_opens_the_exit(hand: Hand, word: str):
+    await hand.inside()
+    await hand.face(word)
+    await asyncio.sleep(0.05)
+    assert not hand.opened_exit()
+    assert hand.state in {State.HOLD, State.EJECT}
+
+
+@pytest.mark.parametrize("name", sorted(CHIP))
+async def test_a_chip_with_any_finding_lets_nobody_in(hand: Hand, name: str):
+    await hand.document(**{name: "not_performed"})
+    await asyncio.sleep(0.05)
+    assert not any(isinstance(command, OpenEntry) for command in hand.commands)
+    assert hand.state is State.IDLE
+
+
+async def test_a_void_verdict_makes_vision_forget_at_once(hand: Hand):
+    await hand.inside()
+    assert not any(isinstance(message, m.Forget) for _, message in hand.told)
+    await hand.plant(occupancy=2)
+    assert ("vision", m.Forget(transaction=hand.transaction)) in hand.told
+
+
+async def test_a_bag_left_inside_keeps_the_loop_idle_not_spinning(hand: Hand):
+    await hand.inside()
+    await hand.plant(object_left=True)
+    await hand.face("no_match")
+    await hand.until(lambda: hand.state is State.EJECT)
+    await hand.plant(entry=Leaf.OPEN, occupancy=0)
+    await hand.plant(entry=Leaf.LOCKED)
+    before = hand.actor._visit
+    closes = sum(isinstance(command, Close) for command in hand.commands)
+    await asyncio.sleep(0.3)
+    assert hand.actor._visit - before < 5
+    assert sum(isinstance(command, Close) for command in hand.commands) - closes < 10
+
+
+async def test_a_loop_that_does_not_handle_events_does_not_renew(hand: Hand):
+    await hand.until(lambda: hand.renewed > 2)
+    hand.running.cancel()  # the loop is stuck: nobody takes from the queue any more
+    await asyncio.gather(hand.running, return_exceptions=True)
+    renewed = hand.renewed
+    await asyncio.sleep(0.3)
+    assert hand.renewed == renewed
+
+
+async def test_what_happens_off_the_ordinary_way_is_in_the_log(hand: Hand):
+    await hand.inside()
+    await hand.plant(occupancy=2)
+    await hand.until(lambda: not hand.case._tasks)
+    with open_readonly(hand.folder / FILE_NAME) as log:
+        events = [decode(record, LaneEvent) for record in log.records("event")]
+    assert LaneEvent(before="capture", after="eject", event="plant", entry="locked", exit="locked", occupancy=2) in events
+
+
+async def test_a_page_cannot_hide_what_the_recogniser_is(hand: Hand):
+    await hand.peer("vision", face="X: demonstration, not for operation", pad="PAD not available")
+    await hand.peer("traveller_screen", face="approved", pad="available")
+    assert hand.case.backends["face"].endswith("not for operation")
+    warnings = [message.warnings for role, message in hand.told if role == "officer_screen"][-1]
+    assert any("UnsafeNoPad" in warning for warning in warnings)
+
+
+async def test_a_worker_cannot_grow_the_record(hand: Hand):
+    await hand.inside()
+    endless = tuple(
+        StageTiming(name="n" * 9999, start_ms=float("nan") if number % 2 else 1.0, duration_ms=1.0, result="r" * 9999)
+        for number in range(400)
+    )
+    await hand.say("vision", m.ReferenceReady(transaction=hand.transaction, fact=Fact(), stages=endless))
+    assert hand.case.running
+    assert len(hand.case.running.stages) <= 100
+    assert all(len(stage.name) + len(stage.result) < 400 for stage in hand.case.running.stages)
+
+
+async def test_without_supervision_no_exit_opens(hand: Hand):
+    await hand.inside()
+    await hand.peer("officer_screen", joined=False)
+    await hand.face()
+    await asyncio.sleep(0.05)
+    assert not hand.opened_exit()
