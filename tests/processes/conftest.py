@@ -37,14 +37,15 @@ from gate.demo.director import Director
 from gate.demo.stage import DemoStage
 from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
+from gate.replay import replay, rule_sets
 from gate.service import Service, commands
 from hardware.sim.controller import SimulatedController
 from hardware.sim.world import World
 
-TRAVEL_S, WALK_S = 0.15, 0.2
+TRAVEL_S, WALK_S = 0.1, 0.1
 LIMIT_S = 8.0
 """Longest wait for anything: what takes longer is stuck."""
-TIMEOUTS = "document_s = 3\nentry_s = 1\nwalk_in_s = 2\ncapture_s = 2\nexit_s = 2\nawait_officer_s = 1"
+TIMEOUTS = "document_s = 3\nentry_s = 1\nwalk_in_s = 1\ncapture_s = 1.5\nexit_s = 2\nawait_officer_s = 1"
 NOBODY = "nobody"
 """A picture without a face: somebody stands there and the camera finds nobody."""
 
@@ -364,6 +365,7 @@ class Peer:
 
 @pytest.fixture(scope="session")
 def running_gate() -> Iterator[Gate]:
+    """One gate for all; in the end its log is whole and every decision in it judges the same again."""
     patch = pytest.MonkeyPatch()
     patch.setattr(gate.demo.stage, "SimulatedController", functools.partial(SimulatedController, travel_s=TRAVEL_S))
     patch.setattr(gate.demo.stage, "World", Books)
@@ -376,6 +378,11 @@ def running_gate() -> Iterator[Gate]:
         try:
             running.start()
             yield running
+            with running.log() as log:
+                assert log.verify() == []
+                results = replay(log, rule_sets(running.stage.state))
+            assert results
+            assert [result for result in results if not result.same] == []
         finally:
             running.stop()
             patch.undo()

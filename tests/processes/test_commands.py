@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,10 @@ def alive(pid: int) -> bool:
         return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def none_alive(pids: list[int]) -> bool:
+    return not any(map(alive, pids))
 
 
 def until(condition: Callable[[], object], what: str) -> None:
@@ -186,23 +191,28 @@ def test_an_absent_serial_device_is_one_line_and_the_gate_waits_for_it(folder):
     nothing_left(folder)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_demonstration_that_is_ended_in_mid_transaction_leaves_nothing_behind(folder, number):
-    ports = ["--traveller-port", str(free_port()), "--officer-port", str(free_port())]
-    process = start(folder, "demo", "--state", str(folder / "state"), "--cast", str(DEFAULT_CAST), *ports)
+def test_a_demonstration_that_is_ended_in_mid_transaction_leaves_nothing_behind(folder):
+    """By SIGTERM, and by Ctrl-C, which a terminal sends to the whole group; one for each, side by side."""
+    running = [(number, folder / number.name) for number in (signal.SIGTERM, signal.SIGINT)]
+    processes = []
+    for _, place in running:
+        place.mkdir()
+        ports = ["--traveller-port", str(free_port()), "--officer-port", str(free_port())]
+        processes.append(start(place, "demo", "--state", str(place / "state"), "--cast", str(DEFAULT_CAST), *ports))
     try:
-        until(lambda: any((folder / "tmp").glob("*/registries.ready")), "the stage stands")
-        assert process.stdout is not None
-        while "walk_in" not in process.stdout.readline():
-            assert process.poll() is None, process.communicate()
-        family = family_of(process.pid)
-        assert len(family) >= 8
-        os.killpg(process.pid, number)  # as a terminal does
-        process.communicate(timeout=10)
+        for process, (number, place) in zip(processes, running, strict=True):
+            assert process.stdout is not None
+            while "walk_in" not in process.stdout.readline():
+                assert process.poll() is None, process.communicate()
+            family = family_of(process.pid)
+            assert len(family) >= 8
+            (os.killpg if number is signal.SIGINT else os.kill)(process.pid, number)
+            process.communicate(timeout=10)
+            until(partial(none_alive, family), "children outlive it")
+            nothing_left(place)
     finally:
-        process.kill()
-    until(lambda: not any(map(alive, family)), "children outlive it")
-    nothing_left(folder)
+        for process in processes:
+            process.kill()
 
 
 def test_a_demonstration_that_is_ended_while_it_starts_leaves_nothing_behind(folder):
