@@ -124,8 +124,6 @@ _OWN: Mapping[State, tuple[Transition, ...]] = {
         _row(E.SUPERVISION_LOST, g.always, S.HOLD, A.VOID, A.REFER),
         _row(E.EXIT_GRANTED, g.permitted, S.EXIT_OPEN, A.OPEN_EXIT),
         _row(E.EXIT_GRANTED, g.always, S.HOLD, A.VOID, A.REFER),
-        _row(E.EXIT_RETRY, g.retry_allowed, S.CAPTURE, A.CAPTURE, again=True),
-        _row(E.EXIT_RETRY, g.always, S.HOLD, A.VOID, A.REFER),
         _row(E.EXIT_REFERRED, g.always, S.HOLD, A.VOID, A.REFER),
         _row(E.TIMEOUT, g.always, S.HOLD, A.VOID, A.REFER),
     ),
@@ -253,11 +251,10 @@ def _follow(lane: Lane, row: Transition) -> tuple[Lane, tuple[Action, ...]]:
 
 
 def _retries(lane: Lane, row: Transition) -> int:
-    """Repetitions of a stage; CAPTURE and DECIDE are one stage."""
+    """Repetitions within a state."""
     if row.again:
         return lane.retries + 1
-    same_stage = row.next is lane.state or (lane.state, row.next) == (State.CAPTURE, State.DECIDE)
-    return lane.retries if same_stage else 0
+    return lane.retries if row.next is lane.state else 0
 
 
 def diagram() -> str:

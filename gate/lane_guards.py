@@ -6,7 +6,7 @@ from gate.lane_terms import Lane, View
 from hardware.controller.protocol import Leaf
 
 RETRIES = 3
-"""Attempts to close a leaf again, or to capture a face again, before the lane gives up."""
+"""Attempts to close a leaf again before the lane gives up."""
 
 
 def always(_lane: Lane, _view: View) -> bool:
@@ -128,8 +128,3 @@ def entry_closable(_lane: Lane, view: View) -> bool:
 
 def retries_left(lane: Lane, _view: View) -> bool:
     return lane.retries < RETRIES
-
-
-def retry_allowed(lane: Lane, view: View) -> bool:
-    """Another capture for the same person, whose verdict stands."""
-    return lane.retries < RETRIES and permitted(lane, view)

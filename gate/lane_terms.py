@@ -41,7 +41,6 @@ class Event(StrEnum):
     EXIT_GRANTED = auto()
     """The exit decision is OPEN *and durable* (I9)."""
     EXIT_REFERRED = auto()
-    EXIT_RETRY = auto()
     PLANT = auto()
     """Telemetry came; feed it with every telemetry frame, changed or not."""
     COMMAND_REFUSED = auto()

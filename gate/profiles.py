@@ -1,8 +1,8 @@
 """The three profiles, and what each refuses to start with (DESIGN, "Profiles").
 
 ``demo`` and ``training`` work with simulators alone, so that no demonstration ever moves a real door or reads a real registry;
-``trial`` works with none of them. These checks read the configuration; the simulators' handshake with the secret of the run
-proves it afterwards.
+``trial`` works with none of them. These checks read the configuration. Afterwards the scanner, the camera and the gate controller must
+still prove the secret that their simulators were given; a registry proves nothing back, only that it is on this machine.
 """
 
 from __future__ import annotations

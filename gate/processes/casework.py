@@ -27,6 +27,7 @@ from gate.policy.classes import document_class
 from gate.policy.schema import RuleSet
 from gate.processes import messages as m
 from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_stages
+from gate.profiles import PROFILES
 from gate.records import DecisionRecord, LaneEvent, StageTiming, TransactionRecord
 from gate.transaction import Transaction
 
@@ -293,7 +294,7 @@ class Casework:
         assert running is not None
         if running.last_decision is None:
             self.rule_again()
-        record = running.record(self._clock.wall(), self.backends, demonstration=self._config.profile != "trial")
+        record = running.record(self._clock.wall(), self.backends, demonstration=PROFILES[self._config.profile].demonstration)
         if record.outcome is Outcome.OPEN and not self._passed:
             record = msgspec.structs.replace(record, outcome=Outcome.COUNTER, reasons=(VOIDED,))
         self.running, self._waiting = None, set()

@@ -8,6 +8,7 @@ from gate.config import Config
 from gate.lane import State, View
 from gate.processes.casework import Casework
 from gate.processes.messages import AnyMessage, LaneReady, OfficerView, Role, TravellerView
+from gate.profiles import PROFILES
 from gate.views import traveller_screen
 
 WORKERS = frozenset[Role]({"reader", "vision"})
@@ -63,7 +64,7 @@ class Display:
         )
 
     def _warnings(self, backends: dict[str, str]) -> tuple[str, ...]:
-        if self._config.profile == "trial":
+        if not PROFILES[self._config.profile].demonstration:
             return ()
         warnings = [f"profile {self._config.profile}: an exercise, nobody crosses a border"]
         if backends.get("pad") == "PAD not available":

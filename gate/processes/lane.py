@@ -47,7 +47,12 @@ class LaneProcess:
         self._clock = SystemClock(floor)
         self._peers: dict[Role, set[Channel]] = {}
         self._loop = asyncio.get_running_loop()
-        self._registries = RegistryRound(config.registries, config.lane.checkpoint, runtime.secret_for("registries"))
+        self._registries = RegistryRound(
+            config.registries,
+            config.lane.checkpoint,
+            runtime.secret_for("registries"),
+            limit_ms=config.timeouts.registry_ms,
+        )
         self._ids = CommandIds(self._clock)
         casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell))

@@ -26,11 +26,12 @@ OFFICIAL_CLASSES = frozenset({"service", "diplomatic"})
 class RegistryRound:
     """The clients of the configured registries. Create and use it on the lane's loop."""
 
-    def __init__(self, registries: Registries, checkpoint: str, secret: str) -> None:
-        self._checkpoint = checkpoint
-        self._issuance = _client(issuance.CONTRACT, registries.issuance, secret)
-        self._exit_permit = _client(exit_permit.CONTRACT, registries.exit_permit, secret)
-        self._watchlist = _client(watchlist.CONTRACT, registries.watchlist, secret)
+    def __init__(self, registries: Registries, checkpoint: str, secret: str, *, limit_ms: int) -> None:
+        """``limit_ms``: what a decision waits for any registry, whatever that registry's own deadline is."""
+        self._checkpoint, self._limit_ms = checkpoint, limit_ms
+        self._issuance = self._client(issuance.CONTRACT, registries.issuance, secret)
+        self._exit_permit = self._client(exit_permit.CONTRACT, registries.exit_permit, secret)
+        self._watchlist = self._client(watchlist.CONTRACT, registries.watchlist, secret)
 
     def questions(
         self, read: MrzRead, document_class: str, direction: Direction, now: datetime
@@ -89,12 +90,11 @@ class RegistryRound:
 
         return ask()
 
-
-def _client(contract: Contract[R], registry: Registry | None, secret: str) -> RegistryClient[R] | None:
-    if registry is None:
-        return None
-    address = urlsplit(registry.url)
-    if address.scheme != "http":
-        raise OSError(f"registry {contract.name}: no TLS client in this release: only http to this machine")
-    deadline_s = registry.deadline_ms / 1000
-    return RegistryClient(contract, address.hostname or "", address.port or 80, secret=secret, deadline_s=deadline_s)
+    def _client(self, contract: Contract[R], registry: Registry | None, secret: str) -> RegistryClient[R] | None:
+        if registry is None:
+            return None
+        address = urlsplit(registry.url)
+        if address.scheme != "http":
+            raise OSError(f"registry {contract.name}: no TLS client in this release: only http to this machine")
+        deadline_s = min(registry.deadline_ms, self._limit_ms) / 1000
+        return RegistryClient(contract, address.hostname or "", address.port or 80, secret=secret, deadline_s=deadline_s)
