@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import os
 import resource
 import signal
@@ -62,6 +61,18 @@ def eventually(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+class Doors(SimulatedController):
+    """The plant, ordered about by the director and by the test at once."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        super().__init__(folder, key, travel_s=TRAVEL_S)
+        self._turn = threading.Lock()
+
+    def control(self, do: str, **arguments: Any) -> dict[str, Any]:
+        with self._turn:
+            return super().control(do, **arguments)
 
 
 class Books(World):
@@ -367,7 +378,7 @@ class Peer:
 def running_gate() -> Iterator[Gate]:
     """One gate for all; in the end its log is whole and every decision in it judges the same again."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(gate.demo.stage, "SimulatedController", functools.partial(SimulatedController, travel_s=TRAVEL_S))
+    patch.setattr(gate.demo.stage, "SimulatedController", Doors)
     patch.setattr(gate.demo.stage, "World", Books)
     patch.setattr(gate.demo.director, "LOOK_S", 0.02)
     patch.setattr(gate.service, "RESTARTS", 50)  # these tests kill more in a minute than a sound gate loses in a year
