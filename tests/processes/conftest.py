@@ -371,7 +371,11 @@ class Peer:
         self._gate.run(end())
 
     def leave(self) -> None:
-        self._gate.run(self._channel.close())
+        async def leave() -> None:
+            self._channel._writer.transport.abort()  # what nobody read is not waited for
+            await self._channel.close()
+
+        self._gate.run(leave())
 
 
 @pytest.fixture(scope="session")
