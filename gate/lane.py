@@ -91,6 +91,7 @@ _OWN: Mapping[State, tuple[Transition, ...]] = {
         _FORCED,
         _row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED, A.SIGNAL_RED),
         _row(E.SUPERVISION_LOST, g.always, S.EJECT, A.EJECT, A.VOID, A.REFER, A.SIGNAL_RED),
+        _row(E.LEASE_LAPSED, g.admissible_again, S.ENTRY_OPEN, A.ADMIT, again=True),
         _row(E.PLANT, g.one_inside_clear, S.ENTRY_CLOSE, A.CLOSE_ENTRY, A.SIGNAL_RED),
         _row(E.COMMAND_REFUSED, g.always, S.HOLD, A.VOID, A.REFER, A.SIGNAL_RED),
         _row(E.TIMEOUT, g.entry_empty_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY, A.VOID, A.SIGNAL_RED),

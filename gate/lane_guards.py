@@ -128,3 +128,9 @@ def entry_closable(_lane: Lane, view: View) -> bool:
 
 def retries_left(lane: Lane, _view: View) -> bool:
     return lane.retries < RETRIES
+
+
+def admissible_again(lane: Lane, view: View) -> bool:
+    """The entry shut before anybody walked in, and the verdict still stands."""
+    nobody_yet = view.occupancy == 0 and not view.object_left and view.exit is Leaf.LOCKED
+    return nobody_yet and lane.live and lane.retries < RETRIES and view.supervised and view.linked

@@ -47,6 +47,8 @@ class Event(StrEnum):
     """The controller refused, or let expire, a command to a *door*."""
     DEVICE_FAULT = auto()
     """The controller reports that it gave up."""
+    LEASE_LAPSED = auto()
+    """An opening was not renewed in time: the loop was held up. The controller has made the doors safe by itself."""
     LINK_LOST = auto()
     LINK_BACK = auto()
     TIMEOUT = auto()

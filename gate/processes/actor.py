@@ -224,7 +224,9 @@ class LaneActor:
             case Fault():
                 self._faulty = True
                 self._apply(Event.DEVICE_FAULT)
-            case Passage() | Obstruction() | LeaseLapsed():
+            case LeaseLapsed():
+                self._apply(Event.LEASE_LAPSED)
+            case Passage() | Obstruction():
                 pass  # the telemetry that follows says what came of it
             case _:
                 assert_never(event)

@@ -34,6 +34,7 @@ from hardware.sim.people import Manner
 from hardware.sim.plant import TRAVEL_S, Plant
 
 TICK_S = 0.01
+NICE = -15
 _MAX_STEP_S = 0.05
 """A process that was held up lets the plant move in steps of at most this length, so that no sensor edge is jumped over."""
 _LOG_SHOWN = 500
@@ -331,6 +332,8 @@ def main() -> int:
     parser.add_argument("--travel-s", type=float, default=TRAVEL_S, help="seconds a leaf takes to open or shut")
     parser.add_argument("--until-stdin-closes", action="store_true")
     options = parser.parse_args()
+    with contextlib.suppress(PermissionError):  # firmware has a processor of its own: nothing else may make its clock stumble
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
     simulation = Simulation(
         Terminal(options.tty_link), options.key_file.read_bytes(), seed=options.seed, travel_s=options.travel_s
     )

@@ -20,7 +20,7 @@ from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.records import LaneEvent, StageTiming, TransactionRecord
 from hardware.controller.link import DownReason, LinkDown, LinkUp
-from hardware.controller.protocol import Close, Leaf, OpenEntry, OpenExit, Telemetry
+from hardware.controller.protocol import Close, Door, Leaf, LeaseLapsed, OpenEntry, OpenExit, Telemetry
 
 KEY = b"k" * 32
 RULES = load_rules()
@@ -359,3 +359,21 @@ async def test_without_supervision_no_exit_opens(hand: Hand):
     await hand.face()
     await asyncio.sleep(0.05)
     assert not hand.opened_exit()
+
+
+async def test_a_lapsed_lease_opens_again_for_who_has_not_walked_in_yet(hand: Hand):
+    await hand.document()
+    await hand.until(lambda: hand.state is State.ENTRY_OPEN)
+    for count in range(2, 5):  # three times more, then the wait runs out
+        await hand.controller(LeaseLapsed(door=Door.ENTRY))
+        assert sum(isinstance(command, OpenEntry) for command in hand.commands) == count
+    await hand.controller(LeaseLapsed(door=Door.ENTRY))
+    assert sum(isinstance(command, OpenEntry) for command in hand.commands) == 4
+
+
+async def test_a_lapsed_lease_opens_nothing_for_who_is_inside(hand: Hand):
+    await hand.inside()
+    opened = len(hand.commands)
+    await hand.controller(LeaseLapsed(door=Door.ENTRY))
+    await hand.controller(LeaseLapsed(door=Door.EXIT))
+    assert len(hand.commands) == opened
