@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -92,16 +93,6 @@ class Books(World):
         super().place(book, kbit_s=self.kbit_s, spoilt=self.spoilt)
 
 
-class Onlooker:
-    """A terminal that keeps what it is shown."""
-
-    def __init__(self) -> None:
-        self.stages: list[StageTiming] = []
-
-    def stage(self, stage: StageTiming) -> None:
-        self.stages.append(stage)
-
-
 class Line:
     """Between the gate and its registries: ``mode`` is what happens to a question."""
 
@@ -109,11 +100,8 @@ class Line:
         self.mode, self._target = "pass", target
 
     async def serve(self) -> int:
-        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
-        return int(self._server.sockets[0].getsockname()[1])
-
-    async def close(self) -> None:
-        self._server.close()
+        self.server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        return int(self.server.sockets[0].getsockname()[1])
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -156,11 +144,9 @@ class Gate:
         packs = folder / "packs"
         demo_pack(packs)
         self.stage = DemoStage(cast, folder, (free_port(), free_port()), packs)
-        self.onlooker = Onlooker()
+        self.stages: list[StageTiming] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    # --- up and down -----------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         self._thread.start()
@@ -179,7 +165,7 @@ class Gate:
         text = text.replace("capture_s = 8\nawait_officer_s = 3", TIMEOUTS)
         text = text.replace(f'http://127.0.0.1:{port}"', f'http://127.0.0.1:{await self.line.serve()}"\ndeadline_ms = 400')
         self.stage.config_path.write_text(text)
-        self.director = Director(self.stage, self.onlooker)  # type: ignore[arg-type]  # a terminal that shows nothing
+        self.director = Director(self.stage, SimpleNamespace(stage=self.stages.append))  # type: ignore[arg-type]  # a terminal that only keeps
         config = load(self.stage.config_path)
         self.service = Service(commands(self.stage.config_path, config, self.stage.runtime), self.stage.log)
 
@@ -201,12 +187,10 @@ class Gate:
         self.run(self.director.leave())
         self.service.stop()
         self.stage.__exit__()
-        self.run(self.line.close())
+        self._loop.call_soon_threadsafe(self.line.server.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-
-    # --- doing -----------------------------------------------------------------------------------------------------------
 
     def background(self, work: Any) -> Future[Any]:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
@@ -221,7 +205,7 @@ class Gate:
         """A traveller sets out; they look into the camera with ``face`` where it is not their own."""
         traveller = self.cast[name]
         walks = Behaviour(walk_s=WALK_S, **behaviour)
-        self.onlooker.stages.clear()
+        self.stages.clear()
         return self.background(
             self.director.play(msgspec.structs.replace(traveller, face=face or traveller.face, behaviour=walks))
         )
@@ -260,8 +244,6 @@ class Gate:
         runtime = self.stage.runtime
         return Peer(self, self.run(connect(runtime.lane_socket, role, runtime.secret_for(role))))
 
-    # --- looking ---------------------------------------------------------------------------------------------------------
-
     @property
     def screen(self) -> str:
         return self.director._seen.screen
@@ -273,7 +255,7 @@ class Gate:
         self.until(lambda: self.screen in words, f"the screen shows {words}")
 
     def until_stage(self, name: str) -> StageTiming:
-        return self.until(lambda: next((stage for stage in self.onlooker.stages if stage.name == name), None), f"stage {name}")
+        return self.until(lambda: next((stage for stage in self.stages if stage.name == name), None), f"stage {name}")
 
     def plant(self) -> dict[str, Any]:
         return self.stage.controller.control("state")
@@ -297,8 +279,6 @@ class Gate:
 
     def no_exit_permit_for(self, transaction: str) -> bool:
         return not any(each.evidence.transaction == transaction and each.decision.stage == "exit" for each in self.permits())
-
-    # --- what must hold --------------------------------------------------------------------------------------------------
 
     def passes(self, name: str = "ordinary") -> TransactionRecord:
         """The next honest traveller gets through: the exit opens once, on a permit that was durable."""
