@@ -16,6 +16,7 @@ from faceverify.packs import PackError, demo_pack
 from gate.config import ConfigError, load
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
 from gate.demo.director import DemoError, Director
+from gate.demo.faces import PictureMissingError
 from gate.demo.stage import DemoStage
 from gate.demo.terminal import Terminal
 from gate.doctor import refuse_foreign_names
@@ -58,7 +59,7 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
         ports = (options.traveller_port, options.officer_port)
         with DemoStage(cast, options.state, ports, packs) as stage:
             return asyncio.run(_run(stage, cast, options, terminal, change))
-    except (CastError, PackError, DeviceError, ConfigError) as error:
+    except (CastError, PackError, PictureMissingError, DeviceError, ConfigError) as error:
         print(f"autogate demo: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (DemoError, ServiceError, ChannelClosed) as error:

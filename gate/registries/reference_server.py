@@ -30,6 +30,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gate.processes.hardening import harden
 from gate.registries import exit_permit, issuance, watchlist
 from gate.registries.exit_permit import ExitPermitReply
 from gate.registries.issuance import IssuanceReply
@@ -218,6 +219,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name in ("data", "secret-file", "ready-file"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     options = parser.parse_args(arguments)
+    harden()
     try:
         load_data(options.data)
         secret = options.secret_file.read_text(encoding="ascii").strip()

@@ -247,6 +247,10 @@ REASONS: dict[str, Reason] = {
     "REQUIREMENT_UNMET": _reason(
         "Syarat untuk membuka tidak lengkap", "Not everything that opening needs was met", "see_unmet", "serve_counter"
     ),
+    "PERMIT_VOIDED": _reason(
+        "Izin tidak terpakai", "The permit came to nothing: nobody went through", "see_unmet", "serve_counter"
+    ),
+    "NO_DECISION": _reason("Transaksi berakhir tanpa keputusan", "The transaction ended without a decision", "serve_counter"),
 }
 
 UNKNOWN = _reason("Alasan tanpa penjelasan", "A reason without an explanation", "see_unmet", "serve_counter")
