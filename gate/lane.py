@@ -158,7 +158,7 @@ _OWN: Mapping[State, tuple[Transition, ...]] = {
         _row(E.PLANT, g.all_gone_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY),
         _row(E.COMMAND_REFUSED, g.always, S.HOLD, A.ALARM, A.REFER),
         _row(E.TIMEOUT, g.entry_empty_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY),
-        _row(E.TIMEOUT, g.always, S.EJECT, A.EJECT, A.ALARM, A.REFER),
+        _row(E.TIMEOUT, g.exit_locked, S.EJECT, A.EJECT, A.ALARM, A.REFER),
     ),
     S.EJECT_CLOSE: (
         _FORCED,

@@ -45,6 +45,10 @@ def exit_unlocked(_lane: Lane, view: View) -> bool:
     return view.exit is not Leaf.LOCKED
 
 
+def exit_locked(_lane: Lane, view: View) -> bool:
+    return view.exit is Leaf.LOCKED
+
+
 def several_inside(_lane: Lane, view: View) -> bool:
     return view.occupancy is not None and view.occupancy > 1
 
@@ -81,10 +85,6 @@ def entry_empty_clear(_lane: Lane, view: View) -> bool:
 def all_gone_clear(lane: Lane, view: View) -> bool:
     """Nobody and nothing inside, nobody in the entry: it may close."""
     return entry_empty_clear(lane, view) and not view.object_left
-
-
-def exit_locked(_lane: Lane, view: View) -> bool:
-    return view.exit is Leaf.LOCKED
 
 
 def exit_empty_clear(_lane: Lane, view: View) -> bool:

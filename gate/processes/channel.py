@@ -69,7 +69,7 @@ class Channel:
             return _decoder.decode(await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, OSError) as error:
             raise ChannelClosed("the peer hung up") from error
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ChannelClosed(f"malformed message: {error}") from error
 
     def abort(self) -> None:

@@ -10,6 +10,7 @@ import gc
 import os
 import signal
 import sys
+import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -37,10 +38,26 @@ from hardware.controller.serial_port import SerialPort
 
 REMEMBER_EVERY_S = 60.0
 NICE = -10
-PEER_PAUSE_S = 0.002
-"""Between two messages of one peer: an honest traveller causes about forty, and a flood leaves the processor to the doors."""
+PEER_BURST, PEER_PAUSE_S = 60, 0.002
+"""Messages that a peer may send at once, and the pause between those beyond: an honest traveller causes about forty in five seconds,
+and a flood leaves the processor to the doors."""
 SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10 (facts/libraries.md)."""
+
+
+class Allowance:
+    """How much one peer may still say at once; fills up again with time."""
+
+    def __init__(self) -> None:
+        self._left, self._since = float(PEER_BURST), time.monotonic()
+
+    async def spend(self) -> None:
+        """Take one message; wait where the allowance is used up."""
+        now = time.monotonic()
+        self._left = min(PEER_BURST, self._left + (now - self._since) / PEER_PAUSE_S) - 1
+        self._since = now
+        if self._left < 0:
+            await asyncio.sleep(PEER_PAUSE_S)
 
 
 class LaneProcess:
@@ -91,9 +108,11 @@ class LaneProcess:
         role = join.role
         self._peers.setdefault(role, set()).add(channel)
         self.actor.post(lambda: self.actor.on_peer(role, join.backends, joined=True))
+        allowance = Allowance()
         try:
             while True:
                 await self._on_message(role, await channel.receive())
+                await allowance.spend()
         finally:
             self._peers[role].discard(channel)
             if not self._peers[role]:
@@ -105,7 +124,6 @@ class LaneProcess:
         self.actor.post(lambda: self.actor.on_message(role, message))
         self.actor.post(handled.set)
         await handled.wait()
-        await asyncio.sleep(PEER_PAUSE_S)
 
     def _on_controller(self, event: GateEvent | LinkUp | LinkDown) -> None:
         """Called by the link's own thread. A port that cannot be had is said once, with its remedy, and waited for."""

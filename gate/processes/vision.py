@@ -228,6 +228,8 @@ async def serve(config: Config, runtime: Runtime) -> None:
     with FaceVerifier(pack, decoder=decoder) as verifier:
         verifier.warm_up()
         camera = open_camera(config, runtime.secret)
+        if (frame := camera.newest(FRAME_WAIT_S)) is not None:
+            verifier.probe(frame.pixels)  # the first frame of its size costs more than any later one
         backends = {"face": label(pack), "pad": "available" if pack.pad else "PAD not available", "camera": config.camera.kind}
         worker = Worker("vision", runtime, backends)
         watcher = FaceWatcher(verifier, camera, worker.post)

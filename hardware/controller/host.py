@@ -161,4 +161,5 @@ class GateLink:
             try:
                 port.write(data)
             except DeviceLost as error:
-                self._broken = error
+                if port is self._port:
+                    self._broken = error

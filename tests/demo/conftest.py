@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -68,9 +70,13 @@ class Performance:
 
 
 def free_ports() -> tuple[str, str]:
-    """Two ports nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return str(one.getsockname()[1]), str(other.getsockname()[1])
+    """Two ports nobody listens on now, outside the range from which connections take theirs."""
+    found: list[str] = []
+    while len(found) < 2:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(str(port))
+    return found[0], found[1]
 
 
 def only(cast: str, *ids: str) -> str:

@@ -7,8 +7,10 @@ durable records, the traveller's screen. What it may do: kill and stop processes
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import os
+import random
 import resource
 import signal
 import socket
@@ -60,8 +62,11 @@ def eventually(condition: Callable[[], Any], what: str, limit_s: float = LIMIT_S
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    """A port nobody listens on now, outside the range from which connections take theirs."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 class Doors(SimulatedController):
