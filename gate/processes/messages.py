@@ -65,7 +65,6 @@ class MrzRead(Message, frozen=True, kw_only=True):
     issuing_state: str
     document_code: str
     document_number: str
-    nationality: str
     primary_identifier: str
     secondary_identifier: str
     date_of_birth: str
@@ -102,9 +101,9 @@ class PrepareReference(Message, frozen=True, kw_only=True):
 
 
 class ReferenceReady(Message, frozen=True, kw_only=True):
+    """The features stay in the vision process; the lane learns how long it took and how it ended."""
+
     transaction: str
-    fact: Fact
-    """``face`` fact: successful / ``no_reference`` …; the features stay in the vision process."""
     stages: tuple[StageTiming, ...]
 
 

@@ -24,6 +24,7 @@ from gate.processes.messages import (
     ReaderProgress,
 )
 from gate.processes.worker import Misconfigured, Worker, worker_main
+from gate.profiles import PROFILES
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
 from hardware.ports import DeviceError, DocumentScanner, ScannedDocument
@@ -53,9 +54,13 @@ def open_scanner(config: Config, secret: str) -> DocumentScanner:
 def open_trust_store(config: Config) -> TrustStore:
     """The trust store that the configuration names. Raises Misconfigured."""
     try:
-        return load_trust_store(config.trust.store)
+        store = load_trust_store(config.trust.store)
     except PkiError as error:
         raise Misconfigured(str(error)) from error
+    if store.demo != PROFILES[config.profile].demonstration:
+        kind = "pretend" if store.demo else "real"
+        raise Misconfigured(f"{config.trust.store}: holds {kind} States, which profile {config.profile} refuses")
+    return store
 
 
 class DocumentReader:
@@ -125,7 +130,6 @@ def _mrz_read(transaction: str, record: MrzRecord, facts: dict[str, Fact]) -> Mr
         issuing_state=record.issuing_state,
         document_code=record.document_code,
         document_number=record.document_number,
-        nationality=record.nationality,
         primary_identifier=record.primary_identifier,
         secondary_identifier=record.secondary_identifier,
         date_of_birth=record.date_of_birth.raw,

@@ -123,10 +123,9 @@ class FaceWatcher:
         begun = self._clock.boot()
         reference = self._verifier.reference(job.portrait) if job.portrait else NotPerformed(reason="no_portrait")
         self._subject = _Subject(job.transaction, job.zero, reference)
-        fact = not_performed(reference.reason, "faceverify") if isinstance(reference, NotPerformed) else Fact(source="faceverify")
         result = reference.reason if isinstance(reference, NotPerformed) else "successful"
         stage = self._stage("face.reference", begun, result)
-        self._post(ReferenceReady(transaction=job.transaction, fact=fact, stages=(stage,)))
+        self._post(ReferenceReady(transaction=job.transaction, stages=(stage,)))
 
     def _capture(self, job: StartCapture) -> None:
         subject = self._subject

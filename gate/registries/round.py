@@ -5,7 +5,7 @@ A registry that is not configured is not asked, and its fact stays ``not_perform
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from gate.config import Registries, Registry
 from gate.evidence import Direction, Fact
 from gate.processes.messages import MrzRead
 from gate.registries import exit_permit, issuance, watchlist
-from gate.registries.base import Contract, R, RegistryClient
+from gate.registries.base import Contract, R, RegistryAnswer, RegistryClient
 from gate.registries.exit_permit import exit_permit_fact, exit_permit_query
 from gate.registries.issuance import issuance_fact, issuance_query
 from gate.registries.watchlist import watchlist_fact, watchlist_query
@@ -37,58 +37,30 @@ class RegistryRound:
         self, read: MrzRead, document_class: str, direction: Direction, now: datetime
     ) -> dict[str, Coroutine[None, None, Fact]]:
         """The questions that this traveller raises, by the name of the fact that answers them. Each must be awaited."""
-        asked = {"issuance": self._ask_issuance(read, document_class), "watchlist": self._ask_watchlist(read, direction)}
-        if direction is Direction.DEPARTURE and document_class in OFFICIAL_CLASSES:
-            asked["exit_permit"] = self._ask_exit_permit(read, document_class, direction, now)
-        return {name: question for name, question in asked.items() if question is not None}
-
-    def _ask_issuance(self, read: MrzRead, document_class: str) -> Coroutine[None, None, Fact] | None:
-        client = self._issuance
-        if client is None:
-            return None
-
-        async def ask() -> Fact:
-            answer = await client.ask(issuance_query(read.issuing_state, read.document_number))
-            return issuance_fact(answer, document_class)
-
-        return ask()
-
-    def _ask_watchlist(self, read: MrzRead, direction: Direction) -> Coroutine[None, None, Fact] | None:
-        client = self._watchlist
-        if client is None:
-            return None
-        query = watchlist_query(
-            direction=direction,
-            primary_identifier=read.primary_identifier,
-            secondary_identifier=read.secondary_identifier,
-            birth=read.date_of_birth,
-            sex=read.sex,
-        )
-
-        async def ask() -> Fact:
-            return watchlist_fact(await client.ask(query), direction)
-
-        return ask()
-
-    def _ask_exit_permit(
-        self, read: MrzRead, document_class: str, direction: Direction, now: datetime
-    ) -> Coroutine[None, None, Fact] | None:
-        client = self._exit_permit
-        if client is None:
-            return None
-        query = exit_permit_query(
-            issuing_state=read.issuing_state,
-            document_number=read.document_number,
-            document_class=document_class,
-            civil_date=civil_date(now, self._checkpoint),
-            direction=direction,
-            checkpoint=self._checkpoint,
-        )
-
-        async def ask() -> Fact:
-            return exit_permit_fact(await client.ask(query))
-
-        return ask()
+        asked: dict[str, Coroutine[None, None, Fact]] = {}
+        if self._issuance:
+            query = issuance_query(read.issuing_state, read.document_number)
+            asked["issuance"] = _ask(self._issuance, query, lambda answer: issuance_fact(answer, document_class))
+        if self._watchlist:
+            query = watchlist_query(
+                direction=direction,
+                primary_identifier=read.primary_identifier,
+                secondary_identifier=read.secondary_identifier,
+                birth=read.date_of_birth,
+                sex=read.sex,
+            )
+            asked["watchlist"] = _ask(self._watchlist, query, lambda answer: watchlist_fact(answer, direction))
+        if self._exit_permit and direction is Direction.DEPARTURE and document_class in OFFICIAL_CLASSES:
+            query = exit_permit_query(
+                issuing_state=read.issuing_state,
+                document_number=read.document_number,
+                document_class=document_class,
+                civil_date=civil_date(now, self._checkpoint),
+                direction=direction,
+                checkpoint=self._checkpoint,
+            )
+            asked["exit_permit"] = _ask(self._exit_permit, query, exit_permit_fact)
+        return asked
 
     def _client(self, contract: Contract[R], registry: Registry | None, secret: str) -> RegistryClient[R] | None:
         if registry is None:
@@ -98,3 +70,7 @@ class RegistryRound:
             raise OSError(f"registry {contract.name}: no TLS client in this release: only http to this machine")
         deadline_s = min(registry.deadline_ms, self._limit_ms) / 1000
         return RegistryClient(contract, address.hostname or "", address.port or 80, secret=secret, deadline_s=deadline_s)
+
+
+async def _ask(client: RegistryClient[R], query: Mapping[str, object], fact: Callable[[RegistryAnswer[R]], Fact]) -> Fact:
+    return fact(await client.ask(query))

@@ -156,7 +156,6 @@ class Hand:
                 issuing_state="IDN",
                 document_code="P",
                 document_number="X1",
-                nationality="IDN",
                 primary_identifier="A",
                 secondary_identifier="B",
                 date_of_birth="800101",
@@ -347,7 +346,7 @@ async def test_a_worker_cannot_grow_the_record(hand: Hand):
         StageTiming(name="n" * 9999, start_ms=float("nan") if number % 2 else 1.0, duration_ms=1.0, result="r" * 9999)
         for number in range(400)
     )
-    await hand.say("vision", m.ReferenceReady(transaction=hand.transaction, fact=Fact(), stages=endless))
+    await hand.say("vision", m.ReferenceReady(transaction=hand.transaction, stages=endless))
     assert hand.case.running
     assert len(hand.case.running.stages) <= 100
     assert all(len(stage.name) + len(stage.result) < 400 for stage in hand.case.running.stages)

@@ -91,7 +91,7 @@ def test_vision_cannot_answer_before_it_is_asked_nor_for_another_nor_twice(gate_
     walk = gate_now.send()
     transaction = vision.hear(PrepareReference).transaction
     gate_now.until_screen("enter", "lift")
-    vision.say(match(transaction), match(transaction), ReferenceReady(transaction=transaction, fact=MATCH["face"], stages=()))
+    vision.say(match(transaction), match(transaction), ReferenceReady(transaction=transaction, stages=()))
     asked = vision.hear(StartCapture)
     vision.say(match("another"), match(""), match(transaction.upper()))
     no_match = {"face": Fact(value="no_match", result=CheckResult.FAILED, source="faceverify")}
@@ -117,7 +117,6 @@ def mrz_read(transaction: str) -> MrzRead:
         issuing_state="IDN",
         document_code="P",
         document_number="X1000001",
-        nationality="IDN",
         primary_identifier="SANTOSO",
         secondary_identifier="BUDI",
         date_of_birth="880412",
