@@ -33,6 +33,8 @@ from gate.transaction import Transaction
 
 PARTING_S = 4.0
 """How long the screen keeps a referral's sentence after the transaction ended: long enough to read it twice."""
+SETTLE_S = 2.0
+"""A commit takes milliseconds; a disk that takes longer than this keeps nobody from ending the process."""
 ENDED_KEPT = 12
 """Transactions that the officer's page lists."""
 VOIDED = "PERMIT_VOIDED"
@@ -85,6 +87,11 @@ class Casework:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Let what is on its way to the disk arrive; nothing new is begun by then."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=SETTLE_S)
 
     # --- the document ---------------------------------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ class LaneProcess:
             limit_ms=config.timeouts.registry_ms,
         )
         self._ids = CommandIds(self._clock)
-        casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
+        casework = self._casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell))
         self._link = GateLink(
             lambda: SerialPort(config.controller.device, config.controller.baud), key, self._clock, self._on_controller
@@ -126,9 +126,9 @@ class LaneProcess:
         await handled.wait()
 
     def _on_controller(self, event: GateEvent | LinkUp | LinkDown) -> None:
-        """Called by the link's own thread. A port that cannot be had is said once, with its remedy, and waited for."""
-        if isinstance(event, LinkDown) and event.reason is DownReason.PORT:
-            print(f"lane: {event.what}", file=sys.stderr, flush=True)
+        """Called by the link's own thread. A lost link is said once, with its reason and its remedy, and waited for."""
+        if isinstance(event, LinkDown) and event.reason is not DownReason.CLOSED:
+            print(f"lane: gate controller lost ({event.reason}): {event.what}", file=sys.stderr, flush=True)
         self.actor.post(lambda: self.actor.on_controller(event))
 
     async def _remember_time(self) -> None:
@@ -154,10 +154,11 @@ class LaneProcess:
         remembering.cancel()
         for channel in [channel for channels in self._peers.values() for channel in channels]:
             channel.abort()
-        await asyncio.to_thread(self._log.close)
-        if running.done():
-            running.result()  # a bug in the actor ends the process with its trace
         running.cancel()
+        await self._casework.settle()
+        await asyncio.to_thread(self._log.close)
+        with suppress(asyncio.CancelledError):
+            await running  # a bug in the actor ends the process with its trace
 
 
 def main() -> int:

@@ -32,6 +32,10 @@ class Run:
     result: dict[str, Any]
     output: str
 
+    def log(self) -> str:
+        """What the processes said."""
+        return (self.state / "processes.log").read_text(encoding="utf-8")
+
     def outcomes(self) -> dict[str, tuple[str, list[str]]]:
         return {each["traveller"]: (each["outcome"], each["reasons"]) for each in self.result["transactions"]}
 

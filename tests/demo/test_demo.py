@@ -56,11 +56,11 @@ CHANGED = {
 
 
 def test_every_traveller_gets_the_outcome_that_the_evidence_deserves(default_run):
-    assert default_run.outcomes() == EXPECTED
+    assert default_run.outcomes() == EXPECTED, default_run.log()
 
 
 def test_a_changed_cast_changes_exactly_what_must_change(changed_run):
-    assert changed_run.outcomes() == CHANGED
+    assert changed_run.outcomes() == CHANGED, changed_run.log()
 
 
 @pytest.mark.parametrize("room", ["pki", "faceverify"])
