@@ -46,6 +46,8 @@ from hardware.controller.session import DEVICE, HOST, Agreement, Channel, Outbox
 HELLO_EVERY_S = 0.1
 KEEPALIVE_S = 0.25
 """Sign of life to the controller, well inside COMMS_LOST_S. It renews no lease."""
+HELD_UP_S = 0.2
+"""Longest time between two looks at the line that counts as listening: a host that was held up longer has not heard silence."""
 COMMAND_TRIES = 12
 """Half a second without an answer (12 × RETRANSMIT_S): the controller does not work."""
 
@@ -99,7 +101,7 @@ class HostSession:
         self._channel: Channel | None = None
         self._commands: Outbox[GateCommand] = Outbox()
         self._events_seen = 0
-        self._heard = now
+        self._quiet, self._polled = 0.0, now
         self._hello_at = self._ping_at = now
         self._out = bytearray()
         self.up = False
@@ -132,13 +134,14 @@ class HostSession:
             if isinstance(greeting, Welcome) and not self.up:
                 self._confirm(greeting)
             elif greeting is None and self._channel is not None:
-                events += self._sealed(self._channel, frame, now)
+                events += self._sealed(self._channel, frame)
         self._send_due(now)
         return events
 
     def poll(self, now: float) -> None:
         """Send what is due by time. Raises LinkBroken on silence or on a command that stays unanswered."""
-        if now - self._heard > COMMS_LOST_S:
+        self._quiet, self._polled = self._quiet + min(now - self._polled, HELD_UP_S), now
+        if self._quiet > COMMS_LOST_S:
             raise LinkBroken(DownReason.SILENT, f"no valid frame for {COMMS_LOST_S:g} s")
         if not self.up and now >= self._hello_at:
             self._hello_at = now + HELLO_EVERY_S
@@ -166,11 +169,11 @@ class HostSession:
         self._channel = agreement.channel(sends=HOST, hears=DEVICE)
         self._out += plain_frame(Confirm(proof=agreement.proof(HOST)))
 
-    def _sealed(self, channel: Channel, frame: Frame, now: float) -> list[GateEvent | LinkUp]:
+    def _sealed(self, channel: Channel, frame: Frame) -> list[GateEvent | LinkUp]:
         message = channel.open(frame)
         if message is None:
             return []
-        self._heard = now
+        self._quiet = 0.0
         events = self._events_in(message)
         if not self.up:  # the first sealed frame shows that the controller accepted our proof
             self.up = True

@@ -10,7 +10,7 @@ import pytest
 import serial
 
 from hardware.controller.host import GateLink
-from hardware.controller.link import DownReason, LinkDown
+from hardware.controller.link import DownReason, HostSession, LinkBroken, LinkDown
 from hardware.controller.protocol import OpenExit
 from hardware.controller.serial_port import SerialPort
 from hardware.ports import DeviceError, DeviceLost
@@ -70,3 +70,16 @@ def test_a_device_that_goes_while_it_is_opened_is_told_as_such(monkeypatch, erro
     monkeypatch.setattr(serial, "Serial", goes)
     with pytest.raises(DeviceError, match="cannot be opened"):
         SerialPort("/dev/gate")
+
+
+def test_a_host_that_was_held_up_has_not_heard_silence():
+    session = HostSession(KEY, 100.0)
+    for moment in (100.01, 103.0, 106.0):  # three seconds asleep, twice: whatever was said lies in the buffer
+        session.poll(moment)
+
+
+def test_a_host_that_listened_all_the_time_has():
+    session = HostSession(KEY, 100.0)
+    with pytest.raises(LinkBroken, match="no valid frame"):
+        for step in range(200):
+            session.poll(100.0 + step * 0.01)
