@@ -9,8 +9,10 @@ import serial
 from hardware.ports import DeviceError, DeviceLost
 
 BAUD = 115_200
-_WRITE_TIMEOUT_S = 0.25
-"""A line that takes nothing for this long is dead; a lease lapses in the same time."""
+_WRITE_TIMEOUT_S = 2.0
+"""A line that takes nothing for this long is dead. Long, for pyserial also blames the line when its thread was held up so long;
+nobody waits for it (``host.py`` writes in a thread of its own), and a lease lapses by itself in the meantime.
+"""
 
 
 _GONE = (serial.SerialException, OSError, TypeError, termios.error)
@@ -38,7 +40,7 @@ class SerialPort:
             waiting = min(self._serial.in_waiting, limit - 1) if first else 0
             data: bytes = first + self._serial.read(waiting)
         except _GONE as error:
-            raise DeviceLost(self._path, "the serial device is gone", "plug it in again") from error
+            raise DeviceLost(self._path, f"the serial device is gone: {error}", "plug it in again") from error
         return data
 
     def write(self, data: bytes) -> None:
@@ -46,7 +48,7 @@ class SerialPort:
         try:
             self._serial.write(data)
         except _GONE as error:
-            raise DeviceLost(self._path, "the serial device is gone", "plug it in again") from error
+            raise DeviceLost(self._path, f"the serial device is gone: {error}", "plug it in again") from error
 
     def close(self) -> None:
         """Close the line; again is harmless."""
