@@ -1,4 +1,4 @@
-"""Boot time for deadlines, wall time for validity, civil dates of the checkpoint (DESIGN, "Time").
+"""Boot time for deadlines, wall time for validity, civil dates of the checkpoint.
 
 A wall clock that was set back would make expired documents and revoked signers valid again. So wall time never goes back here, the
 highest time seen outlives a restart on disk, and a clock that lies behind it is *doubtful*: the gate refers, it does not guess.

@@ -1,4 +1,4 @@
-"""The three profiles, and what each refuses to start with (DESIGN, "Profiles").
+"""The three profiles, and what each refuses to start with.
 
 ``demo`` and ``training`` work with simulators alone, so that no demonstration ever moves a real door or reads a real registry;
 ``trial`` works with none of them. These checks read the configuration. Afterwards the scanner, the camera and the gate controller must

@@ -1,7 +1,7 @@
 """The Protocols between the gate and its devices. A simulator implements the same Protocol as the device it stands for.
 
 A device that breaks or vanishes raises :class:`DeviceError`; what a device *says* (an APDU status, an obstruction) is a value.
-All methods block; each device is driven by one long-lived thread of its own (DESIGN, "Processes and authority").
+All methods block; each device is driven by one long-lived thread of its own (ARCHITECTURE.md, "Processes").
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class TagLost(DeviceLost):
 
 
 class Clock(Protocol):
-    """Two clocks that must not be mixed (DESIGN, "Time")."""
+    """Two clocks that must not be mixed."""
 
     def boot(self) -> float:
         """Seconds since boot, suspended time included; for deadlines and freshness. Never goes back."""

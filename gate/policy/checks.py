@@ -41,7 +41,7 @@ FLOOR: dict[Stage, dict[str, tuple[str, ...]]] = {
     Stage.EXIT: _ENTRY_FLOOR | {"occupancy": ("one",), "face": ("match",), "pad": ("bona_fide",)},
 }
 OFFICIAL_DEPARTURE_FLOOR = {"exit_permit": ("valid",)}
-"""Service and diplomatic books may not be used for leaving without it (facts: Permenlu 2/2019)."""
+"""Service and diplomatic books may not be used for leaving without it (Permenlu 2/2019)."""
 UNSAFE = frozenset({("pad", "not_available")})
 """What may be let pass for demonstrations alone, and only under a name that says so."""
 TOLERABLE = UNSAFE | {("revocation", "no_crl"), ("revocation", "stale_crl")}

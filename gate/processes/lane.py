@@ -42,7 +42,7 @@ PEER_BURST, PEER_PAUSE_S = 60, 0.002
 """Messages that a peer may send at once, and the pause between those beyond: an honest traveller causes about forty in five seconds,
 and a flood leaves the processor to the doors."""
 SWITCH_INTERVAL_S = 0.0005
-"""Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10 (facts/libraries.md)."""
+"""Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
 
 
 class Allowance:

@@ -134,7 +134,7 @@ class Forget(Message, frozen=True, kw_only=True):
 
 
 class TravellerView(Message, frozen=True, kw_only=True):
-    """All that a traveller may ever see: a screen word (facts/indonesia.md §9) and the progress of the chip. No reason, no score."""
+    """All that a traveller may ever see: a screen word and the progress of the chip. No reason, no score."""
 
     screen: TravellerScreen
     progress: float = 0.0

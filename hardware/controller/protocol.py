@@ -2,7 +2,7 @@
 
 A command carries a 64-bit id; the controller executes an id once and reports the outcome. Opening is a *lease*: it lasts
 ``lease_ms`` unless renewed. When it lapses the controller alone stops or reverses a moving leaf, re-locks the exit once its
-threshold is clear, and after :data:`RELEASE_AFTER_S` with somebody inside releases the *entry* (facts/gate-standards.md, s. 5).
+threshold is clear, and after :data:`RELEASE_AFTER_S` with somebody inside releases the *entry*.
 """
 
 from __future__ import annotations

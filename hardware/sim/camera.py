@@ -25,7 +25,7 @@ HURRY_BLUR = 6.0
 FAR = 0.3
 """Size in the first frame, as a part of the size at rest."""
 REST_HEIGHT = 640
-"""Pixels of picture height at rest: a frontal face's eyes are then about 110 pixels apart (facts/gate-standards.md asks 60 and more)."""
+"""Pixels of picture height at rest: a frontal face's eyes are then about 110 pixels apart (60 and more are needed)."""
 ROOM_GREY, ROOM_SIGMA, NOISE_SIGMA = 118.0, 3.0, 3.0
 NOISE_MARGIN = 64
 """Each frame cuts its noise out of one larger field at another place: fresh noise would cost 40 ms a frame."""
