@@ -200,16 +200,19 @@ def open_readonly(path: Path, key: bytes | None = None) -> AuditReader:
     return AuditReader(connection, path, key)
 
 
-def gate_key(state_dir: Path) -> bytes:
-    """The gate's key out of its file in ``state_dir`` (file keys are for demonstrations). Raises OSError."""
-    return (state_dir / KEY_FILE).read_text(encoding="ascii").strip().encode()
+def gate_key(file: Path) -> bytes:
+    """The gate's key out of its file (file keys are for demonstrations). Raises OSError."""
+    try:
+        return file.read_text(encoding="ascii").strip().encode()
+    except UnicodeDecodeError as error:
+        raise OSError(f"{file}: not a key: write 64 hexadecimal digits") from error
 
 
 def verify_command(state_dir: Path) -> int:
     """``autogate audit verify``: print what is wrong with the log in ``state_dir``. Returns 0; 1 with findings; 2 if it cannot be read."""
     path = state_dir / FILE_NAME
     try:
-        with open_readonly(path, gate_key(state_dir)) as log:
+        with open_readonly(path, gate_key(state_dir / KEY_FILE)) as log:
             findings, head = log.verify(), log.head()
     except (AuditError, OSError, ValueError) as error:
         print(f"audit: {error}", file=sys.stderr)

@@ -93,7 +93,8 @@ def replay_command(state_dir: Path, ids: Iterable[str] = ()) -> int:
     """
     wanted = set(ids)
     try:
-        key = gate_key(state_dir) if (state_dir / KEY_FILE).exists() else None
+        key_file = state_dir / KEY_FILE
+        key = gate_key(key_file) if key_file.exists() else None
         with open_readonly(state_dir / FILE_NAME, key) as log:
             findings = log.verify() if key else []
             results = replay(log, rule_sets(state_dir))

@@ -16,6 +16,7 @@ from typing import Self
 
 import cv2
 
+from gate.audit import KEY_FILE, gate_key
 from gate.demo.cast import Cast
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
@@ -101,7 +102,7 @@ class DemoStage:
         self._lower_curtain()
 
     def _raise_curtain(self) -> None:
-        key = _key(self.state / "gate.key")
+        key = _key(self.state / KEY_FILE)
         folder = self.runtime.folder
         self.controller = SimulatedController(folder, key)
         self.world = World(folder, self.runtime.secret)
@@ -114,7 +115,7 @@ class DemoStage:
             state=self.state,
             world=folder,
             tty=self.controller.tty,
-            key=self.state / "gate.key",
+            key=self.state / KEY_FILE,
             packs=self._packs,
             trust=folder / "trust",
             registry=f"http://127.0.0.1:{port}",
@@ -182,4 +183,4 @@ def _key(path: Path) -> bytes:
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
-    return path.read_text(encoding="ascii").strip().encode()
+    return gate_key(path)

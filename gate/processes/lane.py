@@ -13,9 +13,8 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from pathlib import Path
 
-from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter
+from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
@@ -186,18 +185,13 @@ def first_in_line() -> None:
 
 
 async def _run(config: Config, runtime: Runtime) -> None:
+    if config.controller.key_file is None:
+        raise OSError("no key: set controller.key_file")
     key = gate_key(config.controller.key_file)
     rules = load_rules(config.rules.folder)
     keep_rules(rules, config.rules.folder, config.state_dir)
     log = AuditWriter(AuditLog(config.state_dir / FILE_NAME, key))
     await LaneProcess(config, runtime, key, rules, log).run()
-
-
-def gate_key(path: Path | None) -> bytes:
-    """The gate's file key (demonstrations only). Raises OSError, with the remedy."""
-    if path is None:
-        raise OSError("no key: set controller.key_file")
-    return path.read_text(encoding="ascii").strip().encode()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from gate.audit import (
     Head,
     decode,
     encode,
+    gate_key,
     open_readonly,
     verify_command,
 )
@@ -454,3 +455,10 @@ def test_what_the_registries_say_of_a_person_does_not_reach_the_file(path: Path)
 
 def everything(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir()))
+
+
+def test_a_key_file_that_is_no_text_is_said_in_one_line(tmp_path):
+    (tmp_path / KEY_FILE).write_bytes(b"\xff\xfe" * 32)
+    with pytest.raises(OSError, match="not a key"):
+        gate_key(tmp_path / KEY_FILE)
+    assert verify_command(tmp_path) == 2
