@@ -35,6 +35,8 @@ from hardware.sim.plant import TRAVEL_S, Plant
 
 TICK_S = 0.01
 NICE = -15
+HELD_UP_S = 0.1
+"""Ten ticks late: the machine stood still, not the plant."""
 _MAX_STEP_S = 0.05
 """A process that was held up lets the plant move in steps of at most this length, so that no sensor edge is jumped over."""
 _LOG_SHOWN = 500
@@ -98,6 +100,7 @@ class Simulation:
         self.firmware = Firmware(key, self.plant.sense())
         self._outputs = self.firmware.tick(0, self.plant.sense())
         self._now = self._began
+        self._held_up = 0.0
         self.terminal = terminal
         self.random = random.Random(seed) if seed is not None else None
         self.stopping = False
@@ -114,7 +117,7 @@ class Simulation:
                 due = max(due + TICK_S, time.monotonic())
 
     def tick(self) -> None:
-        target = time.monotonic()
+        target = self._present()
         while self._now < target:
             self._now = min(target, self._now + _MAX_STEP_S)
             self._outputs = self.firmware.tick(self._ms(self._now), self.plant.step(self._now, self._outputs))
@@ -125,7 +128,7 @@ class Simulation:
 
         At the present time, not that of the last tick: a renewal that waited while this process was held up still counts.
         """
-        self.firmware.receive(self.terminal.read(), self._ms(time.monotonic()))
+        self.firmware.receive(self.terminal.read(), self._ms(self._present()))
         self.terminal.write(self.firmware.transmit())
 
     def plug(self) -> None:
@@ -140,6 +143,16 @@ class Simulation:
 
     def stop(self) -> None:
         self.stopping = True
+
+    def _present(self) -> float:
+        """The plant's time. It stands still while this process was held up: firmware has a processor of its own, and a machine that
+        stood still as a whole would otherwise look like a host that died.
+        """
+        now = time.monotonic() - self._held_up
+        if (late := now - self._now) > HELD_UP_S:
+            self._held_up += late - TICK_S
+            now = self._now + TICK_S
+        return now
 
     def _ms(self, now: float) -> int:
         return int((now - self._began) * 1000)

@@ -207,7 +207,7 @@ def test_a_demonstration_that_is_ended_in_mid_transaction_leaves_nothing_behind(
             family = family_of(process.pid)
             assert len(family) >= 8
             (os.killpg if number is signal.SIGINT else os.kill)(process.pid, number)
-            process.communicate(timeout=10)
+            process.communicate(timeout=30)  # against hanging, not for speed
             until(partial(none_alive, family), "children outlive it")
             nothing_left(place)
     finally:
@@ -220,7 +220,7 @@ def test_a_demonstration_that_is_ended_while_it_starts_leaves_nothing_behind(fol
     try:
         until(lambda: any((folder / "tmp").glob("*/registries.ready")), "the stage is being set")
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=30)
     finally:
         process.kill()
     nothing_left(folder)
