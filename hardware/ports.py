@@ -67,6 +67,13 @@ class Transceiver(Protocol):
         """Send one command APDU, return the response with its two status bytes. Raises TagLost, DeviceError."""
         ...
 
+    def reconnect(self, timeout: float) -> bool:
+        """After TagLost: wait up to ``timeout`` seconds for *a* chip in the field and reset it, so that it is as after power-on.
+
+        False where none came, or the document was taken away. Nothing says that it is the chip that was lost. Raises DeviceError.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedDocument:

@@ -38,3 +38,6 @@ class Transcript:
                 )
             )
         return response
+
+    def reconnect(self, timeout: float) -> bool:
+        return self._transceiver.reconnect(timeout)

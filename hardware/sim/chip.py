@@ -143,6 +143,14 @@ class VirtualPassport:
             self._sleep(max(0.0, start + self.link.seconds(len(command), len(response)) - self._timer()))
         return response
 
+    def reconnect(self, timeout: float) -> bool:  # noqa: ARG002 - what is gone stays gone
+        """A chip in the field is reset; one that left does not come back."""
+        if self.lost_after is not None and self._sent >= self.lost_after:
+            return False
+        self._drop(OK)
+        self._selected, self._file = False, None
+        return True
+
     # --- secure messaging ---
 
     def _answer(self, raw: bytes) -> ResponseApdu:
@@ -197,7 +205,7 @@ class VirtualPassport:
         if fid == EF_ATR_INFO and self.extended_length:
             self._file = _atr_info()
             return ResponseApdu()
-        return self._open_file(next((name for name, file in FILES.items() if file.fid == fid), ""))
+        return self._open_file(next((name for name, file in FILES.items() if file.fid == fid and not file.master), ""))
 
     def _open_file(self, name: str) -> ResponseApdu:
         """Make a file the current one; only under secure messaging (Doc 9303-11 §4.3.2)."""
@@ -214,7 +222,7 @@ class VirtualPassport:
             except ChipError:
                 return ResponseApdu(sw=WRONG_DATA)
         elif command.p1 & 0x80:
-            name = next((name for name, file in FILES.items() if file.sfi == command.p1 & 0x1F), "")
+            name = next((name for name, file in FILES.items() if file.sfi == command.p1 & 0x1F and not file.master), "")
             if (opened := self._open_file(name)).sw != OK:
                 return opened
             offset = command.p2

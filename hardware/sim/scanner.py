@@ -46,6 +46,8 @@ class ScannerStage:
                 return self._wait(float(header["timeout"]), present=False), []
             case "apdu":
                 return self._apdu(header["document"], bodies[0])
+            case "reconnect":
+                return self._reconnect(header["document"], float(header["timeout"])), []
             case other:
                 raise ValueError(f"the scanner cannot {other!r}")
 
@@ -68,6 +70,12 @@ class ScannerStage:
         # The air takes time, and the book may have been lifted meanwhile.
         return ({"lost": False}, [response]) if self._document is document else ({"lost": True}, [])
 
+    def _reconnect(self, number: int, timeout: float) -> Header:
+        document = self._document
+        if document is None or document.number != number or document.chip is None:
+            return {"reconnected": False}
+        return {"reconnected": document.chip.reconnect(timeout)}
+
 
 class RemoteTransceiver:
     """The chip of one document on the scanner; TagLost for ever once that document was lifted."""
@@ -80,6 +88,10 @@ class RemoteTransceiver:
         if header.get("lost") is not False or len(bodies) != 1:
             raise TagLost("chip", "the document was lifted")
         return bodies[0]
+
+    def reconnect(self, timeout: float) -> bool:
+        header, _ = self._line.ask({"do": "reconnect", "document": self._document, "timeout": timeout}, within=timeout)
+        return header.get("reconnected") is True
 
 
 class SimulatedScanner:
