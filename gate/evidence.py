@@ -51,7 +51,8 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "expiry": ("valid", "under_6_months", "expired", "unknown"),
     # document
     "mrz": ("read", "check_digit_failed", "malformed"),
-    "access": ("bac", "pace", "failed"),
+    "access": ("pace", "bac", "bac_where_pace_failed", "failed"),
+    "card_access": ("agrees", "not_offered", "unsigned", "differs"),
     "chip": ("read", "unreadable", "tag_lost"),
     "dg1_mrz": ("equal", "different"),
     "passive_authentication": ("authentic", "rejected", "signer_revoked", "no_trust_anchor", "undetermined"),

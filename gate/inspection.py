@@ -150,6 +150,7 @@ class ChipInspector:
         facts = {
             "chip": _found("read", source="chip"),
             "access": _found(chip.access, source="chip"),
+            "card_access": _found("not_offered", source="chip"),  # nothing here asks for PACE yet
         }
         portrait = b""
         if signed is None:

@@ -18,7 +18,7 @@ from gate.records import DecisionRecord, StageTiming, TransactionRecord, stage_o
 Witness = Literal["reader", "vision", "lane"]
 
 WITNESS: dict[str, Witness] = {
-    **dict.fromkeys(("nationality", "age", "expiry", "mrz", "access", "chip", "dg1_mrz"), "reader"),
+    **dict.fromkeys(("nationality", "age", "expiry", "mrz", "access", "card_access", "chip", "dg1_mrz"), "reader"),
     **dict.fromkeys(("passive_authentication", "revocation", "chip_authenticity"), "reader"),
     **dict.fromkeys(("face", "pad"), "vision"),
     **dict.fromkeys(("document_class", "issuance", "exit_permit", "watchlist"), "lane"),

@@ -114,6 +114,20 @@ REASONS: dict[str, Reason] = {
     "CHIP_ACCESS_FAILED": _reason(
         "Cip menolak kunci dari MRZ", "The chip refused the key from the MRZ", "read_again", "book_by_eye"
     ),
+    "CHIP_ACCESS_DOWNGRADED": _reason(
+        "Cip menawarkan PACE tetapi hanya terbuka dengan BAC", "The chip offers PACE and opened with BAC only", "book_by_eye"
+    ),
+    "CARD_ACCESS_DIFFERS": _reason(
+        "Penawaran PACE berbeda dari DG14 yang ditandatangani: mungkin dilemahkan",
+        "The PACE offer differs from the signed DG14: it may have been weakened",
+        "read_again",
+        "chip_off",
+        "book_by_eye",
+        "face_by_eye",
+    ),
+    "CARD_ACCESS_UNSIGNED": _reason(
+        "Penawaran PACE tidak tercakup tanda tangan", "The PACE offer is covered by no signature", "book_by_eye", "face_by_eye"
+    ),
     "CHIP_LEFT_FIELD": _reason("Paspor terangkat saat dibaca", "The passport was lifted while it was read", "read_again"),
     "PA_SIGNATURE_OR_HASH_BAD": _reason(
         "Bukti elektronik gagal: tanda tangan atau hash data cip salah",

@@ -87,6 +87,7 @@ CHECK_TREE: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
         ("Pemeriksaan elektronik", "Electronic checks"),
         (
             ("access", ("Kendali akses", "Access control")),
+            ("card_access", ("Penawaran PACE", "PACE offer")),
             ("chip", ("Pembacaan cip", "Chip reading")),
             ("passive_authentication", ("Autentikasi pasif", "Passive authentication")),
             ("revocation", ("Pencabutan sertifikat", "Certificate revocation")),

@@ -224,7 +224,8 @@ class Sample:
         good = Fact(value="valid", result=CheckResult.SUCCESSFUL)
         facts = {
             "mrz": Fact(value="read", result=CheckResult.SUCCESSFUL, source="scanner"),
-            "access": Fact(value="bac", result=CheckResult.SUCCESSFUL),
+            "access": Fact(value="pace", result=CheckResult.SUCCESSFUL),
+            "card_access": Fact(value="agrees", result=CheckResult.SUCCESSFUL),
             "chip": Fact(value="read", result=CheckResult.SUCCESSFUL),
             "passive_authentication": Fact(value="authentic", result=CheckResult.SUCCESSFUL, source="CSCA Demonstration State"),
             "chip_authenticity": Fact(value="genuine", result=CheckResult.SUCCESSFUL, code="AA"),

@@ -27,6 +27,7 @@ RULES = load_rules()
 CHIP = {
     "chip": "read",
     "access": "bac",
+    "card_access": "not_offered",
     "dg1_mrz": "equal",
     "passive_authentication": "authentic",
     "revocation": "good",

@@ -33,6 +33,7 @@ GOOD_CHIP = {
     name: Fact(value=value, result=CheckResult.SUCCESSFUL, source="pki")
     for name, value in {
         "access": "bac",
+        "card_access": "not_offered",
         "chip": "read",
         "passive_authentication": "authentic",
         "dg1_mrz": "equal",
