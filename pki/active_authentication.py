@@ -6,11 +6,11 @@ import hmac
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from pki.errors import PkiError, ReasonCode
-from pki.signatures import HASHES, SignatureScheme, digest, load_public_key, verifies
+from pki.signatures import HASHES, EcPublicKey, SignatureScheme, digest, load_public_key, verifies
 
 CHALLENGE_SIZE = 8
 """Octets of RND.IFD (Doc 9303-11 §6.1.2)."""
@@ -46,9 +46,7 @@ def answers(
     return _ecdsa_answers(key, evidence, ecdsa_hash)
 
 
-def _ecdsa_answers(
-    key: ec.EllipticCurvePublicKey, evidence: ActiveAuthenticationEvidence, algorithm: hashes.HashAlgorithm
-) -> bool:
+def _ecdsa_answers(key: EcPublicKey, evidence: ActiveAuthenticationEvidence, algorithm: hashes.HashAlgorithm) -> bool:
     """Plain r ‖ s (BSI TR-03111 §5.2.1), or the DER form that some chips send instead."""
     scheme, size, response = SignatureScheme(hash=algorithm, padding=None), (key.key_size + 7) // 8, evidence.response
     if len(response) == 2 * size:

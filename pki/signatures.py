@@ -1,4 +1,4 @@
-"""Public keys and signatures as certificates and CMS write them (RFC 3279, 4055, 5758), checked by ``cryptography``."""
+"""Public keys and signatures as certificates and CMS write them (RFC 3279, 4055, 5758), checked by ``cryptography`` where it can."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from pki import der
 from pki.curves import curve_of
+from pki.elliptic import CurveKey, curve_key
 from pki.errors import PkiError, ReasonCode
 
-PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+EcPublicKey = ec.EllipticCurvePublicKey | CurveKey
+PublicKey = rsa.RSAPublicKey | EcPublicKey
 
 MAX_RSA_BITS = 8192
 """The longest CSCA key met has 6144 bits; verifying grows with the square."""
@@ -141,9 +143,12 @@ def _rsa(key: der.Element) -> rsa.RSAPublicKey:
         raise key.error("RSA numbers are no key") from None
 
 
-def _ec(parameters: der.Element, key: der.Element) -> ec.EllipticCurvePublicKey:
+def _ec(parameters: der.Element, key: der.Element) -> EcPublicKey:
+    curve, point = curve_of(parameters), key.bits()
     try:
-        return ec.EllipticCurvePublicKey.from_encoded_point(curve_of(parameters).arithmetic, key.bits())
+        if curve.arithmetic is None:
+            return curve_key(curve, point)
+        return ec.EllipticCurvePublicKey.from_encoded_point(curve.arithmetic, point)
     except ValueError:
         raise key.error("point is not on the curve") from None
 
@@ -155,10 +160,12 @@ def verifies(key: PublicKey, scheme: SignatureScheme, signature: bytes, message:
             if scheme.padding is None:
                 return False
             key.verify(signature, message, scheme.padding, scheme.hash)
-        elif scheme.padding is None:
-            key.verify(signature, message, ec.ECDSA(scheme.hash))
-        else:
+        elif scheme.padding is not None:
             return False
+        elif isinstance(key, CurveKey):
+            return key.verifies(signature, digest(scheme.hash, message))
+        else:
+            key.verify(signature, message, ec.ECDSA(scheme.hash))
     except (InvalidSignature, ValueError):  # ValueError: lengths that cannot be, e.g. a salt longer than the modulus
         return False
     return True

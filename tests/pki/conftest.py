@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -124,3 +127,15 @@ def signed_9796_2(
 @pytest.fixture(scope="session")
 def sign_9796_2():
     return signed_9796_2
+
+
+@pytest.fixture(scope="session")
+def openssl():
+    """Runs the openssl command, an oracle: arguments in, standard output back, CalledProcessError on a refusal."""
+    if shutil.which("openssl") is None:
+        (pytest.fail if os.environ.get("AUTOGATE_REQUIRE_ALL") == "1" else pytest.skip)("the openssl command is absent")
+
+    def run(*arguments: str, **options) -> bytes:
+        return subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=20, **options).stdout
+
+    return run

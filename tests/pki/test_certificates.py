@@ -9,29 +9,13 @@ import pytest
 from asn1crypto import cms as oracle_cms
 from asn1crypto import crl as oracle_crl
 from asn1crypto import x509 as oracle_x509
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki import der, sim
 from pki.certificates import parse_certificate
 from pki.cms import MESSAGE_DIGEST, parse_signed_data
-from pki.curves import CURVES
 from pki.errors import PkiError
 from pki.revocation import parse_crl
 from pki.sod import parse_sod
-
-
-@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.arithmetic.name)
-def test_typed_in_curve_parameters_are_those_of_the_arithmetic(curve):
-    """G = 1·G and -G = (n-1)·G fix the generator and the order; both points and b satisfy the equation."""
-    one, last = (ec.derive_private_key(k, curve.arithmetic).public_key().public_numbers() for k in (1, curve.n - 1))
-    double = ec.derive_private_key(2, curve.arithmetic).public_key().public_numbers()
-    assert (one.x, one.y) == curve.g
-    assert (last.x, last.y) == (curve.g[0], curve.p - curve.g[1])
-    for point in (one, double):
-        assert (point.x**3 + curve.a * point.x + curve.b - point.y**2) % curve.p == 0
-    slope = (3 * one.x**2 + curve.a) * pow(2 * one.y, -1, curve.p)
-    assert (slope**2 - 2 * one.x) % curve.p == double.x
-    assert curve.h == 1
 
 
 def test_certificate_fields_agree_with_asn1crypto(workshop, rsa_state):

@@ -291,7 +291,7 @@ def explicit_key(signer, edit=lambda parameters: None) -> bytes:
     """The signer's P-256 key with explicit parameters, as Doc 9303-12 §4.1.6.3 asks."""
     from pki.curves import CURVES
 
-    curve = next(curve for curve in CURVES if curve.arithmetic.name == "secp256r1")
+    curve = next(curve for curve in CURVES if curve.name == "secp256r1")
     numbers = signer.private_key.public_key().public_numbers()
 
     def octets(value):

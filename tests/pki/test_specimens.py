@@ -71,11 +71,15 @@ def signed_by_bsi(bsi, workshop, now) -> SignedHashes:
     return SignedHashes(**fields | {"hashes": listed.hashes, "hash_algorithm": listed.hash.name, "issuing_country": "DE"})
 
 
-def test_second_specimen_needs_a_curve_that_is_not_supported_yet(second, workshop):
-    result = authenticate_sod((second / "EF_SOD.bin").read_bytes(), workshop.state.trust_store(), NOW)
+def test_second_specimen_has_a_good_signature_on_brainpool_p224_and_no_anchor(second, workshop):
+    """ECDSA with SHA-1 on a curve that ``cryptography`` does not have, its parameters spelt out."""
+    sod = (second / "EF_SOD.bin").read_bytes()
+    result = authenticate_sod(sod, workshop.state.trust_store(), NOW)
     assert isinstance(result, Undetermined)
-    assert (result.code, result.step) == (ReasonCode.UNSUPPORTED_CURVE, "signature")
-    assert steps(result)["attributes"] == "successful"
+    assert (result.code, result.step) == (ReasonCode.NO_TRUST_ANCHOR, "chain")
+    spoilt = authenticate_sod(sod[:-1] + bytes((sod[-1] ^ 1,)), workshop.state.trust_store(), NOW)
+    assert isinstance(spoilt, Rejected)
+    assert spoilt.code is ReasonCode.SIGNATURE_INVALID
 
 
 def test_specimen_data_group_14_offers_chip_authentication(bsi):
