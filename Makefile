@@ -4,6 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/faces.lock
 STAMP  := $(VENV)/.setup-stamp
+PCSC   := $(VENV)/.pcsc-stamp
 ROOMS  := gate mrz pki faceverify hardware
 ARGS   ?=
 TESTS  ?= tests
@@ -12,10 +13,10 @@ WORKERS ?= 3
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check soak bench fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc demo test interop check soak bench fmt lint types layers lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## make the environment from the hash-pinned locks
 
@@ -28,11 +29,22 @@ $(STAMP): $(LOCKS) pyproject.toml
 	$(BIN)/python -m compileall -q $(ROOMS)
 	@touch $@
 
+setup-pcsc: $(PCSC) ## add pyscard, for chips in PC/SC readers (builds it: wants swig, a C compiler, headers of PC/SC and Python)
+
+$(PCSC): $(STAMP) requirements/pcsc.lock requirements/pcsc-build.lock
+	@$(BIN)/python requirements/missing.py
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps \
+	    --build-constraints requirements/pcsc-build.lock -r requirements/pcsc.lock
+	@touch $@
+
 demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless --once --json out.json")
 	$(BIN)/autogate demo $(ARGS)
 
 test: $(STAMP) ## all tests (TESTS=tests/mrz for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --benchmark-disable $(TESTS) $(ARGS)
+
+interop: $(STAMP) ## a thousand sessions of each protocol variant against independent implementations
+	$(BIN)/python -m pytest tests/interop --sessions 1000 $(ARGS)
 
 check: lint types layers test ## what CI runs
 

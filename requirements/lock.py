@@ -17,6 +17,8 @@ LOCKS: dict[str, list[str]] = {
     "screens.lock": [PROJECT, "--extra", "screens", "-c", str(HERE / "core.lock")],
     "dev.lock": [PROJECT, "--extra", "screens", "--extra", "dev", "-c", str(HERE / "screens.lock")],
     "faces.lock": ["--no-deps", str(HERE / "faces.in")],
+    "pcsc.lock": ["--no-deps", str(HERE / "pcsc.in")],
+    "pcsc-build.lock": ["--no-deps", str(HERE / "pcsc-build.in")],
 }
 """Name → what goes in. A later lock may not move a version that an earlier one fixed."""
 

@@ -1,0 +1,182 @@
+"""A contactless chip in a PC/SC reader, through pyscard (an extra: ``make setup-pcsc``). Nothing else loads pyscard.
+
+PC/SC part 3 shows a chip of ISO/IEC 14443-4 as a card with protocol T=1, and the reader's driver does the frames. So an APDU and its
+status words pass as they are, 61xx and 6Cxx among them: what they mean is the business of who reads the chip.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from hardware.ports import DeviceError, DeviceLost, TagLost
+
+SLICE_S = 0.25
+"""Longest wait inside the service at a time: until it returns, Ctrl-C is not heard."""
+POWER_UP_S = 0.02
+"""Between two attempts at a chip that is in the field and does not answer yet."""
+
+_SERVICE = "PC/SC service"
+_START = "start pcscd, and see that this user may use it"
+_TAG = "the chip left the field, or was reset"
+
+
+def backend() -> str:
+    """What drives the reader, for the records. Raises DeviceError without pyscard."""
+    _scard()
+    return f"pyscard {version('pyscard')}"
+
+
+def list_readers() -> tuple[str, ...]:
+    """The names of the readers that are plugged in. Raises DeviceError."""
+    scard = _scard()
+    context = _context(scard)
+    try:
+        return _readers(scard, context)
+    finally:
+        scard.SCardReleaseContext(context)
+
+
+class PcscTransceiver:
+    """The chip in the field of one reader: a :class:`hardware.ports.Transceiver`, for one thread at a time.
+
+    Nobody else may use the chip meanwhile (exclusive mode). It is not yet connected: :meth:`reconnect` first.
+    """
+
+    def __init__(self, reader: str) -> None:
+        """Raises DeviceError without pyscard, without the service, and without a reader of this name."""
+        self._scard, self.reader = _scard(), reader
+        self._context = _context(self._scard)
+        self._card: Any = None
+        self.atr = b""
+        """Answer to reset of the chip that is, or last was, connected."""
+        if reader not in (there := _readers(self._scard, self._context)):
+            self.close()
+            raise DeviceError(
+                reader, "no such PC/SC reader", f"plug it in, or name one of: {', '.join(there) or 'none is there'}"
+            )
+
+    def transceive(self, command: bytes) -> bytes:
+        """One command APDU, short or extended, and its response. Raises TagLost, DeviceError."""
+        if self._card is None:
+            raise TagLost(self.reader, "no chip is connected", "place the document")
+        status, response = self._scard.SCardTransmit(self._card, self._scard.SCARD_PCI_T1, list(command))
+        self._check(status)
+        if len(response) < 2:
+            raise TagLost(self.reader, "a response without status bytes", "place the document again")
+        return bytes(response)
+
+    def reconnect(self, timeout: float) -> bool:
+        """Wait up to ``timeout`` seconds for a chip, power it down and up. False where none came. Raises DeviceError."""
+        self._disconnect()
+        deadline = time.monotonic() + timeout
+        while self.wait_for_card(deadline - time.monotonic()):
+            try:
+                self._connect()
+            except TagLost:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(POWER_UP_S)
+            else:
+                return True
+        return False
+
+    def wait_for_card(self, timeout: float) -> bool:
+        """Block until a chip is in the field; False after ``timeout`` seconds. Raises DeviceError."""
+        return self._wait(timeout, self._scard.SCARD_STATE_PRESENT)
+
+    def wait_for_removal(self, timeout: float) -> bool:
+        """Block until no chip is in the field; False after ``timeout`` seconds. Raises DeviceError."""
+        return self._wait(timeout, self._scard.SCARD_STATE_EMPTY)
+
+    def close(self) -> None:
+        """Let go of chip and service; again is harmless."""
+        self._disconnect()
+        if self._context is not None:
+            self._scard.SCardReleaseContext(self._context)
+            self._context = None
+
+    def _connect(self) -> None:
+        scard = self._scard
+        status, card, _ = scard.SCardConnect(self._context, self.reader, scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1)
+        self._check(status)
+        self._card = card
+        status, _, _, _, atr = scard.SCardStatus(card)
+        self._check(status)
+        self.atr = bytes(atr)
+
+    def _disconnect(self) -> None:
+        """Power the chip down, so that the next connection meets it as after power-on (a cold reset)."""
+        card, self._card = self._card, None
+        if card is not None:
+            self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
+
+    def _wait(self, timeout: float, wanted: int) -> bool:
+        scard, known, deadline = self._scard, self._scard.SCARD_STATE_UNAWARE, time.monotonic() + timeout
+        while True:
+            left = max(0.0, min(deadline - time.monotonic(), SLICE_S))
+            status, states = scard.SCardGetStatusChange(self._context, int(left * 1000), [(self.reader, known)])
+            if status != scard.SCARD_E_TIMEOUT:
+                self._check(status)
+                known = states[0][1] & ~scard.SCARD_STATE_CHANGED
+                if known & (scard.SCARD_STATE_UNKNOWN | scard.SCARD_STATE_UNAVAILABLE):
+                    raise DeviceLost(self.reader, "the PC/SC reader is gone", "plug it in again")
+                if known & wanted:
+                    return True
+            if time.monotonic() >= deadline:
+                return False
+
+    def _check(self, status: int) -> None:
+        if status != self._scard.SCARD_S_SUCCESS:
+            if status in _tag_lost(self._scard):
+                self._disconnect()
+            raise _error(self._scard, self.reader, status)
+
+
+def _scard() -> Any:
+    try:
+        from smartcard import scard
+    except ImportError as error:
+        raise DeviceError(_SERVICE, f"pyscard cannot be loaded: {error}", "make setup-pcsc") from error
+    return scard
+
+
+def _context(scard: Any) -> Any:
+    status, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    if status != scard.SCARD_S_SUCCESS:
+        raise _error(scard, _SERVICE, status)
+    return context
+
+
+def _readers(scard: Any, context: Any) -> tuple[str, ...]:
+    status, names = scard.SCardListReaders(context, [])
+    if status == scard.SCARD_E_NO_READERS_AVAILABLE:
+        return ()
+    if status != scard.SCARD_S_SUCCESS:
+        raise _error(scard, _SERVICE, status)
+    return tuple(names)
+
+
+def _tag_lost(scard: Any) -> set[int]:
+    """The statuses after which the chip's session is gone, and the reader is still there."""
+    removed = {scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_RESET_CARD, scard.SCARD_W_UNPOWERED_CARD}
+    return removed | {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_E_NOT_TRANSACTED, scard.SCARD_F_COMM_ERROR}
+
+
+def _error(scard: Any, device: str, status: int) -> DeviceError:
+    """The error that a status of the service means, with its remedy."""
+    if status in _tag_lost(scard):
+        return TagLost(device, _TAG, "place the document again")
+    meanings: dict[int, Callable[[], DeviceError]] = {
+        scard.SCARD_E_NO_SERVICE: lambda: DeviceLost(_SERVICE, "it does not run", _START),
+        scard.SCARD_E_SERVICE_STOPPED: lambda: DeviceLost(_SERVICE, "it was stopped", _START),
+        scard.SCARD_E_INVALID_HANDLE: lambda: DeviceLost(_SERVICE, "it was started anew", "connect again"),
+        scard.SCARD_E_READER_UNAVAILABLE: lambda: DeviceLost(device, "the PC/SC reader is gone", "plug it in again"),
+        scard.SCARD_E_UNKNOWN_READER: lambda: DeviceLost(device, "the PC/SC reader is gone", "plug it in again"),
+        scard.SCARD_E_SHARING_VIOLATION: lambda: DeviceError(device, "another program uses the chip", "end that program"),
+        scard.SCARD_E_PROTO_MISMATCH: lambda: DeviceError(device, "not a contactless chip (no T=1)", "place an eMRTD"),
+    }
+    known = meanings.get(status)
+    return known() if known else DeviceError(device, f"{scard.SCardGetErrorMessage(status)} (PC/SC status {status:08X})")

@@ -1,0 +1,165 @@
+"""A virtual chip in a virtual reader: serves it to vpcd, so that any PC/SC program can read it.
+
+vpcd (of vsmartcard) is a driver that shows pcscd the readers "Virtual PCD 00 00" and "… 00 01" and listens on 127.0.0.1:35963 and
+:35964 for the chips to lie in them: a connection is a chip in the field. A message has its length before it, two bytes; one of a
+single byte is a control (0 power off, 1 power on, 2 reset, 4 send the ATR), any other a command APDU.
+
+``python -m hardware.sim.vpcd --files DIR --mrz FILE`` serves a folder of files until its standard input closes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import socket
+import threading
+import time
+from typing import Self
+
+from hardware.ports import DeviceError, Transceiver
+
+HOST, PORT = "127.0.0.1", 35963
+"""Where vpcd listens for the chip in its first slot; its second slot is on the next port."""
+SLOTS = 2
+OFF, ON, RESET, ATR = 0, 1, 2, 4
+ATTEMPT_S = 0.1
+"""How often to knock where no vpcd listens, and how long to wait for a chip that may come back."""
+CLOSE_S = 5.0
+"""How long a slow chip may keep the thread at the end."""
+TAG = 13
+"""Bytes that the longest compact TLV in the historical bytes can hold beside its header and the category indicator."""
+
+
+def atr(historical: bytes = b"") -> bytes:
+    """The answer to reset by which PC/SC part 3 §3.1.3.2.3 shows a chip of ISO/IEC 14443-4 with at most 15 historical bytes."""
+    body = bytes([0x80 | len(historical), 0x80, 0x01]) + historical
+    check = 0
+    for octet in body:
+        check ^= octet
+    return b"\x3b" + body + bytes([check])
+
+
+def run_atr(secret: str) -> bytes:
+    """The ATR of the chips of one run: issuer data (ISO/IEC 7816-4 §8.1.1) that only who knows the run's secret can make."""
+    tag = hmac.digest(secret.encode(), b"autogate virtual chip", hashlib.sha256)[:TAG]
+    return atr(bytes([0x80, 0x50 | TAG]) + tag)
+
+
+def reader_name(port: int) -> str:
+    """The PC/SC name of the slot whose chip listens to ``port``."""
+    return f"Virtual PCD 00 {port - PORT:02d}"
+
+
+class VirtualSlot:
+    """One slot of vpcd and the chip that lies in it, if any. A thread of its own serves it; the rest is for any thread.
+
+    A chip that is lost (TagLost) is out of the field until its own ``reconnect`` says that it is back.
+    """
+
+    def __init__(self, answer_to_reset: bytes, port: int = PORT) -> None:
+        self._atr, self._port = answer_to_reset, port
+        self._changed = threading.Condition()
+        self._chip: Transceiver | None = None
+        self._line: socket.socket | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name=f"vpcd {port}", daemon=True)
+        self._thread.start()
+
+    def place(self, chip: Transceiver | None) -> None:
+        """Lay ``chip`` into the field, in place of the one that lies there; None: take it away."""
+        with self._changed:
+            self._chip = chip
+            self._hang_up()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Take the chip away and end the thread; again is harmless."""
+        self._closed = True
+        self.place(None)
+        self._thread.join(CLOSE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _serve(self) -> None:
+        """Lay down each chip that is placed, and lay it down again after each loss that it survives."""
+        served: Transceiver | None = None
+        while (chip := self._next()) is not None:
+            if chip is served and not chip.reconnect(ATTEMPT_S):
+                time.sleep(ATTEMPT_S)
+                continue
+            if (line := self._connect(chip)) is None:
+                time.sleep(ATTEMPT_S)
+                continue
+            served = chip
+            with line:
+                self._converse(line, chip)
+
+    def _next(self) -> Transceiver | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._chip is not None or self._closed)
+            return None if self._closed else self._chip
+
+    def _connect(self, chip: Transceiver) -> socket.socket | None:
+        """The connection by which ``chip`` lies in the field; None where nobody listens, or it was taken away meanwhile."""
+        try:
+            line = socket.create_connection((HOST, self._port), ATTEMPT_S)
+        except OSError:
+            return None
+        line.settimeout(None)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self._changed:
+            if self._chip is not chip:
+                line.close()
+                return None
+            self._line = line
+        return line
+
+    def _converse(self, line: socket.socket, chip: Transceiver) -> None:
+        """Answer vpcd until the line breaks, the chip is lost or was taken away."""
+        used = False
+        try:
+            while True:
+                message = _receive(line)
+                match message:
+                    case b"\x04":
+                        _send(line, self._atr)
+                    case b"\x01" | b"\x02" if used:
+                        used = not chip.reconnect(0.0)
+                    case b"\x00" | b"\x01" | b"\x02":
+                        pass
+                    case _:
+                        used = True
+                        _send(line, chip.transceive(message))
+        except (OSError, EOFError, DeviceError, OverflowError):  # the last: an answer longer than vpcd's length field can say
+            return
+
+    def _hang_up(self) -> None:
+        """End the conversation from another thread."""
+        line, self._line = self._line, None
+        if line is not None:
+            with contextlib.suppress(OSError):  # it ended by itself
+                line.shutdown(socket.SHUT_RDWR)
+
+
+def _send(line: socket.socket, message: bytes) -> None:
+    line.sendall(len(message).to_bytes(2) + message)
+
+
+def _receive(line: socket.socket) -> bytes:
+    return _exactly(line, int.from_bytes(_exactly(line, 2)))
+
+
+def _exactly(line: socket.socket, length: int) -> bytes:
+    parts = b""
+    while len(parts) < length:
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)  # it does not last: without, an APDU waits 40 ms for an ACK
+        part = line.recv(length - len(parts))
+        if not part:
+            raise EOFError
+        parts += part
+    return parts
