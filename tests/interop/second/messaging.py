@@ -57,6 +57,12 @@ class Channel:
     def _start(self) -> bytes | None:
         return self.suite.ecb(self.k_enc, self._ssc) if self.suite.block == 16 else None
 
+    def _encrypt(self, padded: bytes) -> bytes:
+        return self.suite.encrypt(self.k_enc, padded, self._start())
+
+    def _decrypt(self, cipher: bytes) -> bytes:
+        return self.suite.decrypt(self.k_enc, cipher, self._start())
+
     def _mac(self, message: bytes) -> bytes:
         message = self._ssc + message
         return self.suite.mac(self.k_mac, message if self.suite.block == 8 else self.suite.pad(message))
@@ -64,7 +70,7 @@ class Channel:
     def _cryptogram(self, data: bytes, *, odd: bool) -> bytes:
         if not data:
             return b""
-        cipher = self.suite.encrypt(self.k_enc, self.suite.pad(data), self._start())
+        cipher = self._encrypt(self.suite.pad(data))
         return do(0x85, cipher) if odd else do(0x87, b"\x01" + cipher)
 
     def _checked(self, prefix: bytes, body: bytes) -> dict[int, bytes]:
@@ -77,4 +83,4 @@ class Channel:
         cipher = found.pop(0x85, b"") or found.pop(0x87, b"\x01")[1:]
         if found:
             raise Refused("more than was asked for")
-        return unpad(self.suite.decrypt(self.k_enc, cipher, self._start())) if cipher else b""
+        return unpad(self._decrypt(cipher)) if cipher else b""
