@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from pki import der
+from pki.errors import DerError
 from pki.signatures import PublicKey, load_public_key, scheme_of, verifies
 
 KEY_CERT_SIGN, DIGITAL_SIGNATURE = 1 << 5, 1 << 0
@@ -24,11 +26,11 @@ _LABELS = {"2.5.4.3": "CN", "2.5.4.5": "SERIALNUMBER", "2.5.4.6": "C", "2.5.4.10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
-    """A distinguished name: as sent, as (type, value) pairs to show, and ``folded`` to compare."""
+    """A distinguished name: as sent, as (type, value) pairs to show, and ``folded`` (a line for each pair) to compare."""
 
     encoded: bytes = field(repr=False)
     parts: tuple[tuple[str, str], ...]
-    folded: tuple[tuple[str, str], ...] = field(repr=False)
+    folded: str = field(repr=False)
 
     def same_as(self, other: Name) -> bool:
         """Equal but for letter case, spaces and string type (RFC 5280 §7.1). Cheap, as it is asked for each trust anchor."""
@@ -127,13 +129,22 @@ def parse_name(element: der.Element) -> Name:
     """A Name (RFC 5280 §4.1.2.4). Raises DerError."""
     if element.end - element.start > MAX_NAME_OCTETS:
         raise element.error(f"name of more than {MAX_NAME_OCTETS} octets")
+    try:
+        return _name(element.encoded)
+    except DerError as error:
+        raise error.moved(element.start) from None
+
+
+@lru_cache(maxsize=512)
+def _name(encoded: bytes) -> Name:
+    """Cached: all documents of a State name the same few issuers."""
     parts = []
-    for relative in element.expect(der.SEQUENCE).children():
+    for relative in der.read(encoded).expect(der.SEQUENCE).children():
         for attribute in relative.expect(der.SET).children():
             pair = attribute.fields()
             parts.append((pair.take().oid(), pair.take().text()))
-    folded = tuple((kind, " ".join(value.casefold().split())) for kind, value in parts)
-    return Name(encoded=element.encoded, parts=tuple(parts), folded=folded)
+    folded = "\n".join(f"{kind}={' '.join(value.casefold().split())}" for kind, value in parts)
+    return Name(encoded=encoded, parts=tuple(parts), folded=folded)
 
 
 def _extensions(element: der.Element) -> Extensions:

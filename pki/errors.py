@@ -41,6 +41,8 @@ class ReasonCode(StrEnum):
     UNSUPPORTED_EXTENSION = "UNSUPPORTED_EXTENSION"
     """A critical extension in the signer certificate that is unknown here."""
     NO_TRUST_ANCHOR = "NO_TRUST_ANCHOR"
+    SEARCH_EXHAUSTED = "SEARCH_EXHAUSTED"
+    """More anchors could have issued the certificate than signatures are checked for one document."""
     CSCA_NOT_VALID_AT_ISSUE = "CSCA_NOT_VALID_AT_ISSUE"
     CERTIFICATE_NOT_VALID_AT_SIGNING = "CERTIFICATE_NOT_VALID_AT_SIGNING"
     SIGNED_IN_FUTURE = "SIGNED_IN_FUTURE"
@@ -85,4 +87,8 @@ class DerError(PkiError):
 
     def __init__(self, what: str, offset: int) -> None:
         super().__init__(ReasonCode.MALFORMED, f"{what} at offset {offset}")
-        self.offset = offset
+        self.what, self.offset = what, offset
+
+    def moved(self, by: int) -> DerError:
+        """The same error, its offset counted from ``by`` octets earlier."""
+        return DerError(self.what, self.offset + by)

@@ -71,7 +71,7 @@ def authenticate_sod(sod: bytes, trust: TrustStore, now: datetime) -> SignedHash
         with proof.step(4, "signature"):
             _check_signature(signer, certificate)
         with proof.step(5, "chain"):
-            csca = find_csca(certificate, trust.anchors)
+            csca = find_csca(certificate, trust)
             proof.detail = csca_label = f"{csca.parsed.subject} ({csca.provenance})"
         with proof.step(6, "validity"):
             signed_at = _signing_time(signer)
@@ -243,7 +243,8 @@ def _country(certificate: Certificate, csca: Csca) -> str:
 
 
 def _revocation(certificate: Certificate, trust: TrustStore, now: datetime) -> Revocation:
-    found = revocation_of(certificate, (anchor.parsed for anchor in trust.anchors), trust.crls, now)
+    authorities = (anchor.parsed for anchor in trust.named(certificate.issuer))
+    found = revocation_of(certificate, authorities, trust.crls_of(certificate.issuer), now)
     if found is Revocation.REVOKED:
         raise PkiError(ReasonCode.SIGNER_REVOKED, f"{_label(certificate)} is revoked")
     return found

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 
 from pki.certificates import Certificate
 from pki.errors import PkiError, ReasonCode
-from pki.trust import Csca
+from pki.trust import Csca, TrustStore
+
+MAX_SIGNATURE_CHECKS = 64
+"""For one signer. The State with the most CSCA certificates in the published lists has less than half as many."""
 
 
-def find_csca(signer: Certificate, anchors: Iterable[Csca]) -> Csca:
-    """The anchor whose key issued ``signer``: candidates by key identifier first, then by name.
+def find_csca(signer: Certificate, trust: TrustStore) -> Csca:
+    """The anchor whose key issued ``signer``: candidates by key identifier first, then by name, then all of the issuer's State.
 
-    Raises PkiError. ``SIGNER_CERTIFICATE_FORGED``: an anchor matches by name *and* key identifier, and its key did not sign:
-    the certificate says it comes from that very key, and lies. ``UNSUPPORTED_*``: the only matching anchor has a key or the
-    signature an algorithm unknown here. ``NO_TRUST_ANCHOR``: everything else, also same name but no verifying key, since a
-    State we hold an old CSCA of signs with a new one. ``CSCA_NOT_VALID_AT_ISSUE``: verified, but issued outside the CSCA's
-    validity or key usage period. A CSCA that expired since is fine (Doc 9303-12 §5).
+    Of the State, because names change at a roll-over (Doc 9303-12 §7.1.1, nameChange) and some signers carry no or a wrong key
+    identifier: the key that verifies is the issuer. Raises PkiError. ``SIGNER_CERTIFICATE_FORGED``: an anchor matches by name
+    *and* key identifier, and its key did not sign: the certificate says it comes from that very key, and lies.
+    ``UNSUPPORTED_*``: the only matching anchor has a key or the signature an algorithm unknown here. ``NO_TRUST_ANCHOR``:
+    everything else, also same name but no verifying key, since a State we hold an old CSCA of signs with a new one.
+    ``CSCA_NOT_VALID_AT_ISSUE``: verified, but issued outside the CSCA's validity or key usage period. A CSCA that expired since
+    is fine (Doc 9303-12 §5). ``SEARCH_EXHAUSTED``: not found within ``MAX_SIGNATURE_CHECKS``.
     """
     problems = [PkiError(ReasonCode.NO_TRUST_ANCHOR, f"no CSCA for issuer {signer.issuer}")]
-    for anchor in _candidates(signer, list(anchors)):
+    for count, anchor in enumerate(_candidates(signer, trust)):
+        if count == MAX_SIGNATURE_CHECKS:
+            problems.append(PkiError(ReasonCode.SEARCH_EXHAUSTED, f"{count} anchors tried for issuer {signer.issuer}"))
+            break
         try:
             problem = _problem(signer, anchor.parsed)
         except PkiError as error:
@@ -36,6 +45,7 @@ _PRECEDENCE = {
         (
             ReasonCode.CSCA_NOT_VALID_AT_ISSUE,
             ReasonCode.SIGNER_CERTIFICATE_FORGED,
+            ReasonCode.SEARCH_EXHAUSTED,
             ReasonCode.UNSUPPORTED_CURVE,
             ReasonCode.UNSUPPORTED_ALGORITHM,
             ReasonCode.NO_TRUST_ANCHOR,
@@ -47,9 +57,10 @@ _PRECEDENCE = {
 
 def _problem(signer: Certificate, authority: Certificate) -> PkiError | None:
     """Why ``authority`` is not the issuer; None if it is. Raises PkiError if its key or the algorithm is unknown here."""
-    same_name = authority.subject.same_as(signer.issuer)
     if not authority.issued(signer):
-        forged = same_name and _named_by(signer, authority)
+        identifier = signer.extensions.authority_key_identifier
+        named = identifier is not None and identifier == authority.extensions.subject_key_identifier
+        forged = named and authority.subject.same_as(signer.issuer)
         code = ReasonCode.SIGNER_CERTIFICATE_FORGED if forged else ReasonCode.NO_TRUST_ANCHOR
         return PkiError(code, f"not signed by {authority.subject}")
     if not authority.may_sign_at(signer.not_before):
@@ -57,13 +68,11 @@ def _problem(signer: Certificate, authority: Certificate) -> PkiError | None:
     return None
 
 
-def _candidates(signer: Certificate, anchors: list[Csca]) -> Iterator[Csca]:
-    yield from (anchor for anchor in anchors if _named_by(signer, anchor.parsed))
-    yield from (
-        anchor for anchor in anchors if not _named_by(signer, anchor.parsed) and anchor.parsed.subject.same_as(signer.issuer)
-    )
-
-
-def _named_by(signer: Certificate, authority: Certificate) -> bool:
-    identifier = signer.extensions.authority_key_identifier
-    return identifier is not None and identifier == authority.extensions.subject_key_identifier
+def _candidates(signer: Certificate, trust: TrustStore) -> Iterator[Csca]:
+    """Each anchor that may have issued ``signer`` once, the likeliest first; lazily, as the first is nearly always right."""
+    seen: set[bytes] = set()
+    by_key = trust.holding_key(signer.extensions.authority_key_identifier)
+    for anchor in chain(by_key, trust.named(signer.issuer), trust.of_country(signer.issuer.country)):
+        if anchor.certificate not in seen:
+            seen.add(anchor.certificate)
+            yield anchor

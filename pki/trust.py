@@ -6,10 +6,13 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from typing import TypeVar
 
-from pki.certificates import Certificate, parse_certificate
+from pki.certificates import Certificate, Name, parse_certificate
 from pki.errors import PkiError, ReasonCode
 from pki.revocation import parse_crl
 
@@ -22,16 +25,36 @@ _PEM = re.compile(rb"-----BEGIN (?:CERTIFICATE|X509 CRL)-----(.*?)-----END", re.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Csca:
-    """A trust anchor: a CSCA or link certificate, ``provenance`` saying where it came from, and what it says."""
+    """A trust anchor: a CSCA or link certificate, and ``provenance``: where it came from.
+
+    ``subject`` (a folded name), ``country`` and ``key_identifier`` are what it is searched by; it is parsed when it is used.
+    """
 
     certificate: bytes = field(repr=False)
     provenance: str
-    parsed: Certificate = field(repr=False)
+    subject: str = field(repr=False)
+    country: str
+    key_identifier: bytes | None = field(repr=False)
 
     @classmethod
     def of(cls, certificate: bytes, provenance: str) -> Csca:
         """From DER. Raises DerError."""
-        return cls(certificate=certificate, provenance=provenance, parsed=parse_certificate(certificate))
+        parsed = _parsed(certificate)
+        return cls(
+            certificate=certificate,
+            provenance=provenance,
+            subject=parsed.subject.folded,
+            country=parsed.subject.country,
+            key_identifier=parsed.extensions.subject_key_identifier,
+        )
+
+    @property
+    def parsed(self) -> Certificate:
+        return _parsed(self.certificate)
+
+
+_parsed = lru_cache(maxsize=4096)(parse_certificate)
+"""Anchors alone, so that no document pushes them out; the union of all known lists has 915."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +68,42 @@ class TrustStore:
     crls: tuple[bytes, ...] = field(repr=False, default=())
     demo: bool = False
     version: str = field(init=False)
+    _found_by: Mapping[tuple[str, str | bytes | None], tuple[Csca, ...]] = field(init=False, repr=False, compare=False)
+    _crls_by: Mapping[str, tuple[bytes, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for crl in self.crls:
-            parse_crl(crl)
         object.__setattr__(self, "version", _version(self))
+        keys = ((("key", anchor.key_identifier), ("name", anchor.subject), ("State", anchor.country)) for anchor in self.anchors)
+        pairs = ((key, anchor) for anchor, found in zip(self.anchors, keys, strict=True) for key in found)
+        object.__setattr__(self, "_found_by", _grouped(pairs))
+        object.__setattr__(self, "_crls_by", _grouped((parse_crl(crl).issuer.folded, crl) for crl in self.crls))
+
+    def holding_key(self, key_identifier: bytes | None) -> tuple[Csca, ...]:
+        """Anchors with this subject key identifier; none for None."""
+        return () if key_identifier is None else self._found_by.get(("key", key_identifier), ())
+
+    def named(self, name: Name) -> tuple[Csca, ...]:
+        """Anchors whose subject is ``name``."""
+        return self._found_by.get(("name", name.folded), ())
+
+    def of_country(self, country: str) -> tuple[Csca, ...]:
+        """Anchors of a country (two letters, upper case); none for an empty one."""
+        return self._found_by.get(("State", country), ()) if country else ()
+
+    def crls_of(self, issuer: Name) -> tuple[bytes, ...]:
+        """CRLs that ``issuer`` claims to have issued, unverified."""
+        return self._crls_by.get(issuer.folded, ())
+
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+def _grouped(pairs: Iterable[tuple[_Key, _Value]]) -> dict[_Key, tuple[_Value, ...]]:
+    groups: dict[_Key, list[_Value]] = {}
+    for key, value in pairs:
+        groups.setdefault(key, []).append(value)
+    return {key: tuple(values) for key, values in groups.items()}
 
 
 def _version(store: TrustStore) -> str:
@@ -87,7 +141,7 @@ def save_trust_store(store: TrustStore, folder: Path) -> None:
     """Write ``store`` into a folder that :func:`load_trust_store` reads back to the same version. Creates the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for anchor in store.anchors:
-        country = re.sub(r"[^A-Z]", "", anchor.parsed.subject.country) or "XX"
+        country = re.sub(r"[^A-Z]", "", anchor.country) or "XX"
         (folder / f"{country}-{hashlib.sha256(anchor.certificate).hexdigest()[:16]}.cer").write_bytes(anchor.certificate)
     for crl in store.crls:
         (folder / f"{hashlib.sha256(crl).hexdigest()[:16]}.crl").write_bytes(crl)
