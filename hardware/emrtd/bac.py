@@ -2,46 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import re
 from dataclasses import dataclass, field
 
+from hardware.emrtd.access_key import AccessKey as AccessKey  # noqa: PLC0414 - old callers look here
 from hardware.emrtd.errors import AccessError
-from hardware.emrtd.secure_messaging import KDF_ENC, KDF_MAC, SecureMessaging, TripleDesCipher, derive_key, pad, session
+from hardware.emrtd.secure_messaging import SecureMessaging, TripleDesCipher, pad, session
 
 NONCE, KEYING = 8, 16
 """Lengths of RND.IC and RND.IFD, of K.IC and K.IFD."""
 CRYPTOGRAM = 2 * NONCE + KEYING
-
-
-class AccessKey:
-    """The chip's password from the MRZ: number, birth, expiry, each with its check digit (Doc 9303-11 §4.3.2).
-
-    Hidden in repr. :meth:`wipe` overwrites our copy (Python may hold others until they are collected); a wiped key unlocks
-    nothing. Raises ValueError for a string that no MRZ gives.
-    """
-
-    __slots__ = ("_information",)
-
-    def __init__(self, mrz_information: str) -> None:
-        if not re.fullmatch(r"[A-Z0-9<]{24,40}", mrz_information, re.ASCII):
-            raise ValueError("MRZ information: 24 to 40 characters of A-Z, 0-9 and <")
-        self._information = bytearray(mrz_information, "ascii")
-
-    def __repr__(self) -> str:
-        return "AccessKey(…)"
-
-    def wipe(self) -> None:
-        self._information[:] = bytes(len(self._information))
-        self._information.clear()
-
-    def cipher(self) -> TripleDesCipher:
-        """3DES and retail MAC under K_Enc and K_MAC (Doc 9303-11 §9.7.2). Raises ValueError once wiped."""
-        if not self._information:
-            raise ValueError("this access key was wiped")
-        seed = hashlib.sha1(self._information, usedforsecurity=False).digest()[:KEYING]
-        return TripleDesCipher(derive_key(seed, KDF_ENC, tdes=True), derive_key(seed, KDF_MAC, tdes=True))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,87 +1,18 @@
-"""Elliptic curves of chips: named ones, and explicit parameters that equal a named one (Doc 9303-11 §9.6, §9.5.1).
-
-Arithmetic is OpenSSL's (through ``cryptography``) where it knows the curve. For the brainpool curves that it lacks there is a plain
-affine ladder here, not constant in time: fit for keys that live for one session and for simulators, for nothing that lasts.
-"""
+"""The named curves of chips (Doc 9303-11 §9.5.1), and explicit parameters that equal one of them (§9.5.2)."""
 
 from __future__ import annotations
-
-import secrets
-from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hardware.emrtd import tlv
+from hardware.emrtd.elliptic_curve import Curve, EcKey
 from hardware.emrtd.errors import ChipError
+
+__all__ = ["CURVES", "Curve", "EcKey", "find_curve", "read_public_key"]
 
 EC_PUBLIC_KEY = bytes.fromhex("2A8648CE3D0201")
 PRIME_FIELD = bytes.fromhex("2A8648CE3D0101")
 INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER, SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
-
-Point = tuple[int, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Curve:
-    """y² = x³ + ax + b over GF(p), generator ``g`` of prime order ``n``, cofactor 1. ``native`` is OpenSSL's, if it has it."""
-
-    name: str
-    oid: bytes
-    native: ec.EllipticCurve | None
-    p: int
-    a: int
-    b: int
-    g: Point
-    n: int
-
-    @property
-    def size(self) -> int:
-        """Bytes of a coordinate."""
-        return (self.p.bit_length() + 7) // 8
-
-    def decode(self, point: bytes) -> Point:
-        """Parse an uncompressed point and check that it is on the curve. Raises ChipError."""
-        size = self.size
-        x, y = int.from_bytes(point[1 : 1 + size]), int.from_bytes(point[1 + size :])
-        if (
-            len(point) != 1 + 2 * size
-            or point[0] != 4
-            or max(x, y) >= self.p
-            or (y * y - x * x * x - self.a * x - self.b) % self.p
-        ):
-            raise ChipError("EC_POINT", f"no uncompressed point of {self.name}")
-        return x, y
-
-    def encode(self, point: Point) -> bytes:
-        return b"\x04" + point[0].to_bytes(self.size) + point[1].to_bytes(self.size)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EcKey:
-    """A private key for key agreement."""
-
-    curve: Curve
-    scalar: int = field(repr=False)
-
-    @classmethod
-    def generate(cls, curve: Curve) -> EcKey:
-        return cls(curve=curve, scalar=1 + secrets.randbelow(curve.n - 1))
-
-    @property
-    def point(self) -> bytes:
-        """The public key, uncompressed."""
-        if self.curve.native is None:
-            return self.curve.encode(_multiply(self.curve, self.scalar, self.curve.g))
-        numbers = ec.derive_private_key(self.scalar, self.curve.native).public_key().public_numbers()
-        return self.curve.encode((numbers.x, numbers.y))
-
-    def agree(self, peer: bytes) -> bytes:
-        """Return the x coordinate of the shared point, as long as a coordinate (§9.5.1). Raises ChipError for a bad ``peer``."""
-        curve, point = self.curve, self.curve.decode(peer)
-        if curve.native is None:
-            return _multiply(curve, self.scalar, point)[0].to_bytes(curve.size)
-        public = ec.EllipticCurvePublicNumbers(*point, curve.native).public_key()
-        return ec.derive_private_key(self.scalar, curve.native).exchange(ec.ECDH(), public)
 
 
 def read_public_key(spki: bytes) -> tuple[Curve, bytes]:
@@ -92,13 +23,14 @@ def read_public_key(spki: bytes) -> tuple[Curve, bytes]:
     algorithm = list(tlv.children(fields[0].value))
     if len(algorithm) != 2 or algorithm[0].value != EC_PUBLIC_KEY:
         raise ChipError("KEY_UNSUPPORTED", "not an elliptic curve key")
-    curve = _find_curve(algorithm[1])
+    curve = find_curve(algorithm[1])
     point = fields[1].value[1:]
     curve.decode(point)
     return curve, point
 
 
-def _find_curve(parameters: tlv.Tlv) -> Curve:
+def find_curve(parameters: tlv.Tlv) -> Curve:
+    """The curve of ECParameters, by name or by equal numbers. Raises ChipError (CURVE_UNSUPPORTED, KEY_MALFORMED)."""
     for curve in CURVES:
         if parameters.tag == OBJECT_IDENTIFIER and parameters.value == curve.oid:
             return curve
@@ -120,29 +52,6 @@ def _equals(curve: Curve, explicit: bytes) -> bool:
     return stated == known[: len(stated)] and items[3].value == curve.encode(curve.g)
 
 
-def _multiply(curve: Curve, scalar: int, point: Point) -> Point:
-    """Double and add. A point of prime order times 1…n-1 never meets infinity at the end; on the way it may."""
-    result: Point | None = None
-    for bit in f"{scalar:b}":
-        result = _add(curve, result, result)
-        if bit == "1":
-            result = _add(curve, result, point)
-    if result is None:
-        raise ChipError("EC_POINT", "key agreement ends at infinity")
-    return result
-
-
-def _add(curve: Curve, left: Point | None, right: Point | None) -> Point | None:
-    if left is None or right is None:
-        return left or right
-    (x1, y1), (x2, y2), p = left, right, curve.p
-    if x1 == x2 and (y1 + y2) % p == 0:
-        return None
-    slope = (3 * x1 * x1 + curve.a) * pow(2 * y1, -1, p) if left == right else (y2 - y1) * pow(x2 - x1, -1, p)
-    x3 = (slope * slope - x1 - x2) % p
-    return x3, (slope * (x1 - x3) - y1) % p
-
-
 def _curve(name: str, oid: str, native: ec.EllipticCurve | None, p: str, a: str, b: str, g: str, n: str) -> Curve:  # noqa: PLR0917 - rows of a table
     half = len(g) // 2
     point = int(g[:half], 16), int(g[half:], 16)
@@ -151,8 +60,28 @@ def _curve(name: str, oid: str, native: ec.EllipticCurve | None, p: str, a: str,
     )
 
 
-# SEC 2 v2 and RFC 5639; the two 192-bit curves of Doc 9303-11 §9.5.1 are left out.
+# SEC 2 v2 and RFC 5639, in the order of Doc 9303-11 table 12.
 CURVES = (
+    _curve(
+        "secp192r1",
+        "2A8648CE3D030101",
+        ec.SECP192R1(),
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEFFFFFFFFFFFFFFFF",
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEFFFFFFFFFFFFFFFC",
+        "64210519E59C80E70FA7E9AB72243049FEB8DEECC146B9B1",
+        "188DA80EB03090F67CBF20EB43A18800F4FF0AFD82FF101207192B95FFC8DA78631011ED6B24CDD573F977A11E794811",
+        "FFFFFFFFFFFFFFFFFFFFFFFF99DEF836146BC9B1B4D22831",
+    ),
+    _curve(
+        "brainpoolP192r1",
+        "2B2403030208010103",
+        None,
+        "C302F41D932A36CDA7A3463093D18DB78FCE476DE1A86297",
+        "6A91174076B1E0E19C39C031FE8685C1CAE040E5C69A28EF",
+        "469A28EF7C28CCA3DC721D044F4496BCCA7EF4146FBF25C9",
+        "C0A0647EAAB6A48753B033C56CB0F0900A2F5C4853375FD614B690866ABD5BB88B5F4828C1490002E6773FA2FA299B8F",
+        "C302F41D932A36CDA7A3462F9E9E916B5BE8F1029AC4ACC1",
+    ),
     _curve(
         "secp224r1",
         "2B81040021",
@@ -164,6 +93,16 @@ CURVES = (
         "FFFFFFFFFFFFFFFFFFFFFFFFFFFF16A2E0B8F03E13DD29455C5C2A3D",
     ),
     _curve(
+        "brainpoolP224r1",
+        "2B2403030208010105",
+        None,
+        "D7C134AA264366862A18302575D1D787B09F075797DA89F57EC8C0FF",
+        "68A5E62CA9CE6C1C299803A6C1530B514E182AD8B0042A59CAD29F43",
+        "2580F63CCFE44138870713B1A92369E33E2135D266DBB372386C400B",
+        "0D9029AD2C7E5CF4340823B2A87DC68C9E4CE3174C1E6EFDEE12C07D58AA56F772C0726F24C6B89E4ECDAC24354B9E99CAA3F6D3761402CD",
+        "D7C134AA264366862A18302575D0FB98D116BC4B6DDEBCA3A5A7939F",
+    ),
+    _curve(
         "secp256r1",
         "2A8648CE3D030107",
         ec.SECP256R1(),
@@ -173,43 +112,6 @@ CURVES = (
         "6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C2964FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB640"
         "6837BF51F5",
         "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551",
-    ),
-    _curve(
-        "secp384r1",
-        "2B81040022",
-        ec.SECP384R1(),
-        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEFFFFFFFF0000000000000000FFFFFFFF",
-        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEFFFFFFFF0000000000000000FFFFFFFC",
-        "B3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF",
-        "AA87CA22BE8B05378EB1C71EF320AD746E1D3B628BA79B9859F741E082542A385502F25DBF55296C3A545E3872760AB73617DE4A96262C6F5D9E98"
-        "BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C90EA0E5F",
-        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973",
-    ),
-    _curve(
-        "secp521r1",
-        "2B81040023",
-        ec.SECP521R1(),
-        "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
-        "FFFFFFFFFFFF",
-        "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
-        "FFFFFFFFFFFC",
-        "0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF45"
-        "1FD46B503F00",
-        "00C6858E06B70404E9CD9E3ECB662395B4429C648139053FB521F828AF606B4D3DBAA14B5E77EFE75928FE1DC127A2FFA8DE3348B3C1856A429BF9"
-        "7E7E31C2E5BD66011839296A789A3BC0045C8A5FB42C7D1BD998F54449579B446817AFBD17273E662C97EE72995EF42640C550B9013FAD0761353C70"
-        "86A272C24088BE94769FD16650",
-        "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6F"
-        "B71E91386409",
-    ),
-    _curve(
-        "brainpoolP224r1",
-        "2B2403030208010105",
-        None,
-        "D7C134AA264366862A18302575D1D787B09F075797DA89F57EC8C0FF",
-        "68A5E62CA9CE6C1C299803A6C1530B514E182AD8B0042A59CAD29F43",
-        "2580F63CCFE44138870713B1A92369E33E2135D266DBB372386C400B",
-        "0D9029AD2C7E5CF4340823B2A87DC68C9E4CE3174C1E6EFDEE12C07D58AA56F772C0726F24C6B89E4ECDAC24354B9E99CAA3F6D3761402CD",
-        "D7C134AA264366862A18302575D0FB98D116BC4B6DDEBCA3A5A7939F",
     ),
     _curve(
         "brainpoolP256r1",
@@ -232,6 +134,17 @@ CURVES = (
         "43BD7E9AFB53D8B85289BCC48EE5BFE6F20137D10A087EB6E7871E2A10A599C710AF8D0D39E2061114FDD05545EC1CC8AB4093247F77275E0743FF"
         "ED117182EAA9C77877AAAC6AC7D35245D1692E8EE1",
         "D35E472036BC4FB7E13C785ED201E065F98FCFA5B68F12A32D482EC7EE8658E98691555B44C59311",
+    ),
+    _curve(
+        "secp384r1",
+        "2B81040022",
+        ec.SECP384R1(),
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEFFFFFFFF0000000000000000FFFFFFFF",
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEFFFFFFFF0000000000000000FFFFFFFC",
+        "B3312FA7E23EE7E4988E056BE3F82D19181D9C6EFE8141120314088F5013875AC656398D8A2ED19D2A85C8EDD3EC2AEF",
+        "AA87CA22BE8B05378EB1C71EF320AD746E1D3B628BA79B9859F741E082542A385502F25DBF55296C3A545E3872760AB73617DE4A96262C6F5D9E98"
+        "BF9292DC29F8F41DBD289A147CE9DA3113B5F0B8C00A60B1CE1D7E819D7A431D7C90EA0E5F",
+        "FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973",
     ),
     _curve(
         "brainpoolP384r1",
@@ -259,5 +172,21 @@ CURVES = (
         "0678CD1E0F3AD80892",
         "AADD9DB8DBE9C48B3FD4E6AE33C9FC07CB308DB3B3C9D20ED6639CCA70330870553E5C414CA92619418661197FAC10471DB1D381085DDADDB5879682"
         "9CA90069",
+    ),
+    _curve(
+        "secp521r1",
+        "2B81040023",
+        ec.SECP521R1(),
+        "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "FFFFFFFFFFFF",
+        "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+        "FFFFFFFFFFFC",
+        "0051953EB9618E1C9A1F929A21A0B68540EEA2DA725B99B315F3B8B489918EF109E156193951EC7E937B1652C0BD3BB1BF073573DF883D2C34F1EF45"
+        "1FD46B503F00",
+        "00C6858E06B70404E9CD9E3ECB662395B4429C648139053FB521F828AF606B4D3DBAA14B5E77EFE75928FE1DC127A2FFA8DE3348B3C1856A429BF9"
+        "7E7E31C2E5BD66011839296A789A3BC0045C8A5FB42C7D1BD998F54449579B446817AFBD17273E662C97EE72995EF42640C550B9013FAD0761353C70"
+        "86A272C24088BE94769FD16650",
+        "01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFA51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6F"
+        "B71E91386409",
     ),
 )

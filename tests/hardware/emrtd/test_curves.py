@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from hardware.emrtd import curves, tlv
+from hardware.emrtd import curves, tlv, weierstrass
 from hardware.emrtd.chip_authentication import choose, encode_oid
 from hardware.emrtd.curves import CURVES, Curve, EcKey, read_public_key
+from hardware.emrtd.elliptic_curve import Point
 from hardware.emrtd.errors import ChipError
 
 
@@ -31,37 +32,71 @@ def explicit_spki(curve: Curve, point: bytes, **changes: int) -> bytes:
     return tlv.encode(0x30, algorithm + tlv.encode(0x03, b"\0" + point))
 
 
+def times(curve: Curve, scalar: int, point: Point) -> Point | None:
+    """Our own arithmetic, whatever OpenSSL knows."""
+    return weierstrass.multiply(scalar, point, a=curve.a, p=curve.p)
+
+
+def by_name(name: str) -> Curve:
+    return next(curve for curve in CURVES if curve.name == name)
+
+
+P256 = by_name("secp256r1")
+
+
 @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
 def test_the_generator_is_on_the_curve_and_of_its_order(curve: Curve) -> None:
     assert curve.decode(curve.encode(curve.g)) == curve.g
-    assert curves._multiply(curve, curve.n - 1, curve.g) == (curve.g[0], curve.p - curve.g[1])
+    assert times(curve, curve.n - 1, curve.g) == (curve.g[0], curve.p - curve.g[1])
+    assert times(curve, curve.n, curve.g) is None
+    assert times(curve, curve.n + 1, curve.g) == curve.g
 
 
 @pytest.mark.parametrize("curve", [curve for curve in CURVES if curve.native is not None], ids=lambda curve: curve.name)
-def test_our_ladder_agrees_with_openssl(curve: Curve) -> None:
+def test_our_arithmetic_agrees_with_openssl(curve: Curve) -> None:
     ours, peer = EcKey.generate(curve), ec.generate_private_key(curve.native)
     numbers = peer.public_key().public_numbers()
     point = curve.encode((numbers.x, numbers.y))
-    assert ours.agree(point) == curves._multiply(curve, ours.scalar, curve.decode(point))[0].to_bytes(curve.size)
-    assert curve.decode(ours.point) == curves._multiply(curve, ours.scalar, curve.g)
+    shared = times(curve, ours.scalar, curve.decode(point))
+    assert ours.agree(point) == shared[0].to_bytes(curve.size)
+    assert ours.multiply(point) == curve.encode(shared)
+    assert curve.decode(ours.public) == times(curve, ours.scalar, curve.g)
 
 
-@pytest.mark.parametrize("name", ["brainpoolP224r1", "brainpoolP320r1"])
-def test_curves_unknown_to_openssl_agree_from_both_sides(name: str) -> None:
-    curve = next(curve for curve in CURVES if curve.name == name)
+@pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
+def test_both_sides_agree_on_the_whole_point(curve: Curve) -> None:
     ours, theirs = EcKey.generate(curve), EcKey.generate(curve)
-    assert ours.agree(theirs.point) == theirs.agree(ours.point)
+    assert ours.agree(theirs.public) == theirs.agree(ours.public)
+    assert ours.multiply(theirs.public) == theirs.multiply(ours.public)
+
+
+@pytest.mark.parametrize("curve", [P256, by_name("brainpoolP192r1")], ids=lambda curve: curve.name)
+@pytest.mark.parametrize("scalar", [1, 2, -1, -2])
+def test_edges_of_multiplication_are_those_of_the_group(curve: Curve, scalar: int) -> None:
+    x, y = curve.g
+    minus = (x, curve.p - y)
+    key = curve.key(scalar % curve.n)
+    for point in (curve.g, minus):
+        assert key.multiply(curve.encode(point)) == curve.encode(times(curve, key.scalar, point))
+    with pytest.raises(ChipError, match="EC_POINT"):
+        curve.combine(curve.encode(curve.g), curve.encode(minus))
+
+
+@pytest.mark.parametrize("scalar", [0, -1, P256.n, P256.n + 1])
+def test_a_scalar_out_of_range_is_no_private_key(scalar: int) -> None:
+    with pytest.raises(ValueError):
+        P256.key(scalar)
 
 
 @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
 def test_explicit_parameters_that_equal_a_named_curve_are_that_curve(curve: Curve) -> None:
-    point = EcKey.generate(curve).point
+    point = EcKey.generate(curve).public
     assert read_public_key(explicit_spki(curve, point)) == (curve, point)
 
 
 @pytest.mark.parametrize("change", ["p", "a", "b", "n", "h", "gx"])
 def test_explicit_parameters_that_differ_in_one_number_are_refused(change: str) -> None:
-    curve = CURVES[1]
+    curve = P256
     true = {"p": curve.p, "a": curve.a, "b": curve.b, "n": curve.n, "h": 1, "gx": curve.g[0]}[change]
     with pytest.raises(ChipError, match="CURVE_UNSUPPORTED"):
         read_public_key(explicit_spki(curve, curve.encode(curve.g), **{change: true - 1}))
@@ -70,11 +105,11 @@ def test_explicit_parameters_that_differ_in_one_number_are_refused(change: str) 
 @pytest.mark.parametrize("spoil", [b"", b"\x04", b"\x04" + bytes(64), b"\x02" + bytes(64), b"\0"])
 def test_a_point_off_the_curve_is_refused_before_any_agreement(spoil: bytes) -> None:
     with pytest.raises(ChipError, match="EC_POINT"):
-        EcKey.generate(CURVES[1]).agree(spoil)
+        EcKey.generate(P256).agree(spoil)
 
 
 def test_a_negative_point_is_no_way_around(kit) -> None:
-    curve = CURVES[1]
+    curve = P256
     x, y = curve.g
     with pytest.raises(ChipError, match="EC_POINT"):
         curve.decode(b"\x04" + x.to_bytes(32) + (y + 1).to_bytes(32))
