@@ -66,6 +66,13 @@ class Scanner(Section, frozen=True, kw_only=True):
     address: Address
 
 
+class Chip(Section, frozen=True, kw_only=True):
+    """What reads the chip: the scanner itself, or a PC/SC reader by its name (``autogate chip readers``)."""
+
+    link: Literal["scanner", "pcsc"] = "scanner"
+    reader: Address | None = None
+
+
 class Camera(Section, frozen=True, kw_only=True):
     kind: Literal["simulator", "opencv"]
     address: Address
@@ -116,6 +123,7 @@ class Config(Section, frozen=True, kw_only=True):
     lane: Lane
     timeouts: Timeouts = Timeouts()
     scanner: Scanner
+    chip: Chip = Chip()
     camera: Camera
     controller: Controller
     face: Face
@@ -285,6 +293,8 @@ class _Reader:
                 self._find(refusal.key, f"profile {self._right['profile']} refuses it: {refusal.what}", refusal.remedy)
         if self._right.get("lane.checkpoint", next(iter(CHECKPOINT_ZONES))) not in CHECKPOINT_ZONES:
             self._find("lane.checkpoint", "no time zone is known for it", f"one of {', '.join(CHECKPOINT_ZONES)}")
+        if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
+            self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
         if self._right.get("screens.officer_port", 0) == self._right.get("screens.traveller_port"):
             self._find("screens.officer_port", "the travellers' port", "give the officer page a port of its own")
 

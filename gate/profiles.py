@@ -1,8 +1,9 @@
 """The three profiles, and what each refuses to start with.
 
 ``demo`` and ``training`` work with simulators alone, so that no demonstration ever moves a real door or reads a real registry;
-``trial`` works with none of them. These checks read the configuration. Afterwards the scanner, the camera and the gate controller must
-still prove the secret that their simulators were given; a registry proves nothing back, only that it is on this machine.
+``trial`` works with none of them. These checks read the configuration. Afterwards the scanner, the camera, the gate controller and a chip
+in a PC/SC reader must still prove the secret that their simulators were given; a registry proves nothing back, only that it is on this
+machine.
 """
 
 from __future__ import annotations
@@ -99,6 +100,12 @@ _SIMULATORS_ONLY = (
 _NO_STAND_INS = (
     Refusal(key="scanner.kind", refuses=lambda kind: kind == "simulator", what="a simulator", remedy="name a real scanner"),
     Refusal(key="camera.kind", refuses=lambda kind: kind == "simulator", what="a simulator", remedy="name a real camera"),
+    Refusal(
+        key="chip.reader",
+        refuses=lambda reader: reader is not None and reader.startswith("Virtual PCD"),
+        what="a virtual reader",
+        remedy="name a real one",
+    ),
     Refusal(
         key="controller.device",
         refuses=_is_simulated_device,

@@ -44,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="end after the cast instead of serving the screens until Ctrl-C")
     parser.add_argument("--json", type=Path, help="write the transactions to this file")
     parser.add_argument("--state", type=Path, default=Path(".state/demo"), help="where the audit is kept")
+    parser.add_argument(
+        "--chip-reader", metavar="NAME", help='read the chips through PC/SC, in this reader of vpcd ("Virtual PCD 00 00")'
+    )
     parser.add_argument("--traveller-port", type=int, default=8410)
     parser.add_argument("--officer-port", type=int, default=8411)
 
@@ -57,7 +60,7 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
         packs = options.state / "packs"
         demo_pack(packs)  # built once, before any process needs it
         ports = (options.traveller_port, options.officer_port)
-        with DemoStage(cast, options.state, ports, packs) as stage:
+        with DemoStage(cast, options.state, ports, packs, options.chip_reader) as stage:
             return asyncio.run(_run(stage, cast, options, terminal, change))
     except (CastError, PackError, PictureMissingError, DeviceError, ConfigError) as error:
         print(f"autogate demo: {error}", file=sys.stderr)

@@ -22,6 +22,7 @@ from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
 from gate.runtime import Runtime
 from hardware.sim.controller import SimulatedController
+from hardware.sim.vpcd import slot_port
 from hardware.sim.world import World
 from pki.trust import save_trust_store
 
@@ -45,6 +46,9 @@ await_officer_s = 3
 [scanner]
 kind = "simulator"
 address = "{world}"
+
+[chip]
+{chip}
 
 [camera]
 kind = "simulator"
@@ -79,7 +83,9 @@ officer_port = {officer_port}
 class DemoStage:
     """Context manager: on entry all simulators run and the configuration is written; on exit they have ended."""
 
-    def __init__(self, cast: Cast, state: Path, ports: tuple[int, int], packs: Path) -> None:
+    def __init__(self, cast: Cast, state: Path, ports: tuple[int, int], packs: Path, chip_reader: str | None = None) -> None:
+        """``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna."""
+        self._chip_reader = chip_reader
         self._cast, self._ports, self._packs = cast, ports, packs
         self.state, self.log = state.resolve(), state.resolve() / "processes.log"
         self.passports: dict[str, Passport] = {}
@@ -105,7 +111,7 @@ class DemoStage:
         key = _key(self.state / KEY_FILE)
         folder = self.runtime.folder
         self.controller = SimulatedController(folder, key)
-        self.world = World(folder, self.runtime.secret)
+        self.world = World(folder, self.runtime.secret, _vpcd_port(self._chip_reader))
         self._start_registry()
         self.controller.start()
         self.world.start()
@@ -114,6 +120,7 @@ class DemoStage:
         text = CONFIG.format(
             state=self.state,
             world=folder,
+            chip=f'link = "pcsc"\nreader = "{self._chip_reader}"' if self._chip_reader else 'link = "scanner"',
             tty=self.controller.tty,
             key=self.state / KEY_FILE,
             packs=self._packs,
@@ -170,6 +177,17 @@ class DemoStage:
                 return int(json.loads(ready.read_text(encoding="ascii"))["port"])
             time.sleep(0.02)
         raise RuntimeError(f"the registries' reference server did not start: see {self.log}")
+
+
+def _vpcd_port(chip_reader: str | None) -> int | None:
+    """Where the chips are served. Raises DeviceError where the reader is no virtual one, or not there."""
+    if chip_reader is None:
+        return None
+    from hardware.emrtd.pcsc import PcscTransceiver
+
+    port = slot_port(chip_reader)
+    PcscTransceiver(chip_reader).close()
+    return port
 
 
 def _end_orderly() -> None:

@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import assert_never
 
 from gate.clock import SystemClock, civil_date
 from gate.config import Config
@@ -49,6 +50,26 @@ def open_scanner(config: Config, secret: str) -> DocumentScanner:
             return SimulatedScanner(Path(config.scanner.address), secret)
         case kind:
             raise DeviceError("scanner", f"no driver for {kind!r} in this release", 'use kind = "simulator"')
+
+
+def open_chip_link(config: Config, page: DocumentScanner, secret: str) -> tuple[DocumentScanner, str]:
+    """``page`` with what reads the chip, and the words for the records. Raises DeviceError with the remedy.
+
+    A demonstration takes a chip out of a PC/SC reader only where its answer to reset proves the secret of the run.
+    """
+    match config.chip.link:
+        case "scanner":
+            return page, "simulated scanner" if config.scanner.kind == "simulator" else config.scanner.kind
+        case "pcsc":
+            from hardware.document_scanner import ScannerWithPcsc
+            from hardware.emrtd.pcsc import PcscTransceiver, backend
+            from hardware.sim.vpcd import run_atr
+
+            assert config.chip.reader is not None, "gate.config sees to it"
+            chip = PcscTransceiver(config.chip.reader)
+            only = run_atr(secret) if PROFILES[config.profile].demonstration else None
+            return ScannerWithPcsc(page, chip, only), f"pcsc {chip.reader} ({backend()})"
+    assert_never(config.chip.link)
 
 
 def open_trust_store(config: Config) -> TrustStore:
@@ -149,8 +170,9 @@ def _checked(transaction: str, chip: ChipInspection, mrz_stage: StageTiming) -> 
 
 async def serve(config: Config, runtime: Runtime) -> None:
     """Connect to the lane and read documents until it hangs up. Raises DeviceError when the scanner broke."""
-    scanner = open_scanner(config, runtime.secret)
-    worker = Worker("reader", runtime, {"scanner": f"{config.scanner.kind}", "mrz": "TD3 text lines", "pki": "autogate pki"})
+    scanner, chip = open_chip_link(config, open_scanner(config, runtime.secret), runtime.secret)
+    backends = {"scanner": config.scanner.kind, "chip": chip, "mrz": "TD3 text lines", "pki": "autogate pki"}
+    worker = Worker("reader", runtime, backends)
     reader = DocumentReader(config, scanner, worker.post)
     await worker.run(reader.run, reader.stop, reader.take)
 

@@ -25,6 +25,8 @@ SLOTS = 2
 OFF, ON, RESET, ATR = 0, 1, 2, 4
 ATTEMPT_S = 0.1
 """How often to knock where no vpcd listens, and how long to wait for a chip that may come back."""
+ABSENT_S = 0.5
+"""How long the field stays empty after a chip: pcscd looks every 0.4 s, and is at a loss over one that was swapped in between."""
 CLOSE_S = 5.0
 """How long a slow chip may keep the thread at the end."""
 TAG = 13
@@ -46,9 +48,12 @@ def run_atr(secret: str) -> bytes:
     return atr(bytes([0x80, 0x50 | TAG]) + tag)
 
 
-def reader_name(port: int) -> str:
-    """The PC/SC name of the slot whose chip listens to ``port``."""
-    return f"Virtual PCD 00 {port - PORT:02d}"
+def slot_port(reader: str) -> int:
+    """The port on which vpcd waits for the chip of the reader with this PC/SC name. Raises DeviceError for any other reader."""
+    slots = {f"Virtual PCD 00 {slot:02d}": PORT + slot for slot in range(SLOTS)}
+    if reader not in slots:
+        raise DeviceError(reader, "not a virtual reader", f"name one of: {', '.join(slots)}")
+    return slots[reader]
 
 
 class VirtualSlot:
@@ -98,6 +103,7 @@ class VirtualSlot:
             served = chip
             with line:
                 self._converse(line, chip)
+            time.sleep(ABSENT_S)
 
     def _next(self) -> Transceiver | None:
         with self._changed:

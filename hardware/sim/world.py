@@ -1,7 +1,8 @@
 """One process with the scanner and the camera of a simulated gate, and the director's handle on what lies and stands before them.
 
 ``python -m hardware.sim.world --dir DIR --secret-file FILE`` serves ``scanner.sock``, ``camera.sock`` and ``world.sock`` in DIR, says
-``ready`` and ends at ``stop`` or when its standard input closes, so that it never outlives who started it.
+``ready`` and ends at ``stop`` or when its standard input closes, so that it never outlives who started it. With ``--vpcd PORT`` the
+chips lie in that slot of vpcd instead of on the scanner's antenna.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ class Passport(Protocol):
 class World:
     """The director's side. ``start`` runs the process; the rest may be called from any thread. All raise DeviceError."""
 
-    def __init__(self, folder: Path, secret: str) -> None:
+    def __init__(self, folder: Path, secret: str, vpcd_port: int | None = None) -> None:
         """``folder`` must exist; its path is what the simulated scanner and camera are opened with."""
-        self._folder, self._secret = folder, secret
+        self._folder, self._secret, self._vpcd_port = folder, secret, vpcd_port
         self._line = DeviceClient(folder / SOCKET, secret)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,6 +57,7 @@ class World:
         with os.fdopen(os.open(secret_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(self._secret)
         command = [sys.executable, "-m", "hardware.sim.world", "--dir", str(self._folder), "--secret-file", str(secret_file)]
+        command += [] if self._vpcd_port is None else ["--vpcd", str(self._vpcd_port)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
             self.stop()
@@ -113,9 +115,10 @@ class World:
 class WorldServer:
     """The process's own side: both stages and the director's socket."""
 
-    def __init__(self, folder: Path, secret: str) -> None:
-        from hardware.sim import camera, scanner  # the director's process needs no cv2 for its handle
+    def __init__(self, folder: Path, secret: str, vpcd_port: int | None = None) -> None:
+        from hardware.sim import camera, scanner, vpcd  # the director's process needs no cv2 for its handle
 
+        self._slot = None if vpcd_port is None else vpcd.VirtualSlot(vpcd.run_atr(secret), vpcd_port)
         self.stopped = threading.Event()
         self.scanner, self.camera = scanner.ScannerStage(), camera.CameraStage()
         self._servers = (
@@ -129,6 +132,8 @@ class WorldServer:
             case "place":
                 self._place(header, bodies)
             case "lift":
+                if self._slot:
+                    self._slot.place(None)
                 self.scanner.remove()
             case "face":
                 self._show(bodies[0], header["seed"])
@@ -153,7 +158,9 @@ class WorldServer:
             if name not in SPOILABLE:
                 raise ValueError(f"a chip's {name!r} cannot be set")
             setattr(chip, name, value)
-        self.scanner.place(tuple(header["mrz_lines"]), chip)
+        if self._slot:
+            self._slot.place(chip)
+        self.scanner.place(tuple(header["mrz_lines"]), None if self._slot else chip)
 
     def _show(self, encoded: bytes, seed: int) -> None:
         import cv2
@@ -165,6 +172,8 @@ class WorldServer:
         self.camera.show(np.asarray(picture, dtype=np.uint8), seed)
 
     def close(self) -> None:
+        if self._slot:
+            self._slot.close()
         for server in self._servers:
             server.close()
 
@@ -173,8 +182,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hardware.sim.world", description="Simulated scanner and camera.")
     parser.add_argument("--dir", type=Path, required=True)
     parser.add_argument("--secret-file", type=Path, required=True)
+    parser.add_argument("--vpcd", type=int, metavar="PORT")
     options = parser.parse_args()
-    world = WorldServer(options.dir, options.secret_file.read_text(encoding="ascii"))
+    world = WorldServer(options.dir, options.secret_file.read_text(encoding="ascii"), options.vpcd)
     threading.Thread(target=_until_stdin_closes, args=(world.stopped,), daemon=True).start()
     print("ready", flush=True)
     world.stopped.wait()

@@ -134,6 +134,8 @@ def test_a_finding_is_one_line_whatever_the_key(write):
         ("[timeouts]\nregistry_ms = 900", "[screens]\nofficer_port = 80", "screens.officer_port"),
         ("[timeouts]\nregistry_ms = 900", "[screens]\nofficer_port = 8410", "screens.officer_port"),
         ("[timeouts]\nregistry_ms = 900", "[rules]\nfolder = 3", "rules.folder"),
+        ("[timeouts]\nregistry_ms = 900", '[chip]\nlink = "pcsc"', "chip.reader"),
+        ("[timeouts]\nregistry_ms = 900", '[chip]\nlink = "nfc"', "chip.link"),
         ('[trust]\nstore = "trust"', "[[trust]]", "trust"),
         ('device = "run/controller.tty"', 'device = "run/controller.tty"\nbaud = 115201', "controller.baud"),
         ('device = "run/controller.tty"', 'device = "run\\u0000"', "controller.device"),
@@ -261,6 +263,7 @@ TRIAL = (
     .replace('pack = "demo"', 'pack = "operator-2026"')
     .replace('store = "trust"', 'store = "operator-trust"')
     .replace("http://127.0.0.1:8500", "https://registry.example/v1")
+    .replace("[timeouts]", '[chip]\nlink = "pcsc"\nreader = "Reader 0 0"\n\n[timeouts]')
 )
 
 
@@ -272,6 +275,7 @@ TRIAL = (
         ("/dev/ttyUSB0", "/dev/pts/3", "controller.device"),
         ("/dev/ttyUSB0", "somewhere.tty", "controller.device"),
         ('key_file = "key"', "", "controller.key_file"),
+        ("Reader 0 0", "Virtual PCD 00 00", "chip.reader"),
         ("operator-2026", "demo", "face.pack"),
         ("operator-trust", "trust", "trust.store"),
         ("https://registry.example/v1", "http://registry.example/v1", "registries.watchlist.url"),
