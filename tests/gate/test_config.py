@@ -270,7 +270,7 @@ TRIAL = (
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ('"pcsc"', '"simulator"', "scanner.kind"),
+        ('kind = "pcsc"', 'kind = "simulator"', "scanner.kind"),
         ('"opencv"', '"simulator"', "camera.kind"),
         ("/dev/ttyUSB0", "/dev/pts/3", "controller.device"),
         ("/dev/ttyUSB0", "somewhere.tty", "controller.device"),
