@@ -34,7 +34,7 @@ from pki.errors import PkiError, ReasonCode
 from pki.path import find_csca
 from pki.results import Authentic, PassiveAuthResult, Rejected, SignedHashes, Step, Undetermined
 from pki.revocation import Revocation, revocation_of
-from pki.signatures import HASHES, digest, hash_of, scheme_of, verifies
+from pki.signatures import HASH_NAMED, digest, hash_of, scheme_of, verifies
 from pki.sod import LDS_SECURITY_OBJECT, LdsSecurityObject, parse_security_object, parse_sod
 from pki.trust import Csca, TrustStore
 
@@ -254,7 +254,7 @@ def _revocation(certificate: Certificate, trust: TrustStore, now: datetime) -> R
 
 
 def _check_hashes(signed: SignedHashes, data_groups: Mapping[int, bytes]) -> None:
-    algorithm = next(algorithm for algorithm in HASHES.values() if algorithm.name == signed.hash_algorithm)
+    algorithm = HASH_NAMED[signed.hash_algorithm]
     for number, content in data_groups.items():
         if number not in signed.hashes:
             raise PkiError(ReasonCode.DATA_GROUP_NOT_SIGNED, f"DG{number} is not in the SOD")

@@ -24,7 +24,7 @@ def find_csca(signer: Certificate, trust: TrustStore) -> Csca:
     ``CSCA_NOT_VALID_AT_ISSUE``: verified, but issued outside the CSCA's validity or key usage period. A CSCA that expired since
     is fine (Doc 9303-12 §5). ``SEARCH_EXHAUSTED``: not found within ``MAX_SIGNATURE_CHECKS``.
     """
-    problems = [PkiError(ReasonCode.NO_TRUST_ANCHOR, f"no CSCA for issuer {signer.issuer}")]
+    problems: list[PkiError] = []
     for count, anchor in enumerate(_candidates(signer, trust)):
         if count == MAX_SIGNATURE_CHECKS:
             problems.append(PkiError(ReasonCode.SEARCH_EXHAUSTED, f"{count} anchors tried for issuer {signer.issuer}"))
@@ -36,6 +36,7 @@ def find_csca(signer: Certificate, trust: TrustStore) -> Csca:
         if problem is None:
             return anchor
         problems.append(problem)
+    problems.append(PkiError(ReasonCode.NO_TRUST_ANCHOR, f"no CSCA for issuer {signer.issuer}"))
     raise min(problems, key=lambda problem: _PRECEDENCE.get(problem.code, len(_PRECEDENCE)))
 
 

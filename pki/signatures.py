@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pki import der
 from pki.curves import curve_of
 from pki.elliptic import CurveKey, curve_key
-from pki.errors import PkiError, ReasonCode
+from pki.errors import DerError, PkiError, ReasonCode
 
 EcPublicKey = ec.EllipticCurvePublicKey | CurveKey
 PublicKey = rsa.RSAPublicKey | EcPublicKey
@@ -31,6 +31,7 @@ HASHES: dict[str, hashes.HashAlgorithm] = {
     "2.16.840.1.101.3.4.2.2": hashes.SHA384(),
     "2.16.840.1.101.3.4.2.3": hashes.SHA512(),
 }
+HASH_NAMED = {algorithm.name: algorithm for algorithm in HASHES.values()}
 _SHA1, _SHA224, _SHA256, _SHA384, _SHA512 = HASHES.values()
 
 RSA_ENCRYPTION = "1.2.840.113549.1.1.1"
@@ -80,12 +81,21 @@ def scheme_of(identifier: der.Element, message_hash: hashes.HashAlgorithm | None
 
     NULL parameters of ECDSA are let pass: States write them. Raises DerError, PkiError(UNSUPPORTED_ALGORITHM).
     """
-    fields = identifier.fields()
+    try:
+        return _scheme(identifier.encoded, message_hash.name if message_hash else "")
+    except DerError as error:
+        raise error.moved(identifier.start) from None
+
+
+@lru_cache(maxsize=128)
+def _scheme(encoded: bytes, message_hash: str) -> SignatureScheme:
+    """Cached: a dozen identifiers serve all States."""
+    fields = der.read(encoded).fields()
     oid = fields.take().oid()
     if oid == _RSA_PSS:
         return _pss(fields.optional(der.SEQUENCE))
-    if oid in _PKCS1 or (oid == RSA_ENCRYPTION and message_hash is not None):
-        return SignatureScheme(hash=_PKCS1.get(oid) or message_hash or _SHA256, padding=padding.PKCS1v15())
+    if oid in _PKCS1 or (oid == RSA_ENCRYPTION and message_hash):
+        return SignatureScheme(hash=_PKCS1.get(oid) or HASH_NAMED[message_hash], padding=padding.PKCS1v15())
     if oid in ECDSA:
         return SignatureScheme(hash=ECDSA[oid], padding=None)
     raise PkiError(ReasonCode.UNSUPPORTED_ALGORITHM, f"signature {oid}")
