@@ -1,46 +1,55 @@
-"""Chip authentication version 1 over ECDH (Doc 9303-11 §6.2), the terminal's side. Sans-IO.
+"""Chip authentication (Doc 9303-11 §6.2), the terminal's side. Sans-IO.
 
 The chip proves that it holds the private key to a public key in DG14: only then can it go on under the session keys agreed here.
 The proof counts only once passive authentication has bound DG14; that is for others to judge.
+
+Version 1 is that of Doc 9303. Version 2 (BSI TR-03110-3 §A.4) answers with a nonce and a token as well; real chips want terminal
+authentication before it, so it stands behind version 1 of the same strength.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hmac
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from hardware.emrtd import tlv
-from hardware.emrtd.apdu import SHORT_NE, CommandApdu
-from hardware.emrtd.curves import INTEGER, OBJECT_IDENTIFIER, SEQUENCE, Curve, EcKey, read_public_key
+from hardware.emrtd.apdu import OK, SHORT_NE, CommandApdu, ResponseApdu
+from hardware.emrtd.cipher_suites import SUITES, CipherSuite, authentication_token
+from hardware.emrtd.domain_parameters import read_key
+from hardware.emrtd.elliptic_curve import Curve, EcKey
 from hardware.emrtd.errors import ChipError
-from hardware.emrtd.secure_messaging import SecureMessaging, session
+from hardware.emrtd.groups import KeyAgreementGroup, Random
+from hardware.emrtd.secure_messaging import SecureMessaging
+from hardware.emrtd.security_infos import (
+    ID_CA,
+    ID_PK,
+    ChipAuthenticationInfo,
+    SecurityInfos,
+    encode_oid,
+    parse_security_infos,
+)
 
-SET = 0x31
 DG14_TAG = 0x6E
-ID_PK_ECDH = "0.4.0.127.0.7.2.2.1.2"
-ID_CA_ECDH = "0.4.0.127.0.7.2.2.3.2"
+ELLIPTIC = "2"
+"""The arc of elliptic curves under id-CA and id-PK; Diffie-Hellman has 1."""
 MANAGE_SECURITY_ENVIRONMENT, GENERAL_AUTHENTICATE = 0x22, 0x86
 SET_KEY_AGREEMENT, SET_AUTHENTICATION = (0x41, 0xA6), (0x41, 0xA4)
 DO_MECHANISM, DO_KEY_REFERENCE, DO_EPHEMERAL_KEY, DO_DYNAMIC = 0x80, 0x84, 0x91, 0x7C
-MAX_SECURITY_INFOS = 32
-"""Real DG14s hold about five."""
+DO_NONCE, DO_TOKEN = 0x81, 0x82
+NONCE = 8
+"""Octets of r_PICC in version 2."""
+MAX_OFFERS = 4
+"""Offers whose key is looked at: chips make one to three, and each look may cost milliseconds."""
+PROTOCOLS: Mapping[str, CipherSuite] = MappingProxyType(
+    {f"{ID_CA}{family}.{arc}": suite for family in ("1", "2") for arc, suite in SUITES.items()}
+)
+"""Ciphers by object identifier: Diffie-Hellman and elliptic curves (tables 5 and 6)."""
+VERSIONS = (1, 2)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Suite:
-    """What an id-CA-ECDH object identifier names: cipher and length of its keys in bytes."""
-
-    cipher: str
-    key_length: int
-
-
-SUITES = {
-    f"{ID_CA_ECDH}.4": Suite(cipher="AES", key_length=32),
-    f"{ID_CA_ECDH}.3": Suite(cipher="AES", key_length=24),
-    f"{ID_CA_ECDH}.2": Suite(cipher="AES", key_length=16),
-    f"{ID_CA_ECDH}.1": Suite(cipher="3DES", key_length=16),
-}
-"""Strongest first: where a chip offers several, the first one is taken."""
+Exchange = Callable[[CommandApdu], ResponseApdu]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +69,20 @@ class Choice:
     """One key of the chip and the protocol to run with it."""
 
     oid: str
+    version: int
     key_id: int | None
     public_key: bytes
-    curve: Curve
-    point: bytes
+    group: KeyAgreementGroup
+    element: bytes
+
+    @property
+    def suite(self) -> CipherSuite:
+        return PROTOCOLS[self.oid]
 
     def commands(self, ephemeral: bytes) -> tuple[CommandApdu, ...]:
-        """The commands that hand over the terminal's ``ephemeral`` point: §6.2.4.1 for 3DES, §6.2.4.2 for AES."""
+        """The commands that hand over the terminal's ``ephemeral`` key: §6.2.4.1 for 3DES in version 1, else §6.2.4.2."""
         reference = b"" if self.key_id is None else tlv.encode(DO_KEY_REFERENCE, _unsigned(self.key_id))
-        if SUITES[self.oid].cipher == "3DES":
+        if self.version == 1 and self.suite.cipher == "3DES":
             return (_manage(SET_KEY_AGREEMENT, tlv.encode(DO_EPHEMERAL_KEY, ephemeral) + reference),)
         dynamic = tlv.encode(DO_DYNAMIC, tlv.encode(DO_MECHANISM, ephemeral))
         return (
@@ -76,17 +90,16 @@ class Choice:
             CommandApdu(ins=GENERAL_AUTHENTICATE, data=dynamic, ne=SHORT_NE),
         )
 
+    @property
+    def curve(self) -> Curve:
+        assert isinstance(self.group, Curve)
+        return self.group
+
     def session(self, key: EcKey) -> SecureMessaging:
-        """The session under the agreed keys, its counter at zero (§6.2.2, §9.8.6.3, §9.8.7.3)."""
-        return new_session(self.oid, key.agree(self.point))
+        return SecureMessaging(self.suite.session_cipher(key.agree(self.element)))
 
     def evidence(self, *, succeeded: bool) -> ChipAuthenticationEvidence:
         return ChipAuthenticationEvidence(public_key=self.public_key, oid=self.oid, key_id=self.key_id, succeeded=succeeded)
-
-
-def new_session(oid: str, secret: bytes) -> SecureMessaging:
-    """Session keys from the shared secret, on either side."""
-    return session(secret, cipher=SUITES[oid].cipher, key_length=SUITES[oid].key_length)
 
 
 def choose(dg14: bytes) -> Choice | None:
@@ -95,69 +108,96 @@ def choose(dg14: bytes) -> Choice | None:
     A key without a ChipAuthenticationInfo of its own key id means 3DES. Raises ChipError for a malformed
     DG14, and for one whose every offer is out of reach (CURVE_UNSUPPORTED, KEY_UNSUPPORTED, CA_UNSUPPORTED).
     """
-    keys: dict[int | None, bytes] = {}
-    offers: list[tuple[str, int | None]] = []
-    for oid, fields in _security_infos(dg14):
-        if oid == ID_PK_ECDH:
-            keys[_key_id(fields)] = _encoded(fields)
-        elif oid in SUITES:
-            offers.append((oid, _key_id(fields)))
-    offered = {key_id for _, key_id in offers}
-    offers += [(f"{ID_CA_ECDH}.1", key_id) for key_id in keys if key_id not in offered]
+    infos = parse_security_infos(tlv.only(dg14, DG14_TAG), "DG14")
+    keys = {(key.oid.removeprefix(ID_PK), key.key_id): key.public_key for key in reversed(infos.public_keys)}
     reason = None
-    for oid, key_id in sorted(offers, key=lambda offer: tuple(SUITES).index(offer[0])):
+    for offer in sorted(_offers(infos), key=_strength, reverse=True)[:MAX_OFFERS]:
+        public_key = keys.get((_family(offer.oid), offer.key_id))
         try:
-            if key_id in keys:
-                curve, point = read_public_key(keys[key_id])
-                return Choice(oid=oid, key_id=key_id, public_key=keys[key_id], curve=curve, point=point)
+            if public_key is not None:
+                group, element = _read(public_key, _family(offer.oid))
+                return Choice(
+                    oid=offer.oid,
+                    version=offer.version,
+                    key_id=offer.key_id,
+                    public_key=public_key,
+                    group=group,
+                    element=element,
+                )
         except ChipError as error:
-            reason = error
-    if reason is None and offers:
+            reason = reason or error
+    if reason is None and (infos.chip_authentication or infos.public_keys):
         reason = ChipError("CA_UNSUPPORTED", "no public key belongs to the protocols offered", file="DG14")
     if reason is not None:
         raise reason
     return None
 
 
-def encode_oid(oid: str) -> bytes:
-    """Value octets of an object identifier."""
-    first, second, *rest = (int(arc) for arc in oid.split("."))
-    octets = bytearray()
-    for arc in (40 * first + second, *rest):
-        groups = [arc >> shift & 0x7F for shift in range(0, max(arc.bit_length(), 1), 7)]
-        octets += bytes(group | 0x80 for group in groups[:0:-1]) + bytes(groups[:1])
-    return bytes(octets)
+def run(exchange: Exchange, choice: Choice, random: Random = secrets.token_bytes) -> SecureMessaging:
+    """Agree on new keys, and return the session under them; its first good answer is the proof (§6.2.2).
+
+    ``random`` is asked for the ephemeral key alone. Raises ChipError: CA_REFUSED, CA_REPLY_WRONG (version 2); the old session
+    stays good then. What ``exchange`` raises passes through.
+    """
+    key = choice.group.random_key(random)
+    answer = b""
+    for command in choice.commands(key.public):
+        answer = _accept(exchange(command))
+    secret = key.agree(choice.element)
+    if choice.version == 1:
+        return SecureMessaging(choice.suite.session_cipher(secret))
+    return _confirmed(choice, key.public, secret, answer)
 
 
-_KNOWN = {encode_oid(oid): oid for oid in (ID_PK_ECDH, *SUITES)}
+def _confirmed(choice: Choice, public: bytes, secret: bytes, answer: bytes) -> SecureMessaging:
+    """Version 2: the nonce goes into the keys, the token shows that they are the same on both sides."""
+    try:
+        objects = {item.tag: item.value for item in tlv.children(tlv.only(answer, DO_DYNAMIC))}
+    except ChipError as error:
+        raise ChipError("CA_REPLY_WRONG", error.what, offset=error.offset) from error
+    nonce, token = objects.get(DO_NONCE, b""), objects.get(DO_TOKEN, b"")
+    cipher = choice.suite.session_cipher(secret + nonce)
+    expected = authentication_token(cipher, choice.oid, choice.group.public_key_tag, public)
+    if len(nonce) != NONCE or not hmac.compare_digest(token, expected):
+        raise ChipError("CA_REPLY_WRONG", "no nonce, or a token that does not fit")
+    return SecureMessaging(cipher)
 
 
-def _security_infos(dg14: bytes) -> Iterator[tuple[str | None, list[tlv.Tlv]]]:
-    """Yield (object identifier or None for one of no concern, fields after it) of each SecurityInfo."""
-    for count, info in enumerate(tlv.children(tlv.only(tlv.only(dg14, DG14_TAG), SET))):
-        fields = list(tlv.children(info.value))
-        if count >= MAX_SECURITY_INFOS or info.tag != SEQUENCE or not fields or fields[0].tag != OBJECT_IDENTIFIER:
-            raise ChipError("DG14_MALFORMED", "no set of SecurityInfo", file="DG14", offset=info.start)
-        yield _KNOWN.get(fields[0].value), fields[1:]
+def _offers(infos: SecurityInfos) -> Iterator[ChipAuthenticationInfo]:
+    """What we can run of what the chip says, and 3DES for each key that it says nothing of."""
+    said = {(_family(info.oid), info.key_id) for info in infos.chip_authentication}
+    unsaid = [
+        ChipAuthenticationInfo(oid=f"{ID_CA}{family}.1", version=1, key_id=key.key_id)
+        for key in infos.public_keys
+        if ((family := key.oid.removeprefix(ID_PK)), key.key_id) not in said
+    ]
+    return (info for info in (*infos.chip_authentication, *unsaid) if info.oid in PROTOCOLS and info.version in VERSIONS)
 
 
-def _encoded(fields: list[tlv.Tlv]) -> bytes:
-    if not fields or fields[0].tag != SEQUENCE:
-        raise ChipError("DG14_MALFORMED", "no SubjectPublicKeyInfo", file="DG14")
-    return tlv.encode(SEQUENCE, fields[0].value)
+def _read(public_key: bytes, family: str) -> tuple[KeyAgreementGroup, bytes]:
+    group, element = read_key(public_key)
+    if isinstance(group, Curve) != (family == ELLIPTIC):
+        raise ChipError("KEY_UNSUPPORTED", "a key of another kind than its protocol's", file="DG14")
+    return group, element
 
 
-def _key_id(fields: list[tlv.Tlv]) -> int | None:
-    """The optional key id: the INTEGER after the required field (§9.2)."""
-    if len(fields) < 2:
-        return None
-    if fields[1].tag != INTEGER or not 1 <= len(fields[1].value) <= 8 or fields[1].value[0] & 0x80:
-        raise ChipError("DG14_MALFORMED", "key id is no small non-negative INTEGER", file="DG14")
-    return int.from_bytes(fields[1].value)
+def _strength(info: ChipAuthenticationInfo) -> tuple[int, int, str]:
+    suite = PROTOCOLS[info.oid]
+    return suite.key_length * suite.block, -info.version, _family(info.oid)  # 3DES below AES-128
+
+
+def _family(oid: str) -> str:
+    return oid.removeprefix(ID_CA).partition(".")[0]
 
 
 def _manage(which: tuple[int, int], data: bytes) -> CommandApdu:
     return CommandApdu(ins=MANAGE_SECURITY_ENVIRONMENT, p1=which[0], p2=which[1], data=data)
+
+
+def _accept(response: ResponseApdu) -> bytes:
+    if response.sw != OK:
+        raise ChipError("CA_REFUSED", f"chip authentication ended with status {response.sw:04X}")
+    return response.data
 
 
 def _unsigned(value: int) -> bytes:

@@ -11,12 +11,14 @@ from hardware.emrtd.errors import ChipError
 from hardware.emrtd.groups import Random
 
 PUBLIC_VALUE = 0x84
+LONG_ORDER = 1 << 256
+"""Private keys stay below this where the order is unknown or beyond it: twice the bits of 3072-bit groups' security, at a known cost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DhGroup:
-    """Powers of ``g`` modulo the prime ``p``. ``q`` is the prime order of ``g``, None where nobody states it: then elements can be
-    checked for their range only. A :class:`~hardware.emrtd.groups.KeyAgreementGroup`.
+    """Powers of ``g`` modulo the prime ``p``. ``q`` is the prime order of ``g``, None where nobody states it (or it is beyond
+    :data:`LONG_ORDER`): then elements can be checked for their range only. A :class:`~hardware.emrtd.groups.KeyAgreementGroup`.
     """
 
     name: str
@@ -26,7 +28,7 @@ class DhGroup:
 
     @property
     def order(self) -> int:
-        return self.q or self.p - 1
+        return self.q or min(self.p - 1, LONG_ORDER)
 
     @property
     def public_key_tag(self) -> int:

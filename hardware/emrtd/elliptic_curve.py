@@ -115,6 +115,10 @@ class EcKey:
         return curve.random_key(secrets.token_bytes)
 
     @property
+    def group(self) -> Curve:
+        return self.curve
+
+    @property
     def public(self) -> bytes:
         return self.curve.encode(self._public())
 

@@ -22,6 +22,9 @@ class PrivateKey(Protocol):
     def scalar(self) -> int: ...
 
     @property
+    def group(self) -> KeyAgreementGroup: ...
+
+    @property
     def public(self) -> bytes:
         """The group's generator times this key."""
         ...
@@ -48,7 +51,7 @@ class KeyAgreementGroup(Protocol):
 
     @property
     def order(self) -> int:
-        """The generator's order, as far as it is known: a multiple of it for groups that do not state it."""
+        """The generator's order; for groups that do not state theirs, the bound of private keys."""
         ...
 
     @property

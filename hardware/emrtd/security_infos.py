@@ -13,7 +13,7 @@ ID_PK = "0.4.0.127.0.7.2.2.1."
 ID_CA = "0.4.0.127.0.7.2.2.3."
 ID_PACE = "0.4.0.127.0.7.2.2.4."
 ID_AA = "2.23.136.1.1.5"
-MAX_SECURITY_INFOS = 64
+MAX_SECURITY_INFOS = 32
 """Passports hold about five, identity cards up to twenty."""
 MAX_OID, MAX_INTEGER = 32, 8
 """Octets of an object identifier and of a number: far above any that counts here."""
