@@ -1,19 +1,27 @@
 """Is the chip the one that the State issued, or a copy? (Doc 9303-11 §6; the only word about it that a policy may read.)
 
 A protocol that ran is no verdict: a clone runs it with its own key. It counts only with a key out of a data group that
-passive authentication verified. And what the *signed* document lists must have been done: a copy that hides DG14 and DG15,
-or refuses, is a copy.
+passive authentication verified, or, for PACE with chip authentication mapping, out of an EF.CardSecurity that the same State
+signed (§4.4.3.5.2, §6). And what the *signed* document lists must have been done: a copy that hides DG14 and DG15, or refuses,
+is a copy.
+
+Chip authentication and PACE with its mapping prove the same thing, that the chip holds a private key, and a terminal need
+not know the mapping (§4.4). So one stands in for the other where that was *not run*, never where it failed. The mapping does so
+only with a key that the verified DG14 holds too: EF.CardSecurity names no document, so that by itself it would let one broken
+chip of a State vouch for copies of every other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, assert_never
 
 from pki.active_authentication import ActiveAuthenticationEvidence, answers
+from pki.card_access import CardAccessVerdict
+from pki.card_security import CardSecurity, CardSecurityVerdict
 from pki.errors import PkiError
-from pki.results import Authentic
+from pki.results import Authentic, Rejected, Undetermined
 from pki.security_infos import (
     CHIP_AUTHENTICATION,
     ChipAuthenticationInfo,
@@ -42,12 +50,23 @@ class ChipAuthenticationEvidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaceCamEvidence:
+    """PACE with chip authentication mapping: the SubjectPublicKeyInfo out of EF.CardSecurity under which the chip's authentication
+    data fitted (``b""`` if none did), the protocol (OID) that ran, and whether one fitted.
+    """
+
+    public_key: bytes = field(repr=False)
+    oid: str
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChipAuthenticity:
     """``protocols`` are those that proved it; ``code`` says why it is not proven, empty when genuine.
 
     ``genuine``: every protocol that the signed document offers was passed. ``not_genuine``: one was not passed, not run, or
-    its data group was not read. ``not_supported``: the signed document lists neither DG14 nor DG15. ``undetermined``: it lists
-    one, but with nothing in it that can be judged here.
+    its file was not read. ``not_supported``: the signed document lists neither DG14 nor DG15, and no mapping was offered.
+    ``undetermined``: it lists one, but with nothing in it that can be judged here.
     """
 
     verdict: Verdict
@@ -67,14 +86,21 @@ class _Finding:
 
 
 def chip_authenticity(
-    pa: Authentic, *, active: ActiveAuthenticationEvidence | None, chip: ChipAuthenticationEvidence | None
+    pa: Authentic,
+    *,
+    active: ActiveAuthenticationEvidence | None,
+    chip: ChipAuthenticationEvidence | None,
+    cam: PaceCamEvidence | None = None,
+    card_security: CardSecurityVerdict | None = None,
+    card_access: CardAccessVerdict | None = None,
 ) -> ChipAuthenticity:
-    """Judge the evidence against the verified DG14 and DG15; None means that the protocol was not run. Raises nothing."""
-    if not (pa.lists_dg14 or pa.lists_dg15):
+    """Judge the evidence against the verified DG14, DG15 and EF.CardSecurity; None means not run, or not read. Raises nothing."""
+    cam_shown = cam is not None or (card_access is not None and card_access.offers_cam)
+    if not (pa.lists_dg14 or pa.lists_dg15 or cam_shown):
         return ChipAuthenticity(
             verdict="not_supported", protocols=(), code="NOT_OFFERED", detail="SOD lists neither DG14 nor DG15"
         )
-    findings = list(_findings(pa, active, chip))
+    findings = list(_findings(pa, active, chip, _Mapping(evidence=cam, shown=cam_shown, card_security=card_security)))
     protocols = tuple(finding.protocol for finding in findings if finding.verdict == "genuine")
     for verdict in ("not_genuine", "undetermined"):
         for finding in findings:
@@ -85,10 +111,22 @@ def chip_authenticity(
     return ChipAuthenticity(verdict="genuine", protocols=protocols, code="", detail="")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mapping:
+    """All that is known of PACE with chip authentication mapping; ``shown``: it ran, or EF.CardAccess offers it."""
+
+    evidence: PaceCamEvidence | None
+    shown: bool
+    card_security: CardSecurityVerdict | None
+
+
 def _findings(
-    pa: Authentic, active: ActiveAuthenticationEvidence | None, chip: ChipAuthenticationEvidence | None
+    pa: Authentic,
+    active: ActiveAuthenticationEvidence | None,
+    chip: ChipAuthenticationEvidence | None,
+    mapping: _Mapping,
 ) -> Iterator[_Finding]:
-    infos = None
+    infos = SecurityInfos()
     if pa.lists_dg14 and 14 not in pa.data_groups:
         yield _Finding(protocol="chip_authentication", verdict="not_genuine", code="DG14_NOT_READ", detail="listed, not read")
     elif pa.lists_dg14:
@@ -98,22 +136,72 @@ def _findings(
             yield _Finding(
                 protocol="chip_authentication", verdict="undetermined", code=error.code, detail=f"DG14: {error.detail}"
             )
-        if infos and (infos.public_keys or infos.chip_authentication):
-            yield _judge_chip_authentication(infos, chip)
+    yield from _key_agreements(pa, infos, chip, mapping)
     if pa.lists_dg15 and 15 not in pa.data_groups:
         yield _Finding(protocol="active_authentication", verdict="not_genuine", code="DG15_NOT_READ", detail="listed, not read")
     elif pa.lists_dg15:
         yield _judge_active_authentication(pa.data_groups[15], infos, active)
 
 
+def _key_agreements(
+    pa: Authentic, infos: SecurityInfos, chip: ChipAuthenticationEvidence | None, mapping: _Mapping
+) -> Iterator[_Finding]:
+    """Of chip authentication and the mapping those that are offered or ran, less the one that the other stands in for."""
+    offered = bool(infos.public_keys or infos.chip_authentication)
+    keyed = _judge_chip_authentication(infos, chip) if offered else None
+    mapped = _judge_mapping(pa, mapping) if mapping.shown or infos.offers_cam else None
+    if keyed and mapped and mapping.evidence is None and keyed.verdict == "genuine":
+        mapped = None
+    if keyed and mapped and chip is None and mapped.verdict == "genuine" and _holds(infos, mapping.evidence):
+        keyed = None
+    yield from (finding for finding in (mapped, keyed) if finding)
+
+
+def _holds(infos: SecurityInfos, evidence: PaceCamEvidence | None) -> bool:
+    return evidence is not None and any(key.public_key == evidence.public_key for key in infos.public_keys)
+
+
+def _judge_mapping(pa: Authentic, mapping: _Mapping) -> _Finding:
+    verdict, code, detail = _mapping_verdict(pa, mapping)
+    return _Finding(protocol="pace_cam", verdict=verdict, code=code, detail=detail)
+
+
+def _mapping_verdict(pa: Authentic, mapping: _Mapping) -> tuple[Verdict, str, str]:
+    evidence, card_security = mapping.evidence, mapping.card_security
+    if evidence is None:
+        return "not_genuine", "CAM_NOT_RUN", "chip authentication mapping is offered, not used"
+    if not evidence.succeeded:
+        return "not_genuine", "CAM_FAILED", "no key of EF.CardSecurity fits the chip's authentication data"
+    match card_security:
+        case None:
+            return "not_genuine", "CARD_SECURITY_NOT_READ", "no EF.CardSecurity to bind the key"
+        case Rejected():
+            return "not_genuine", "CARD_SECURITY_REJECTED", f"EF.CardSecurity: {card_security.code}: {card_security.detail}"
+        case Undetermined():
+            return "undetermined", card_security.code, f"EF.CardSecurity: {card_security.detail}"
+        case CardSecurity():
+            if card_security.issuing_country != pa.issuing_country:
+                return "not_genuine", "CARD_SECURITY_OF_OTHER_STATE", f"signed by {card_security.issuing_country}"
+            if not _maps(card_security.infos, evidence):
+                return "not_genuine", "CAM_KEY_NOT_SIGNED", "key or protocol not in EF.CardSecurity"
+            return "genuine", "", ""
+    assert_never(card_security)
+
+
+def _maps(infos: SecurityInfos, evidence: PaceCamEvidence) -> bool:
+    """Whether the signed copy offers this mapping, and holds the key that fitted."""
+    offered = any(info.maps_chip_authentication and info.oid == evidence.oid for info in infos.pace)
+    return offered and _holds(infos, evidence)
+
+
 def _judge_active_authentication(
-    data_group_15: bytes, infos: SecurityInfos | None, evidence: ActiveAuthenticationEvidence | None
+    data_group_15: bytes, infos: SecurityInfos, evidence: ActiveAuthenticationEvidence | None
 ) -> _Finding:
     protocol = "active_authentication"
     if evidence is None:
         return _Finding(protocol=protocol, verdict="not_genuine", code="AA_NOT_RUN", detail="DG15 is listed, not used")
     try:
-        algorithm = infos.active_authentication if infos else None
+        algorithm = infos.active_authentication
         ecdsa_hash = active_authentication_hash(algorithm) if algorithm else None
         passed = answers(evidence, parse_data_group_15(data_group_15), ecdsa_hash)
     except PkiError as error:

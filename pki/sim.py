@@ -5,7 +5,7 @@ Every name in its certificates says so. Nothing here is used to judge a document
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from pki import der
+from pki.card_security import SECURITY_OBJECT
 from pki.certificates import parse_certificate
 from pki.cms import CONTENT_TYPE, MESSAGE_DIGEST, SIGNED_DATA, SIGNING_TIME
-from pki.security_infos import ACTIVE_AUTHENTICATION, DATA_GROUP_14, DATA_GROUP_15, ECDSA_PLAIN
+from pki.security_infos import ACTIVE_AUTHENTICATION, DATA_GROUP_14, DATA_GROUP_15, ECDSA_PLAIN, PACE
 from pki.signatures import ECDSA, HASHES, digest
 from pki.sod import EF_SOD, LDS_SECURITY_OBJECT
 from pki.trust import Csca, TrustStore
@@ -32,6 +33,7 @@ CRL_LIFE = timedelta(days=90)
 """Doc 9303-12 §5 and §7.1.4: ten-year passports, CSCA keys of three to five years, signers of three months, a CRL each 90 days."""
 
 CHIP_AUTHENTICATION_AES_256 = "0.4.0.127.0.7.2.2.3.2.4"
+PACE_ECDH_GM_AES_128, PACE_ECDH_IM_AES_128, PACE_ECDH_CAM_AES_128 = (f"{PACE}{mapping}.2" for mapping in (2, 4, 6))
 _CHIP_PUBLIC_KEY = "0.4.0.127.0.7.2.2.1.2"
 _RSA_PSS, _MGF1 = "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8"
 _CURVES: dict[str, type[ec.EllipticCurve]] = {
@@ -71,6 +73,12 @@ class DocumentSigner:
         content = security_object(data_groups, algorithm)
         attributes = signed_attributes(content, algorithm, self.now)
         return wrap_sod(content, [self.certificate], [self.signer_info(attributes, algorithm)])
+
+    def sign_card_security(self, infos: Sequence[bytes], algorithm: str = "sha256") -> bytes:
+        """EF.CardSecurity over these SecurityInfos (each encoded)."""
+        content = der.encode_set(list(infos))
+        attributes = signed_attributes(content, algorithm, self.now, SECURITY_OBJECT)
+        return wrap_signed_data(content, [self.certificate], [self.signer_info(attributes, algorithm)], SECURITY_OBJECT)
 
     def signer_info(self, attributes: list[bytes], algorithm: str) -> bytes:
         """SignerInfo over ``attributes`` (each encoded), the signer named by issuer and serial number."""
@@ -142,20 +150,42 @@ def active_authentication_key(kind: str = "ec:P-256") -> tuple[PrivateKey, bytes
 
 
 def chip_authentication_key(
-    curve: str = "brainpoolP256r1", *, active_hash: str | None = None
+    curve: str = "brainpoolP256r1", *, active_hash: str | None = None, pace: Sequence[bytes] = (), key_id: int | None = None
 ) -> tuple[ec.EllipticCurvePrivateKey, bytes]:
     """A chip's key for chip authentication (ECDH, AES-256), and the DG14 with its public half.
 
-    ``active_hash`` (``sha256``, …) adds the ActiveAuthenticationInfo that an EC key in DG15 needs (Doc 9303-11 §9.2.4).
+    ``active_hash`` (``sha256``, …) adds the ActiveAuthenticationInfo that an EC key in DG15 needs (Doc 9303-11 §9.2.4), ``pace`` the
+    SecurityInfos of EF.CardAccess (§9.2.11). A key that serves PACE with chip authentication mapping needs a ``key_id`` (§9.2.6).
     """
     private_key = ec.generate_private_key(_CURVES[curve]())
-    infos = [
-        der.encode(der.SEQUENCE, der.encode_oid(CHIP_AUTHENTICATION_AES_256), der.encode_integer(1)),
-        der.encode(der.SEQUENCE, der.encode_oid(_CHIP_PUBLIC_KEY), _public(private_key)),
-    ]
+    infos = [*pace, chip_authentication_info(key_id), chip_key_info(private_key, key_id)]
     if active_hash:
         infos.append(active_authentication_info(active_hash))
     return private_key, data_group_14(infos)
+
+
+def chip_authentication_info(key_id: int | None = None) -> bytes:
+    """ChipAuthenticationInfo: ECDH with AES-256, version 1."""
+    return der.encode(der.SEQUENCE, der.encode_oid(CHIP_AUTHENTICATION_AES_256), der.encode_integer(1), _number(key_id))
+
+
+def chip_key_info(private_key: PrivateKey, key_id: int | None = None) -> bytes:
+    """ChipAuthenticationPublicKeyInfo of an EC key."""
+    return der.encode(der.SEQUENCE, der.encode_oid(_CHIP_PUBLIC_KEY), _public(private_key), _number(key_id))
+
+
+def pace_info(oid: str = PACE_ECDH_GM_AES_128, parameter_id: int | None = 13) -> bytes:
+    """PACEInfo, version 2; 13 is brainpoolP256r1, 12 is P-256 (Doc 9303-11 §9.5.1)."""
+    return der.encode(der.SEQUENCE, der.encode_oid(oid), der.encode_integer(2), _number(parameter_id))
+
+
+def card_access(infos: Sequence[bytes]) -> bytes:
+    """EF.CardAccess with these SecurityInfos (each encoded)."""
+    return der.encode_set(list(infos))
+
+
+def _number(value: int | None) -> bytes:
+    return b"" if value is None else der.encode_integer(value)
 
 
 def active_authentication_info(algorithm: str) -> bytes:
@@ -197,6 +227,11 @@ def wrap_sod(
     content: bytes, certificates: list[bytes], signer_infos: list[bytes], content_type: str = LDS_SECURITY_OBJECT
 ) -> bytes:
     """EF.SOD around its parts."""
+    return der.encode(EF_SOD, wrap_signed_data(content, certificates, signer_infos, content_type))
+
+
+def wrap_signed_data(content: bytes, certificates: list[bytes], signer_infos: list[bytes], content_type: str) -> bytes:
+    """ContentInfo with a SignedData around its parts."""
     signed_data = der.encode(
         der.SEQUENCE,
         der.encode_integer(3),
@@ -205,7 +240,7 @@ def wrap_sod(
         der.encode(0xA0, *certificates),
         der.encode_set(signer_infos),
     )
-    return der.encode(EF_SOD, der.encode(der.SEQUENCE, der.encode_oid(SIGNED_DATA), der.encode(0xA0, signed_data)))
+    return der.encode(der.SEQUENCE, der.encode_oid(SIGNED_DATA), der.encode(0xA0, signed_data))
 
 
 # --- certificates and keys

@@ -9,7 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pki import der, sim
 from pki.active_authentication import ActiveAuthenticationEvidence
-from pki.chip_authenticity import ChipAuthenticationEvidence, chip_authenticity
+from pki.card_access import CardAccessVerdict, card_access_agrees
+from pki.card_security import authenticate_card_security
+from pki.chip_authenticity import ChipAuthenticationEvidence, PaceCamEvidence, chip_authenticity
 from pki.results import Authentic
 
 CHALLENGE = b"challeng"
@@ -176,3 +178,156 @@ def test_a_failed_protocol_outweighs_an_undetermined_one(chip, authentic):
     _, group = sim.chip_authentication_key()
     result = chip_authenticity(authentic({14: group, 15: chip[2][15]}), active=answer(chip[0]), chip=None)
     assert (result.verdict, result.code) == ("not_genuine", "CA_NOT_RUN")
+
+
+# --- PACE with chip authentication mapping
+
+GM, CAM = sim.pace_info(), sim.pace_info(sim.PACE_ECDH_CAM_AES_128)
+BOTH_ACCESSES = sim.card_access([GM, CAM])
+
+
+@pytest.fixture(scope="module")
+def mapping():
+    """A chip with one key for both protocols, and the DG14 that offers them: (key, group)."""
+    return sim.chip_authentication_key(pace=[GM, CAM], key_id=13)
+
+
+@pytest.fixture
+def card_security(workshop, now):
+    """Judges an EF.CardSecurity that ``state`` signed over ``key``."""
+
+    def build(key, *, state=None, infos=(GM, CAM), trust=None):
+        state = state or workshop.state
+        file = state.signer.sign_card_security([*infos, sim.chip_key_info(key, 13)])
+        return authenticate_card_security(file, trust or state.trust_store(), now)
+
+    return build
+
+
+def mapped(key, **changes) -> PaceCamEvidence:
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return PaceCamEvidence(**{"public_key": public, "oid": sim.PACE_ECDH_CAM_AES_128, "succeeded": True} | changes)
+
+
+def judged(pa, cam, card_security=None, *, chip=None, active=None, card_access=BOTH_ACCESSES):
+    shown = card_access_agrees(card_access, pa, card_security=card_security)
+    return chip_authenticity(pa, active=active, chip=chip, cam=cam, card_security=card_security, card_access=shown)
+
+
+def test_mapping_with_a_key_that_dg14_holds_too_stands_in_for_chip_authentication(mapping, authentic, card_security):
+    key, group = mapping
+    result = judged(authentic({14: group}), mapped(key), card_security(key))
+    assert (result.verdict, result.protocols) == ("genuine", ("pace_cam",))
+
+
+def test_both_may_run_and_both_then_count(mapping, authentic, card_security):
+    key, group = mapping
+    result = judged(authentic({14: group}), mapped(key), card_security(key), chip=agreement(key, key_id=13))
+    assert (result.verdict, result.protocols) == ("genuine", ("pace_cam", "chip_authentication"))
+
+
+def test_chip_authentication_stands_in_for_a_mapping_that_was_not_run(mapping, authentic):
+    """A terminal need not know the mapping; the State signed both, and the key is the one of DG14."""
+    key, group = mapping
+    result = judged(authentic({14: group}), None, chip=agreement(key, key_id=13))
+    assert (result.verdict, result.protocols) == ("genuine", ("chip_authentication",))
+
+
+def test_neither_run_though_signed_is_not_genuine(mapping, authentic):
+    assert judged(authentic({14: mapping[1]}), None).code == "CAM_NOT_RUN"
+
+
+def test_clone_with_its_own_mapping_key_is_not_genuine(mapping, authentic, card_security):
+    clone = sim.new_key("ec:brainpoolP256r1")
+    result = judged(authentic({14: mapping[1]}), mapped(clone), card_security(mapping[0]))
+    assert (result.verdict, result.code) == ("not_genuine", "CAM_KEY_NOT_SIGNED")
+
+
+def test_clone_with_its_own_card_security_is_never_genuine(mapping, authentic, card_security, workshop):
+    """Signed by a stranger, or by another State that the gate trusts."""
+    clone = sim.new_key("ec:brainpoolP256r1")
+    unknown = card_security(clone, state=workshop.foreign, trust=workshop.state.trust_store())
+    result = judged(authentic({14: mapping[1]}), mapped(clone), unknown)
+    assert (result.verdict, result.code) == ("not_genuine", "CA_NOT_RUN")
+    other = judged(authentic({14: mapping[1]}), mapped(clone), card_security(clone, state=workshop.foreign))
+    assert (other.verdict, other.code) == ("not_genuine", "CARD_SECURITY_OF_OTHER_STATE")
+
+
+def test_broken_chip_of_the_same_state_does_not_vouch_for_another_document(mapping, authentic, card_security):
+    """EF.CardSecurity names no document: with the key of chip A and the files of chip B, DG14 of B must still be answered."""
+    broken = sim.new_key("ec:brainpoolP256r1")
+    result = judged(authentic({14: mapping[1]}), mapped(broken), card_security(broken))
+    assert (result.verdict, result.code, result.protocols) == ("not_genuine", "CA_NOT_RUN", ("pace_cam",))
+
+
+def test_mapping_and_chip_authentication_with_keys_of_their_own_must_both_pass(mapping, authentic, card_security):
+    own = sim.new_key("ec:brainpoolP256r1")
+    pa, signed = authentic({14: mapping[1]}), card_security(own)
+    assert judged(pa, mapped(own), signed, chip=agreement(mapping[0], key_id=13)).verdict == "genuine"
+    assert judged(pa, mapped(own), signed, chip=agreement(mapping[0], key_id=13, succeeded=False)).code == "CA_FAILED"
+
+
+def test_mapping_that_failed_is_not_genuine_whatever_else_passed(mapping, authentic, card_security):
+    key, group = mapping
+    failed = mapped(key, public_key=b"", succeeded=False)
+    result = judged(authentic({14: group}), failed, card_security(key), chip=agreement(key, key_id=13))
+    assert (result.verdict, result.code, result.protocols) == ("not_genuine", "CAM_FAILED", ("chip_authentication",))
+
+
+def test_chip_authentication_that_failed_is_not_genuine_though_the_mapping_passed(mapping, authentic, card_security):
+    key, group = mapping
+    result = judged(authentic({14: group}), mapped(key), card_security(key), chip=agreement(key, key_id=13, succeeded=False))
+    assert (result.verdict, result.code) == ("not_genuine", "CA_FAILED")
+
+
+def test_mapping_without_card_security_proves_nothing(mapping, authentic):
+    result = judged(authentic({14: mapping[1]}), mapped(mapping[0]))
+    assert (result.verdict, result.code) == ("not_genuine", "CARD_SECURITY_NOT_READ")
+
+
+def test_card_security_that_contradicts_itself_is_not_genuine(mapping, authentic, workshop, now):
+    key, group = mapping
+    file = bytearray(workshop.state.signer.sign_card_security([GM, CAM, sim.chip_key_info(key, 13)]))
+    file[-1] ^= 1
+    signed = authenticate_card_security(bytes(file), workshop.state.trust_store(), now)
+    assert judged(authentic({14: group}), mapped(key), signed).code == "CARD_SECURITY_REJECTED"
+
+
+def test_card_security_that_cannot_be_settled_is_undetermined(mapping, authentic, workshop, now):
+    key, group = mapping
+    odd = authenticate_card_security(b"odd", workshop.state.trust_store(), now)
+    result = judged(authentic({14: group}), mapped(key), odd, chip=agreement(key, key_id=13))
+    assert (result.verdict, result.code) == ("undetermined", "MALFORMED")
+
+
+@pytest.mark.parametrize("oid", ["", sim.PACE_ECDH_GM_AES_128, "0.4.0.127.0.7.2.2.4.6.4"])
+def test_mapping_that_the_state_did_not_sign_is_not_genuine(oid, mapping, authentic, card_security):
+    key, group = mapping
+    result = judged(authentic({14: group}), mapped(key, oid=oid), card_security(key))
+    assert (result.verdict, result.code) == ("not_genuine", "CAM_KEY_NOT_SIGNED")
+
+
+def test_clone_by_omission_of_dg14_while_card_access_offers_the_mapping(authentic):
+    """Only a document that lists neither group *and* shows no mapping is one that does not support it."""
+    pa = authentic({})
+    assert (judged(pa, None).verdict, judged(pa, None).code) == ("not_genuine", "CAM_NOT_RUN")
+    assert judged(pa, None, card_access=sim.card_access([GM])).verdict == "not_supported"
+    assert judged(pa, None, card_access=None).verdict == "not_supported"
+
+
+def test_mapping_alone_is_genuine_where_the_document_signs_no_dg14(mapping, authentic, card_security):
+    key = mapping[0]
+    result = judged(authentic({}), mapped(key), card_security(key))
+    assert (result.verdict, result.protocols) == ("genuine", ("pace_cam",))
+
+
+def test_mapping_does_not_excuse_active_authentication(chip, mapping, authentic, card_security):
+    key, group = mapping
+    result = judged(authentic({14: group, 15: chip[2][15]}), mapped(key), card_security(key))
+    assert (result.verdict, result.code) == ("not_genuine", "AA_NOT_RUN")
+
+
+def test_unread_card_access_is_no_offer(authentic):
+    assert chip_authenticity(authentic({}), active=None, chip=None, card_access=None).verdict == "not_supported"
+    malformed = CardAccessVerdict(verdict="differs", code="CARD_ACCESS_MALFORMED")
+    assert chip_authenticity(authentic({}), active=None, chip=None, card_access=malformed).verdict == "not_supported"
