@@ -80,6 +80,11 @@ class Certificate:
     signature: bytes = field(repr=False)
     extensions: Extensions
 
+    @property
+    def label(self) -> str:
+        """For people and records."""
+        return f"{self.subject}, serial {self.serial:x}"
+
     def public_key(self) -> PublicKey:
         """Raises PkiError as :func:`pki.signatures.load_public_key`."""
         return load_public_key(self.subject_public_key_info)
