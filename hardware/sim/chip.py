@@ -1,127 +1,118 @@
 """A virtual passport: the chip's side of everything the reader speaks, behind the reader's own port.
 
-It answers APDUs as a chip does (ISO/IEC 7816-4, Doc 9303-10 and -11): files only after basic access control and under secure
-messaging, a session gone at the first broken message. Chips of an attacker are this one with an attribute changed.
+It answers APDUs as a chip does (ISO/IEC 7816-4, Doc 9303-10 and -11): files only after access control and under secure messaging, a
+session gone at the first broken or plain message. Chips of an attacker are this one with an attribute changed (``SPOILABLE``).
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from hardware.emrtd import tlv
-from hardware.emrtd.active_authentication import CHALLENGE, INTERNAL_AUTHENTICATE
-from hardware.emrtd.apdu import (
-    BEYOND_END,
-    CONDITIONS_OF_USE,
-    END_OF_FILE,
-    FILE_NOT_FOUND,
-    KEY_NOT_FOUND,
-    OK,
-    SECURITY_STATUS,
-    SM_OBJECTS_MISSING,
-    SM_OBJECTS_WRONG,
-    WRONG_LENGTH,
-    CommandApdu,
-    ResponseApdu,
-)
-from hardware.emrtd.chip_authentication import (
-    DO_DYNAMIC,
-    GENERAL_AUTHENTICATE,
-    MANAGE_SECURITY_ENVIRONMENT,
-    SET_AUTHENTICATION,
-    SET_KEY_AGREEMENT,
-)
-from hardware.emrtd.curves import EcKey
-from hardware.emrtd.errors import ApduError, ChipError, SecureMessagingError
-from hardware.emrtd.files import EF_ATR_INFO, EMRTD_APPLICATION, EXTENDED_LENGTH_INFORMATION, READ_BINARY, READ_BINARY_ODD, SELECT
-from hardware.emrtd.lds import FILES
-from hardware.emrtd.reader import EXTERNAL_AUTHENTICATE, GET_CHALLENGE
+from hardware.emrtd.active_authentication import INTERNAL_AUTHENTICATE
+from hardware.emrtd.apdu import OK, SM_OBJECTS_MISSING, SM_OBJECTS_WRONG, WRONG_LENGTH, CommandApdu, ResponseApdu
+from hardware.emrtd.errors import ApduError, SecureMessagingError
+from hardware.emrtd.files import READ_BINARY, READ_BINARY_ODD, SELECT
+from hardware.emrtd.groups import Random
+from hardware.emrtd.pace import GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT
 from hardware.emrtd.secure_messaging import SM_CLASS, SecureMessaging
 from hardware.ports import TagLost
-from hardware.sim.chip_protocols import BasicAccessControl, ChipAuthentication, active_signature, chip_authentication_key
+from hardware.sim.chip_access import AccessCommands, ActiveKey, AgreementKey
+from hardware.sim.chip_attacks import ATTACKS, EXTERNAL_AUTHENTICATE, GET_CHALLENGE, HONEST, Attack
+from hardware.sim.chip_link import LinkModel, Pacer
 
-NOT_VERIFIED = 0x6300
-WRONG_DATA = 0x6A80
-WRONG_PARAMETERS = 0x6A86
+__all__ = ["SPOILABLE", "LinkModel", "VirtualPassport"]
+
 UNKNOWN_INSTRUCTION = 0x6D00
-WRONG_LE = 0x6C00
-LONGEST = 0x8000
-"""Bytes of a command or response that EF.ATR/INFO promises."""
-DO_OFFSET, DO_DISCRETIONARY = 0x54, 0x53
 PROTECTED_DATA = 231
 """Data bytes above which a protected response may not fit the 256 of a short one."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkModel:
-    """How long ISO/IEC 14443-4 takes at ``kbit_s`` (106, 212, 424 or 848), the chip computing in no time: each byte is 9 bits,
-    a frame carries 253 data bytes, 3 of its own and 100 µs of guard time, and each chained one is acknowledged.
-    """
-
-    kbit_s: float
-
-    def seconds(self, command_length: int, response_length: int) -> float:
-        return self._direction(command_length) + self._direction(response_length)
-
-    def _direction(self, length: int) -> float:
-        frames = max(1, -(-length // 253))
-        acknowledgements = frames - 1
-        octets = length + 3 * (frames + acknowledgements)
-        return octets * 9 / (self.kbit_s * 1000) + 100e-6 * (frames + acknowledgements)
+SPOILABLE: Final = frozenset(
+    {
+        *("lost_after", "lost_after_each", "lost_at_command", "returns", "mute", "slow_s"),
+        *("stingy", "endless", "wrong_le", "takes", "announced", "file_statuses", "extended_length", "bac"),
+        *("wrong_mac", "clone", "attack", "attacked_file"),
+    }
+)
+"""Attributes that spoil a chip and take values that JSON can carry: those that a director may set."""
 
 
-class VirtualPassport:
+class VirtualPassport(AccessCommands):
     """A chip in the field. Implements :class:`hardware.ports.Transceiver`.
 
-    ``files`` are whole elementary files by name (``EF.COM``, ``EF.SOD``, ``DG1`` …); a name that is absent is a file the chip lacks.
-    ``active_key`` and ``chip_key`` are the private keys to DG15 and DG14; without one the chip refuses that proof, as a clone does.
-    With a ``link`` each exchange takes as long as on the air: what is left of that time by ``timer`` is spent in ``sleep``. The attributes that start out as None, False or
-    empty spoil it; they may be set at any time.
+    ``files`` are whole elementary files by name (``EF.COM``, ``EF.SOD``, ``DG1`` …), EF.CardAccess among them where the chip shall speak
+    PACE; a name that is absent is a file the chip lacks. ``active_key`` and ``chip_key`` are the private keys to DG15 and DG14
+    (``chip_keys``: several, by their id), ``cam_key`` the one to EF.CardSecurity; without one the chip refuses that proof, as a clone
+    does. ``can`` opens PACE besides the MRZ; ``bac`` False leaves PACE alone. With a ``link`` each exchange takes as long as on the
+    air (``spin_s``: see :class:`Pacer`). What starts out as None, False, zero or empty spoils the chip; it may be set at any time.
     """
 
     def __init__(
         self,
         files: Mapping[str, bytes],
         mrz_information: str,
-        active_key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | None = None,
-        chip_key: ec.EllipticCurvePrivateKey | EcKey | None = None,
+        active_key: ActiveKey | None = None,
+        chip_key: AgreementKey | None = None,
         link: LinkModel | None = None,
         *,
-        sleep: Callable[[float], None] = time.sleep,
-        timer: Callable[[], float] = time.perf_counter,
+        can: str = "",
+        cam_key: AgreementKey | None = None,
+        chip_keys: Mapping[int, AgreementKey] = MappingProxyType({}),
+        chip_version: int = 1,
+        bac: bool = True,
         active_hash: hashes.HashAlgorithm | None = None,
         extended_length: bool = True,
+        sleep: Callable[[float], None] = time.sleep,
+        timer: Callable[[], float] = time.perf_counter,
+        spin_s: float = 0.0,
+        random: Random = secrets.token_bytes,
     ) -> None:
-        self.files = dict(files)
-        self.active_key, self.active_hash = active_key, active_hash or hashes.SHA256()
-        self.link, self.extended_length = link, extended_length
+        super().__init__(
+            files,
+            mrz_information,
+            active_key,
+            chip_key,
+            can=can,
+            cam_key=cam_key,
+            chip_keys=chip_keys,
+            chip_version=chip_version,
+            bac=bac,
+            active_hash=active_hash,
+            extended_length=extended_length,
+            random=lambda length: self._mounted().drawn(random(length)),
+        )
+        self.link, self._pacer = link, Pacer(sleep=sleep, timer=timer, spin_s=spin_s)
         self.lost_after: int | None = None
-        """The link is gone for good once this many bytes of files were sent."""
-        self.stingy: int | None = None
-        """At most this many bytes for each READ BINARY, whatever was asked for."""
-        self.endless = False
-        """Files have no end: beyond their last byte come zeros."""
-        self.wrong_le: int | None = None
-        """Answer each READ BINARY with 6Cxx, this being xx."""
+        """The link is lost once this many bytes of files were sent in all; what was being sent then is lost with it."""
+        self.lost_after_each: int | None = None
+        """… and again whenever this many more were sent after a return."""
+        self.lost_at_command: int | None = None
+        """The link is lost at this command, counted from the first one (1)."""
+        self.returns = False
+        """A chip that was lost can be had back by :meth:`reconnect`."""
+        self.replaced_by: VirtualPassport | None = None
+        """After a loss another chip answers, this one."""
+        self._successor: VirtualPassport | None = None
+        self.mute: int | None = None
+        """This instruction is never answered: the reader's own time limit ends the wait, as TagLost."""
+        self.slow_s = 0.0
+        """Seconds for which the chip thinks about each command, beyond what the link takes."""
         self.statuses: dict[int, int] = {}
         """Instruction → status that it gets instead of an answer, protected where it should be."""
         self.plain_statuses: dict[int, int] = {}
         """The same, but never protected."""
         self.wrong_mac = False
         """Spoil the MAC of each protected response."""
-        self._sleep, self._timer = sleep, timer
-        self._bac = BasicAccessControl(mrz_information)
-        self._chip_authentication = None if chip_key is None else ChipAuthentication(chip_authentication_key(chip_key))
+        self.attacked_file = ""
+        """The attack is kept for the time in which this file is the current one; empty: always."""
+        self._attack_name, self._attack = "", HONEST
         self._session: SecureMessaging | None = None
-        self._next_session: SecureMessaging | None = None
-        self._protected = self._selected = False
-        self._file: bytes | None = None
-        self._sent = 0
+        self._commands, self._lost = 0, False
         self._handlers: dict[int, Callable[[CommandApdu], ResponseApdu]] = {
             SELECT: self._select,
             READ_BINARY: self._read_binary,
@@ -133,23 +124,54 @@ class VirtualPassport:
             INTERNAL_AUTHENTICATE: self._internal_authenticate,
         }
 
+    @property
+    def attack(self) -> str:
+        """The attack that is mounted, a name of ``ATTACKS``; empty for none. Setting it raises ValueError for an unknown one."""
+        return self._attack_name
+
+    @attack.setter
+    def attack(self, name: str) -> None:
+        if name and name not in ATTACKS:
+            raise ValueError(f"no such attack: {name!r}")
+        self._attack_name, self._attack = name, ATTACKS[name]() if name else HONEST
+
+    # --- the field ---
+
     def transceive(self, command: bytes) -> bytes:
         """Answer one command APDU, whatever its bytes. Raises TagLost once the link is gone."""
-        start = self._timer()
-        response = self._answer(command).encode()
-        if self.lost_after is not None and self._sent >= self.lost_after:
+        if self._successor is not None:
+            return self._successor.transceive(command)
+        start, ins = self._pacer.timer(), command[1] if len(command) > 1 else None
+        self._commands += 1
+        response = b"" if self._lost else self._mounted().said(command, self._answer(command).encode())
+        self._lost = self._lost or self._loses()
+        if self._lost or (ins is not None and ins == self.mute):
             raise TagLost("virtual passport", "the chip left the field", "place the document again")
-        if self.link is not None:
-            self._sleep(max(0.0, start + self.link.seconds(len(command), len(response)) - self._timer()))
+        duration = self.slow_s + (0.0 if self.link is None else self.link.seconds(len(command), len(response), ins))
+        if duration:
+            self._pacer.until(start + duration)
         return response
 
-    def reconnect(self, timeout: float) -> bool:  # noqa: ARG002 - what is gone stays gone
-        """A chip in the field is reset; one that left does not come back."""
-        if self.lost_after is not None and self._sent >= self.lost_after:
+    def reconnect(self, timeout: float) -> bool:
+        """Reset the chip. One that was lost comes back only where it ``returns``, or another one comes in its place."""
+        if self._lost and self.replaced_by is not None:
+            self._successor = self.replaced_by
+        if self._successor is not None:
+            return self._successor.reconnect(timeout)
+        if self._lost and not self.returns:
             return False
+        if self._lost and self.lost_after is not None:
+            self.lost_after = None if self.lost_after_each is None else self._sent + self.lost_after_each
+        self._lost = False
         self._drop(OK)
-        self._selected, self._file = False, None
+        self._enter(application=False)
         return True
+
+    def _loses(self) -> bool:
+        return self._commands == self.lost_at_command or (self.lost_after is not None and self._sent >= self.lost_after)
+
+    def _mounted(self) -> Attack:
+        return self._attack if self.attacked_file in {"", self._name} else HONEST
 
     # --- secure messaging ---
 
@@ -164,8 +186,10 @@ class VirtualPassport:
             return self._drop(WRONG_LENGTH)
         if command.cla & SM_CLASS == SM_CLASS:
             return self._protected_answer(command)
-        self._session, self._protected = None, False
-        return self._execute(command)
+        self._drop(OK)
+        response = self._execute(command)
+        self._session, self._next_session = self._next_session, None
+        return response
 
     def _protected_answer(self, command: CommandApdu) -> ResponseApdu:
         if self._session is None:
@@ -173,19 +197,21 @@ class VirtualPassport:
         try:
             inner = self._session.open_command(command)
         except SecureMessagingError:
-            return self._drop(SM_OBJECTS_WRONG)
+            return self._mounted().unheard(self._session) or self._drop(SM_OBJECTS_WRONG)
         self._protected = True
         response = self._execute(inner)
         if len(response.data) > PROTECTED_DATA and not command.extended:
             response = ResponseApdu(sw=WRONG_LENGTH)
-        sealed = self._session.seal_response(response, odd=bool(inner.ins & 1))
+        sealed = self._mounted().seal(self._session, response, odd=bool(inner.ins & 1))
         self._session, self._next_session = self._next_session or self._session, None
         if self.wrong_mac:
             return ResponseApdu(data=sealed.data[:-1] + bytes([sealed.data[-1] ^ 1]), sw=sealed.sw)
         return sealed
 
     def _drop(self, sw: int) -> ResponseApdu:
+        """End the session, and with it all access."""
         self._session = self._next_session = None
+        self._protected, self._access = False, ""
         return ResponseApdu(sw=sw)
 
     # --- commands ---
@@ -194,105 +220,7 @@ class VirtualPassport:
         if command.ins in self.statuses:
             return ResponseApdu(sw=self.statuses[command.ins])
         handler = self._handlers.get(command.ins)
-        return ResponseApdu(sw=UNKNOWN_INSTRUCTION) if handler is None else handler(command)
-
-    def _select(self, command: CommandApdu) -> ResponseApdu:
-        if command.p1 == 0x04:
-            found = command.data == EMRTD_APPLICATION
-            self._selected, self._file = found, None
-            return ResponseApdu() if found else ResponseApdu(sw=FILE_NOT_FOUND)
-        fid = int.from_bytes(command.data)
-        if fid == EF_ATR_INFO and self.extended_length:
-            self._file = _atr_info()
-            return ResponseApdu()
-        return self._open_file(next((name for name, file in FILES.items() if file.fid == fid and not file.master), ""))
-
-    def _open_file(self, name: str) -> ResponseApdu:
-        """Make a file the current one; only under secure messaging (Doc 9303-11 §4.3.2)."""
-        if not self._protected:
-            return ResponseApdu(sw=SECURITY_STATUS)
-        self._file = self.files.get(name)
-        return ResponseApdu(sw=FILE_NOT_FOUND if self._file is None else OK)
-
-    def _read_binary(self, command: CommandApdu) -> ResponseApdu:
-        offset = command.p1 << 8 | command.p2
-        if command.ins == READ_BINARY_ODD:
-            try:
-                offset = int.from_bytes(tlv.only(command.data, DO_OFFSET))
-            except ChipError:
-                return ResponseApdu(sw=WRONG_DATA)
-        elif command.p1 & 0x80:
-            name = next((name for name, file in FILES.items() if file.sfi == command.p1 & 0x1F and not file.master), "")
-            if (opened := self._open_file(name)).sw != OK:
-                return opened
-            offset = command.p2
-        if self._file is None or command.ne is None:
-            return ResponseApdu(sw=CONDITIONS_OF_USE)
-        if self.wrong_le is not None:
-            return ResponseApdu(sw=WRONG_LE | self.wrong_le)
-        return self._part(self._file, offset, command)
-
-    def _part(self, file: bytes, offset: int, command: CommandApdu) -> ResponseApdu:
-        odd = command.ins == READ_BINARY_ODD
-        want = _fitting(command.ne or 0) if odd else command.ne or 0
-        part = file[offset : offset + min(want, self.stingy or want)]
-        if self.endless:
-            part = part.ljust(want, b"\0")
-        elif offset >= len(file):
-            return ResponseApdu(sw=BEYOND_END)
-        self._sent += len(part)
-        sw = END_OF_FILE if offset + want > len(file) and not self.endless else OK
-        return ResponseApdu(data=tlv.encode(DO_DISCRETIONARY, part) if odd else part, sw=sw)
-
-    def _get_challenge(self, _command: CommandApdu) -> ResponseApdu:
-        return ResponseApdu(data=self._bac.challenge()) if self._selected else ResponseApdu(sw=CONDITIONS_OF_USE)
-
-    def _external_authenticate(self, command: CommandApdu) -> ResponseApdu:
-        agreed = self._bac.authenticate(command.data)
-        if agreed is None or not self._selected:
-            return ResponseApdu(sw=NOT_VERIFIED)
-        answer, self._session = agreed
-        return ResponseApdu(data=answer)
-
-    def _manage_security_environment(self, command: CommandApdu) -> ResponseApdu:
-        chip = self._chip_authentication
-        if chip is None or not self._protected:
-            return ResponseApdu(sw=KEY_NOT_FOUND)
-        try:
-            if (command.p1, command.p2) == SET_KEY_AGREEMENT:
-                self._next_session = chip.set_key_agreement(command.data)
-            elif (command.p1, command.p2) == SET_AUTHENTICATION:
-                chip.set_authentication(command.data)
-            else:
-                return ResponseApdu(sw=WRONG_PARAMETERS)
-        except ChipError:
-            return ResponseApdu(sw=WRONG_DATA)
-        return ResponseApdu()
-
-    def _general_authenticate(self, command: CommandApdu) -> ResponseApdu:
-        chip = self._chip_authentication
-        if chip is None or not self._protected:
-            return ResponseApdu(sw=KEY_NOT_FOUND)
-        try:
-            self._next_session = chip.general_authenticate(command.data)
-        except ChipError:
-            return ResponseApdu(sw=WRONG_DATA)
-        return ResponseApdu(data=tlv.encode(DO_DYNAMIC, b""))
-
-    def _internal_authenticate(self, command: CommandApdu) -> ResponseApdu:
-        if self.active_key is None or not self._protected:
-            return ResponseApdu(sw=KEY_NOT_FOUND)
-        if len(command.data) != CHALLENGE:
-            return ResponseApdu(sw=WRONG_DATA)
-        return ResponseApdu(data=active_signature(self.active_key, command.data, self.active_hash))
-
-
-def _fitting(ne: int) -> int:
-    """The most bytes whose DO'53' is no longer than ``ne``."""
-    header = len(tlv.encode(DO_DISCRETIONARY, bytes(ne))) - ne
-    return max(0, ne - header)
-
-
-def _atr_info() -> bytes:
-    limit = tlv.encode(0x02, LONGEST.to_bytes(2))
-    return tlv.encode(EXTENDED_LENGTH_INFORMATION, limit + limit)
+        if handler is None:
+            return ResponseApdu(sw=UNKNOWN_INSTRUCTION)
+        attack = self._mounted()
+        return attack.answered(command, handler(attack.heard(command)))
