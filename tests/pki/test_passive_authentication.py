@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from pki import der, passive_authentication, sim
+from pki import der, proof, sim
 from pki.errors import ReasonCode
 from pki.passive_authentication import authenticate_sod, bind_data_groups
 from pki.results import Authentic, Rejected, SignedHashes, Undetermined
@@ -183,7 +183,7 @@ def test_content_replaced_under_a_genuine_signature_is_rejected(workshop):
 
 
 def test_only_the_message_digest_check_stands_between_that_forgery_and_authentic(workshop, monkeypatch):
-    monkeypatch.setattr(passive_authentication, "_check_attributes", lambda signer, signed: None)
+    monkeypatch.setattr(proof, "check_attributes", lambda signer, signed: None)
     forged, sod = forged_content(workshop)
     assert isinstance(workshop.judge(sod, forged, mrz_issuing_state="IDN"), Authentic)
 
