@@ -12,21 +12,9 @@ from datetime import datetime
 
 from pki import der
 from pki.cms import SignedData, parse_signed_data
+from pki.cms_signature import only_signer
 from pki.errors import PkiError, ReasonCode
-from pki.passive_authentication import (
-    _check_attributes,
-    _check_entitled,
-    _check_signature,
-    _check_valid,
-    _country,
-    _label,
-    _only_signer,
-    _Proof,
-    _revocation,
-    _signer_certificate,
-    _signing_time,
-)
-from pki.path import find_csca
+from pki.proof import Proof, prove_signature
 from pki.results import Rejected, Step, Undetermined
 from pki.revocation import Revocation
 from pki.security_infos import SecurityInfos, parse_security_infos
@@ -56,39 +44,21 @@ CardSecurityVerdict = CardSecurity | Rejected | Undetermined
 
 def authenticate_card_security(card_security: bytes, trust: TrustStore, now: datetime) -> CardSecurityVerdict:
     """Judge EF.CardSecurity as read. ``now`` is aware UTC. Raises nothing on any bytes."""
-    proof = _Proof()
+    proof = Proof()
     try:
         with proof.step(1, "decode"):
             signed = parse_signed_data(der.read(card_security, limit=MAX_CARD_SECURITY).expect(der.SEQUENCE))
-            signer, infos = _only_signer(signed), _infos(signed)
-        with proof.step(2, "signer"):
-            certificate = _signer_certificate(signer, signed)
-            proof.detail = label = _label(certificate)
-        with proof.step(3, "attributes"):
-            _check_attributes(signer, signed)
-        with proof.step(4, "signature"):
-            _check_signature(signer, certificate)
-        with proof.step(5, "chain"):
-            csca = find_csca(certificate, trust)
-            proof.detail = csca_label = f"{csca.parsed.subject} ({csca.provenance})"
-        with proof.step(6, "validity"):
-            signed_at = _signing_time(signer)
-            _check_entitled(certificate)
-            _check_valid(certificate, signed_at, now)
-        with proof.step(7, "country"):
-            proof.detail = country = _country(certificate, csca)
-        with proof.step(8, "revocation"):
-            revocation = _revocation(certificate, trust, now)
-            proof.detail = revocation.value
+            signer, infos = only_signer(signed), _infos(signed)
+        signature = prove_signature(proof, signed, signer, trust, now)
     except PkiError as error:
         return proof.verdict(error)
     return CardSecurity(
         infos=infos,
-        issuing_country=country,
-        signer=label,
-        csca=csca_label,
-        signed_at=signed_at,
-        revocation=revocation,
+        issuing_country=signature.issuing_country,
+        signer=signature.signer,
+        csca=signature.csca,
+        signed_at=signature.signed_at,
+        revocation=signature.revocation,
         steps=proof.steps,
     )
 
