@@ -10,14 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
-from typing import assert_never
+from typing import assert_never, cast
 
 import mrz
 from gate.evidence import CheckResult, Fact, not_performed
 from gate.records import StageTiming, stage_of
 from hardware.emrtd.errors import LdsError
 from hardware.emrtd.lds import dg1_mrz, dg2_image
-from hardware.emrtd.reader import AccessKey, ChipData, ChipError, read_chip
+from hardware.emrtd.reader import AccessEvidence, AccessKey, ChipData, ChipError, read_chip
 from hardware.ports import Clock, ScannedDocument, TagLost, Transceiver
 from mrz import MrzError, MrzRecord
 from pki.active_authentication import ActiveAuthenticationEvidence
@@ -117,9 +117,9 @@ class ChipInspector:
             return _unreadable("unreadable", "NO_CHIP_ANSWERED", timeline)
         proofs: list[Future[SignedHashes | Rejected | Undetermined]] = []
 
-        def on_file(name: str, content: bytes) -> None:
+        def on_file(name: str, content: bytearray) -> None:
             if name == "EF.SOD" and not proofs:
-                proofs.append(self._proof.submit(self._prove, content, timeline))
+                proofs.append(self._proof.submit(self._prove, bytes(content), timeline))
 
         try:
             chip = _read(document.chip, record, on_file, progress, self._clock)
@@ -129,7 +129,10 @@ class ChipInspector:
             return _unreadable("unreadable", error.code, timeline)
         for step in chip.steps:
             timeline.add(f"chip.{step.name}", step.start_boot, step.start_boot + step.duration_s, step.result)
-        return self._judge(chip, record, proofs[0].result() if proofs else None, timeline)
+        try:
+            return self._judge(chip, record, proofs[0].result() if proofs else None, timeline)
+        finally:
+            chip.wipe()
 
     def _prove(self, sod: bytes, timeline: _Timeline) -> SignedHashes | Rejected | Undetermined:
         begun = self._clock.boot()
@@ -149,14 +152,14 @@ class ChipInspector:
         begun = self._clock.boot()
         facts = {
             "chip": _found("read", source="chip"),
-            "access": _found(chip.access, source="chip"),
+            "access": _access_fact(chip.access),
             "card_access": _found("not_offered", source="chip"),  # nothing here asks for PACE yet
         }
         portrait = b""
         if signed is None:
             facts["passive_authentication"] = not_performed("SOD_UNREAD", "pki")
         else:
-            groups = {int(name[2:]): content for name, content in chip.files.items() if name.startswith("DG")}
+            groups = {int(name[2:]): _group(name, content) for name, content in chip.files.items() if name.startswith("DG")}
             verdict: PassiveAuthResult = (
                 bind_data_groups(signed, groups, mrz_issuing_state=record.issuing_state)
                 if isinstance(signed, SignedHashes)
@@ -173,7 +176,7 @@ class ChipInspector:
 def _read(
     chip: Transceiver,
     record: MrzRecord,
-    on_file: Callable[[str, bytes], None],
+    on_file: Callable[[str, bytearray], None],
     progress: Callable[[float], None],
     clock: Clock,
 ) -> ChipData:
@@ -182,6 +185,17 @@ def _read(
         return read_chip(chip, key, on_file=on_file, progress=progress, clock=clock)
     finally:
         key.wipe()
+
+
+def _group(name: str, content: bytearray) -> bytes:
+    """A data group as passive authentication takes it: a copy, but for the portrait, of which there shall be none."""
+    return cast("bytes", content) if name == "DG2" else bytes(content)  # hashed and cut, never kept
+
+
+def _access_fact(access: AccessEvidence) -> Fact:
+    if access.tolerance:
+        return not_performed("BAC_WHERE_PACE_FAILED", "chip")
+    return _found(access.protocol, source="chip")
 
 
 class _Timeline:

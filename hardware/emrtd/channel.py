@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardware.emrtd.apdu import CommandApdu, ResponseApdu
-from hardware.emrtd.errors import SecureMessagingError
+from hardware.emrtd.errors import ApduError, SecureMessagingError
 from hardware.emrtd.secure_messaging import SecureMessaging
 from hardware.ports import Transceiver
 
@@ -26,14 +26,29 @@ class Channel:
 
     def exchange(self, command: CommandApdu) -> ResponseApdu:
         """Send ``command``, return the authentic response. Raises ChipError; TagLost and DeviceError pass through."""
-        if self._broken:
-            raise SecureMessagingError("SM_SESSION_OVER", "the session broke before")
         if self._session is None:
             return self._transceive(command)
         try:
             return self._session.unprotect(self._transceive(self._session.protect(command)))
         except BaseException:
-            self._broken = True
+            self._break()
+            raise
+
+    def receive(self, command: CommandApdu, room: bytearray) -> tuple[int, int]:
+        """As :meth:`exchange`, for contents that will be wiped: the data goes to the start of ``room``, which is a block longer than it
+        may be. Returns its length and the status; what lies beyond in ``room`` means nothing.
+        """
+        if self._session is None:
+            response = self._transceive(command)
+            if len(response.data) > len(room):
+                raise ApduError("RESPONSE_TOO_LONG", f"{len(response.data)} bytes, far more than were asked for")
+            memoryview(room)[: len(response.data)] = response.data
+            return len(response.data), response.sw
+        try:
+            response = self._transceive(self._session.protect(command))
+            return self._session.unprotect_into(response, room), response.sw
+        except BaseException:
+            self._break()
             raise
 
     def secure(self, session: SecureMessaging) -> None:
@@ -41,8 +56,13 @@ class Channel:
         self._session = session
 
     def restart(self) -> None:
-        """Forget the session; the next command goes out plain."""
+        """Forget the session and its keys; the next command goes out plain."""
         self._session, self._broken = None, False
 
+    def _break(self) -> None:
+        self._session, self._broken = None, True
+
     def _transceive(self, command: CommandApdu) -> ResponseApdu:
+        if self._broken:
+            raise SecureMessagingError("SM_SESSION_OVER", "the session broke before")
         return ResponseApdu.decode(self._transceiver.transceive(command.encode()))

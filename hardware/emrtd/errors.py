@@ -32,7 +32,11 @@ class SecureMessagingError(ChipError):
 
 
 class AccessError(ChipError):
-    """Basic access control failed: wrong MRZ, or a chip that does not know it."""
+    """Access control failed: a wrong password, a chip that does not know it, or an offer that we cannot or may not take."""
+
+
+class ChipChangedError(ChipError):
+    """The chip that came back after the tag was lost is not the one that left."""
 
 
 class FileUnavailableError(ChipError):

@@ -1,17 +1,21 @@
 """Reading elementary files in as few commands as the chip allows (Doc 9303-10 §3.6.3), and never without end.
 
-A chip's habits are learned once: the length it can answer, and whether it minds being asked for more than a file holds.
+A chip's habits are learned once: the length it can answer, and whether it minds being asked for more than a file holds. Contents go
+from the cipher into one buffer for each file, by way of one small buffer that is wiped after each part, so that whoever wipes the
+file's buffer has wiped the file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from hardware.emrtd import tlv
 from hardware.emrtd.apdu import (
     BEYOND_END,
     CONDITIONS_OF_USE,
     END_OF_FILE,
+    EXTENDED_NE,
     FILE_NOT_FOUND,
     OK,
     SECURITY_STATUS,
@@ -20,12 +24,12 @@ from hardware.emrtd.apdu import (
     CommandApdu,
 )
 from hardware.emrtd.channel import Channel
-from hardware.emrtd.errors import ChipError, FileUnavailableError, TlvError
+from hardware.emrtd.errors import AccessError, ChipChangedError, ChipError, FileUnavailableError, TlvError
 from hardware.emrtd.lds import FILES, ElementaryFile
 
 SELECT, READ_BINARY, READ_BINARY_ODD = 0xA4, 0xB0, 0xB1
 EMRTD_APPLICATION = bytes.fromhex("A0000002471001")
-EF_ATR_INFO = 0x2F01
+EF_ATR_INFO, SFI_ATR_INFO = 0x2F01, 0x01
 
 SHORT_CHUNK = 223
 """The most data in a short response under AES: 224 bytes padded, DO'87', status and MAC make 242; 240 would make 258 of 256."""
@@ -42,6 +46,8 @@ LEAST_PROGRESS = 16
 MAX_ASKS = 6
 """How often one part is asked for with another length."""
 UNAVAILABLE = {FILE_NOT_FOUND: "FILE_NOT_FOUND", SECURITY_STATUS: "SECURITY_STATUS", CONDITIONS_OF_USE: "CONDITIONS_OF_USE"}
+REFUSED = frozenset({*UNAVAILABLE.values(), "STATUS", "LENGTH_REFUSED"})
+"""Codes of a chip that answered by a status alone; all others tell of an answer that is no file."""
 EXTENDED_LENGTH_INFORMATION = 0x7F66
 
 
@@ -49,66 +55,127 @@ class _TooMuchAskedError(ChipError):
     """The chip minds being asked for more than the file may hold."""
 
 
-class FileReader:
-    """Reads files over one channel and remembers what the chip can do."""
+@dataclass(slots=True, kw_only=True)
+class Download:
+    """A file on its way. ``content`` has its full length once the header is known; the first ``got`` bytes of it have come."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
+    name: str
+    content: bytearray = field(default_factory=bytearray, repr=False)
+    got: int = 0
+
+
+class FileReader:
+    """Reads files over one channel and remembers what the chip can do. ``longest_response``: bytes that the reader device carries."""
+
+    def __init__(self, channel: Channel, longest_response: int = EXTENDED_NE) -> None:
+        self._channel, self._longest_response = channel, longest_response
         self._chunk = SHORT_CHUNK
         self._hasty = True  # ask for a whole chunk before the file's length is known
+        self._in_application = False
+        self._current: Download | None = None
+        self._room = bytearray(EXTENDED_CHUNK + SM_OVERHEAD)
+
+    def restart(self) -> None:
+        """The chip was reset: the master file is selected, and no file in it."""
+        self._in_application, self._current = False, None
 
     def learn_length(self) -> None:
         """Read EF.ATR/INFO (Doc 9303-10 §3.6.4), where a chip that takes extended length says how much. In the clear and unproven:
         a lie costs a retry, silence means short.
         """
         try:
-            if self._channel.exchange(select_file(EF_ATR_INFO)).sw != OK:
-                return
-            response = self._channel.exchange(CommandApdu(ins=READ_BINARY, ne=SHORT_NE))
-            chunk = min(EXTENDED_CHUNK, _response_limit(response.data) - SM_OVERHEAD)
-            self._chunk = chunk if chunk > SHORT_NE else SHORT_CHUNK
+            response = self._channel.exchange(CommandApdu(ins=READ_BINARY, p1=0x80 | SFI_ATR_INFO, ne=SHORT_NE))
+            if response.sw not in {OK, END_OF_FILE}:
+                if self._channel.exchange(select_file(EF_ATR_INFO)).sw != OK:
+                    return
+                response = self._channel.exchange(CommandApdu(ins=READ_BINARY, ne=SHORT_NE))
+            limit = min(_response_limit(response.data), self._longest_response)
         except ChipError:
             return
+        chunk = min(EXTENDED_CHUNK, limit - SM_OVERHEAD)
+        self._chunk = chunk if chunk > SHORT_NE else SHORT_CHUNK
 
-    def read(self, name: str, on_part: Callable[[int, int], None]) -> bytes:
-        """Return the file ``name`` (a key of ``FILES``); ``on_part(bytes so far, bytes in all)`` after each command.
+    def enter_application(self) -> None:
+        """SELECT the eMRTD application, unless it is selected (Doc 9303-10 §3.6.1.2). Raises AccessError."""
+        if self._in_application:
+            return
+        sw = self._channel.exchange(select_application()).sw
+        if sw not in {OK, SECURITY_STATUS}:  # 6982: a chip that wants access control first; what follows will tell
+            raise AccessError("NO_APPLICATION", f"no eMRTD application: status {sw:04X}")
+        self._in_application, self._current = True, None
 
-        Raises FileUnavailableError where the chip has none or keeps it, ChipError for anything else that is not the file.
+    def read(self, download: Download, on_part: Callable[[int, int], None] = lambda *_: None) -> None:
+        """Go on with ``download``, from its first byte or, in another session, from where it stands; ``on_part(bytes so far, bytes
+        in all)`` before each command and at the end. The file must belong to what is selected.
+
+        Raises FileUnavailableError where the chip has none or keeps it, ChipError for anything else that is not the file
+        (CHIP_CHANGED: not the file that it was); TagLost passes through, and what came until then stays.
         """
+        file = FILES[download.name]
         try:
-            return self._read(FILES[name], on_part)
+            if not download.content:
+                self._start(download, file)
+            elif self._current is not download:
+                self._take_up(download, file)
+            self._current = download
+            while download.got < len(download.content):
+                on_part(download.got, len(download.content))
+                _append(download, self._part(file, download.got, len(download.content) - download.got))
+            on_part(download.got, download.got)
         except ChipError as error:
-            error.file = error.file or name
+            error.file = error.file or download.name
             raise
+        finally:
+            wipe(self._room)
 
-    def _read(self, file: ElementaryFile, on_part: Callable[[int, int], None]) -> bytes:
-        data = self._first_part(file)
-        total = _announced(file, data)
-        while len(data) < total:
-            on_part(len(data), total)
-            data += self._part(file, len(data), total - len(data))
-        on_part(total, total)
-        return data[:total]
+    def _start(self, download: Download, file: ElementaryFile) -> None:
+        part = self._first_chunk(file)
+        download.content = bytearray(_announced(file, part))
+        _append(download, part)
 
-    def _first_part(self, file: ElementaryFile) -> bytes:
+    def _first_chunk(self, file: ElementaryFile) -> memoryview:
         if self._hasty:
             try:
-                return self._part(file, 0, None)
+                return self._first_part(file, None)
             except _TooMuchAskedError:
                 self._hasty = False
-        return self._part(file, 0, tlv.MAX_HEADER)
+        return self._first_part(file, tlv.MAX_HEADER)
 
-    def _part(self, file: ElementaryFile, offset: int, missing: int | None) -> bytes:
-        """One part from ``offset``: a chunk, or what is ``missing`` of the file where that is known and less."""
+    def _take_up(self, download: Download, file: ElementaryFile) -> None:
+        """Make the file current once more: its header is read again, and must be what it was."""
+        try:
+            part = self._first_part(file, min(tlv.MAX_HEADER, download.got))
+        except FileUnavailableError as error:
+            raise ChipChangedError("CHIP_CHANGED", f"the file was there before the tag was lost: {error.what}") from error
+        if part != memoryview(download.content)[: len(part)]:
+            raise ChipChangedError("CHIP_CHANGED", "not the file that was being read when the tag was lost", offset=0)
+
+    def _first_part(self, file: ElementaryFile, missing: int | None) -> memoryview:
+        """The part at offset 0, by short identifier, which makes the file the current one. In the master file, where not every chip
+        takes short identifiers, by SELECT if need be.
+        """
+        try:
+            return self._part(file, 0, missing)
+        except ChipError as refusal:
+            if not file.master or refusal.code not in REFUSED:
+                raise
+        sw = self._channel.exchange(select_file(file.fid)).sw
+        if sw != OK:
+            raise FileUnavailableError(UNAVAILABLE.get(sw, "FILE_NOT_FOUND"), f"status {sw:04X}", offset=0)
+        return self._part(file, 0, missing, selected=True)
+
+    def _part(self, file: ElementaryFile, offset: int, missing: int | None, *, selected: bool = False) -> memoryview:
+        """One part from ``offset``, in the room: a chunk, or what is ``missing`` of the file where that is known and less."""
         odd = offset >= FIRST_ODD_OFFSET  # the two instructions need not overlap (§3.6.6, note 1)
         chunk = self._chunk - ODD_OVERHEAD if odd else min(self._chunk, FIRST_ODD_OFFSET - offset)
         want = chunk if missing is None else min(chunk, missing)
         for _ in range(MAX_ASKS):
-            response = self._channel.exchange(_read_odd(offset, want) if odd else _read_even(file, offset, want))
-            if response.sw in {OK, END_OF_FILE}:
-                part = _discretionary(response.data) if odd else response.data
-                return _checked(part, offset, want, missing)
-            want = self._smaller(response.sw, want, offset, exact=missing is not None)
+            command = _read_odd(offset, want) if odd else _read_even(file, offset, want, selected=selected)
+            length, sw = self._channel.receive(command, self._room)
+            if sw in {OK, END_OF_FILE}:
+                part = memoryview(self._room)[:length]
+                return _checked(_discretionary(part) if odd else part, offset, want, missing)
+            want = self._smaller(sw, want, offset, exact=missing is not None)
         raise ChipError("LENGTH_REFUSED", f"the chip refused {MAX_ASKS} lengths", offset=offset)
 
     def _smaller(self, sw: int, want: int, offset: int, *, exact: bool) -> int:
@@ -133,6 +200,11 @@ class FileReader:
         return less
 
 
+def wipe(buffer: bytearray) -> None:
+    """Overwrite with zeros, in place."""
+    buffer[:] = bytes(len(buffer))
+
+
 def select_file(fid: int) -> CommandApdu:
     """SELECT an EF under the current application, no data back (Doc 9303-10 §3.6.2)."""
     return CommandApdu(ins=SELECT, p1=0x02, p2=0x0C, data=fid.to_bytes(2))
@@ -143,9 +215,9 @@ def select_application() -> CommandApdu:
     return CommandApdu(ins=SELECT, p1=0x04, p2=0x0C, data=EMRTD_APPLICATION)
 
 
-def _read_even(file: ElementaryFile, offset: int, want: int) -> CommandApdu:
+def _read_even(file: ElementaryFile, offset: int, want: int, *, selected: bool) -> CommandApdu:
     """READ BINARY: the first by short identifier, which makes the file current; the next ones by offset."""
-    if offset == 0:
+    if offset == 0 and not selected:
         return CommandApdu(ins=READ_BINARY, p1=0x80 | file.sfi, ne=want)
     return CommandApdu(ins=READ_BINARY, p1=offset >> 8, p2=offset & 0xFF, ne=want)
 
@@ -156,11 +228,15 @@ def _read_odd(offset: int, want: int) -> CommandApdu:
     return CommandApdu(ins=READ_BINARY_ODD, data=tlv.encode(0x54, offset.to_bytes(2)), ne=want + header)
 
 
-def _discretionary(data: bytes) -> bytes:
-    return tlv.only(data, 0x53)
+def _discretionary(part: memoryview) -> memoryview:
+    """The value of the one DO'53' that ``part`` is. Raises TlvError."""
+    tag, start, length = tlv.read_header(part)
+    if tag != 0x53 or start + length != len(part):
+        raise TlvError("TLV_TAG", f"tag {tag:02X} of {length} bytes where DO'53' must stand alone", offset=0)
+    return part[start:]
 
 
-def _checked(part: bytes, offset: int, want: int, missing: int | None) -> bytes:
+def _checked(part: memoryview, offset: int, want: int, missing: int | None) -> memoryview:
     if len(part) > want:
         raise ChipError("RESPONSE_TOO_LONG", f"{len(part)} bytes where {want} were asked for", offset=offset)
     least = 2 if missing is None else 1 if missing <= LEAST_PROGRESS else min(want, LEAST_PROGRESS)
@@ -169,7 +245,14 @@ def _checked(part: bytes, offset: int, want: int, missing: int | None) -> bytes:
     return part
 
 
-def _announced(file: ElementaryFile, data: bytes) -> int:
+def _append(download: Download, part: memoryview) -> None:
+    """Copy ``part`` to its place, without a copy beside it; what follows the announced end is left."""
+    count = min(len(part), len(download.content) - download.got)
+    memoryview(download.content)[download.got : download.got + count] = part[:count]
+    download.got += count
+
+
+def _announced(file: ElementaryFile, data: memoryview) -> int:
     """Bytes in all, by the file's own header. Raises ChipError for a wrong tag or a length above the cap."""
     try:
         tag, start, length = tlv.read_header(data)

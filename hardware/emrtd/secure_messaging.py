@@ -34,6 +34,10 @@ class SmCipher(Protocol):
 
     def encrypt(self, ssc: bytes, padded: bytes) -> bytes: ...
     def decrypt(self, ssc: bytes, ciphertext: bytes) -> bytes: ...
+    def decrypt_into(self, ssc: bytes, ciphertext: bytes, room: bytearray) -> int:
+        """Decrypt to the start of ``room``, which is a block longer than ``ciphertext``, and return the length: no other copy is made."""
+        ...
+
     def mac(self, padded: bytes) -> bytes: ...
 
 
@@ -52,6 +56,9 @@ class TripleDesCipher:
 
     def decrypt(self, ssc: bytes, ciphertext: bytes) -> bytes:  # noqa: ARG002 - the IV is zero here
         return _cbc(self._enc, bytes(8), ciphertext, decrypt=True)
+
+    def decrypt_into(self, ssc: bytes, ciphertext: bytes, room: bytearray) -> int:  # noqa: ARG002 - the IV is zero here
+        return _cbc_into(self._enc, bytes(8), ciphertext, room)
 
     def mac(self, padded: bytes) -> bytes:
         """ISO/IEC 9797-1 algorithm 3: single DES in CBC mode over all blocks but the last, 3DES over that one."""
@@ -73,6 +80,9 @@ class AesCipher:
 
     def decrypt(self, ssc: bytes, ciphertext: bytes) -> bytes:
         return _cbc(self._enc, self._iv(ssc), ciphertext, decrypt=True)
+
+    def decrypt_into(self, ssc: bytes, ciphertext: bytes, room: bytearray) -> int:
+        return _cbc_into(self._enc, self._iv(ssc), ciphertext, room)
 
     def mac(self, padded: bytes) -> bytes:
         cmac = CMAC(self._mac)
@@ -106,6 +116,14 @@ class SecureMessaging:
 
     def unprotect(self, response: ResponseApdu) -> ResponseApdu:
         """Return the response's plain data and status. Raises SecureMessagingError; a plain status is one, whatever it says."""
+        room = bytearray(len(response.data) + self._cipher.block)
+        length = self.unprotect_into(response, room)
+        return ResponseApdu(data=bytes(memoryview(room)[:length]), sw=response.sw)
+
+    def unprotect_into(self, response: ResponseApdu, room: bytearray) -> int:
+        """As :meth:`unprotect`, but decrypt to the start of ``room`` and return the length of the plain data; what lies beyond it
+        in ``room`` is padding. For contents that are wiped later: no copy is made elsewhere.
+        """
         ssc = self._advance()
         if not response.data:
             raise SecureMessagingError("SM_STATUS_UNPROTECTED", f"status {response.sw:04X} without protection")
@@ -113,7 +131,12 @@ class SecureMessaging:
         status = objects.pop(DO_STATUS, b"")
         if len(status) != 2 or int.from_bytes(status) != response.sw:
             raise SecureMessagingError("SM_STATUS_MISSING", "protected status missing, or other than the plain one")
-        return ResponseApdu(data=self._plain(ssc, objects), sw=response.sw)
+        if not objects:
+            return 0
+        ciphertext = self._ciphertext(objects)
+        if len(room) < len(ciphertext) + self._cipher.block:
+            raise SecureMessagingError("RESPONSE_TOO_LONG", f"{len(ciphertext)} bytes, far more than were asked for")
+        return unpadded(room, self._cipher.decrypt_into(ssc, ciphertext, room), self._cipher.block)
 
     # --- chip ---
 
@@ -124,7 +147,8 @@ class SecureMessaging:
         objects = self._authentic(ssc, pad(header.encode(), self._cipher.block), command.data)
         le = objects.pop(DO_LE, None)
         ne = None if le is None else int.from_bytes(le) or (SHORT_NE if len(le) == 1 else EXTENDED_NE)
-        return replace(header, cla=command.cla & ~SM_CLASS, data=self._plain(ssc, objects), ne=ne)
+        plain = unpad(self._cipher.decrypt(ssc, self._ciphertext(objects)), self._cipher.block) if objects else b""
+        return replace(header, cla=command.cla & ~SM_CLASS, data=plain, ne=ne)
 
     def seal_response(self, response: ResponseApdu, *, odd: bool = False) -> ResponseApdu:
         """Inverse of :meth:`unprotect`; ``odd`` for a command with an odd INS (§9.8.4: DO'85')."""
@@ -163,10 +187,8 @@ class SecureMessaging:
             raise SecureMessagingError("SM_MALFORMED", "an object that does not belong there")
         return objects
 
-    def _plain(self, ssc: bytes, objects: dict[int, bytes]) -> bytes:
-        """Decrypt the one cryptogram that may be left in ``objects``; refuse anything else."""
-        if not objects:
-            return b""
+    def _ciphertext(self, objects: dict[int, bytes]) -> bytes:
+        """What the one cryptogram left in ``objects`` holds; anything else is refused."""
         (tag, value), *rest = objects.items()
         if tag == DO_CRYPTOGRAM and value[:1] == b"\x01":
             value = value[1:]
@@ -174,7 +196,7 @@ class SecureMessaging:
             raise SecureMessagingError("SM_MALFORMED", "padding indicator or object not allowed here")
         if rest or not value or len(value) % self._cipher.block:
             raise SecureMessagingError("SM_MALFORMED", "cryptogram of a wrong length, or more than one")
-        return unpad(self._cipher.decrypt(ssc, value))
+        return value
 
 
 def pad(data: bytes, block: int) -> bytes:
@@ -182,12 +204,17 @@ def pad(data: bytes, block: int) -> bytes:
     return data + b"\x80" + bytes(-(len(data) + 1) % block)
 
 
-def unpad(data: bytes) -> bytes:
-    """Undo :func:`pad`. Raises SecureMessagingError."""
-    stripped = data.rstrip(b"\0")
-    if not stripped.endswith(b"\x80"):
+def unpadded(data: bytes | bytearray, end: int, block: int) -> int:
+    """The length of ``data[:end]`` without its padding, which fills at most one ``block``. Raises SecureMessagingError."""
+    length = data.rfind(0x80, max(0, end - block), end)
+    if length < 0 or data.count(0, length, end) != end - length - 1:
         raise SecureMessagingError("SM_PADDING", "decrypted data without padding")
-    return stripped[:-1]
+    return length
+
+
+def unpad(data: bytes, block: int) -> bytes:
+    """Undo :func:`pad`. Raises SecureMessagingError."""
+    return data[: unpadded(data, len(data), block)]
 
 
 def derive_key(secret: bytes, counter: int, *, length: int = 16, tdes: bool = False) -> bytes:
@@ -208,3 +235,7 @@ def _cbc(algorithm: TripleDES | algorithms.AES, iv: bytes, data: bytes, *, decry
     cipher = Cipher(algorithm, modes.CBC(iv))
     context = cipher.decryptor() if decrypt else cipher.encryptor()
     return context.update(data) + context.finalize()
+
+
+def _cbc_into(algorithm: TripleDES | algorithms.AES, iv: bytes, data: bytes, room: bytearray) -> int:
+    return Cipher(algorithm, modes.CBC(iv)).decryptor().update_into(data, room)

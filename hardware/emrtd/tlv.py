@@ -25,7 +25,7 @@ class Tlv:
     end: int
 
 
-def read_header(data: bytes, offset: int = 0) -> tuple[int, int, int]:
+def read_header(data: bytes | bytearray | memoryview, offset: int = 0) -> tuple[int, int, int]:
     """Return (tag, offset of the value, length of the value); the value need not be there. Raises TlvError."""
     tag, position = _byte(data, offset), offset + 1
     if tag & 0x1F == 0x1F:
@@ -81,7 +81,7 @@ def encode(tag: int, value: bytes) -> bytes:
     return tag.to_bytes(2 if tag > 0xFF else 1) + size + value
 
 
-def _byte(data: bytes, offset: int) -> int:
+def _byte(data: bytes | bytearray | memoryview, offset: int) -> int:
     if offset >= len(data):
         raise TlvError("TLV_TRUNCATED", "ends inside a header", offset=len(data))
     return data[offset]

@@ -143,6 +143,9 @@ def test_the_reader_survives_any_response(kit, data: st.DataObject) -> None:
                 case _:
                     return response
 
+        def reconnect(self, timeout: float) -> bool:
+            return chip.reconnect(timeout)
+
     survives(kit, Noise())
 
 
