@@ -20,6 +20,7 @@ SONAME = "libeac.so.3"
 TR_VERSION_2_01 = 1
 """The only version of TR-03110 for which OpenPACE knows an integrated mapping."""
 ID_PACE, ID_CA = 0, 1
+UNCOMPRESSED = 4
 PACE_RAW = 5
 """A password taken as it is: OpenPACE's own MRZ password wants the text of a card of size TD1."""
 
@@ -270,6 +271,10 @@ class OpenPaceSide(Session):
     def proves(self, token: bytes) -> bool:
         return library().PACE_STEP3D_verify_authentication_token(self.context, byref(given(token))) == 1
 
+    def mapped_generator(self) -> bytes:
+        """An ephemeral key has the mapped parameters: their generator, as octets."""
+        return generator_of(self.agreement.key)
+
     def channel(self) -> OpenPaceChannel:
         return OpenPaceChannel(self.protocol.suite, self, ID_PACE)
 
@@ -308,6 +313,25 @@ class OpenChipAuthentication(Session):
     def second_version_of_terminal(self, nonce: bytes, token: bytes) -> OpenPaceChannel:
         call("CA_STEP6_derive_keys", self.context, byref(given(nonce)), byref(given(token)))
         return OpenPaceChannel(self.suite, self, ID_CA)
+
+
+def generator_of(key: int) -> bytes:
+    """The generator in the domain parameters of an EVP_PKEY."""
+    lib, number, size = crypto(), c_void_p(), 512
+    store = ctypes.create_string_buffer(size)
+    for name in ("EVP_PKEY_get0_EC_KEY", "EC_KEY_get0_group", "EC_GROUP_get0_generator", "EVP_PKEY_get0_DH"):
+        function = getattr(lib, name)
+        function.restype, function.argtypes = c_void_p, [c_void_p]
+    lib.EC_POINT_point2oct.argtypes = [c_void_p, c_void_p, c_int, c_void_p, c_size_t, c_void_p]
+    lib.DH_get0_pqg.argtypes = [c_void_p, c_void_p, c_void_p, POINTER(c_void_p)]
+    lib.BN_bn2bin.argtypes = [c_void_p, c_void_p]
+    if curve_key := lib.EVP_PKEY_get0_EC_KEY(key):
+        group = lib.EC_KEY_get0_group(curve_key)
+        length = lib.EC_POINT_point2oct(group, lib.EC_GROUP_get0_generator(group), UNCOMPRESSED, store, size, None)
+    else:
+        lib.DH_get0_pqg(lib.EVP_PKEY_get0_DH(key), None, None, byref(number))
+        length = lib.BN_bn2bin(number, store)
+    return store.raw[:length]
 
 
 def nid(oid: bytes) -> int:

@@ -60,6 +60,9 @@ class PaceChip:
         self.side, self.password, self.done = side, password, False
         self.steps = [self._select, self._nonce, self._map, self._key, self._prove]
 
+    def channel(self):
+        return self.side.channel()
+
     def answer(self, raw: bytes) -> bytes:
         try:
             return self.steps.pop(0)(Command.decode(raw).data) + OK

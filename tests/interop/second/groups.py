@@ -47,12 +47,14 @@ class Curve:
         return self._affine(self._add(self._homogeneous(one), self._homogeneous(other)))
 
     def times(self, scalar: int, point):
-        """Double and add, from the highest bit down."""
-        base, result = self._homogeneous(point), (1, 1, 0)
-        for bit in f"{scalar:b}":
-            result = self._double(result)
-            if bit == "1":
-                result = self._add(result, base)
+        """From the highest digit down: four doublings, then the digit's multiple."""
+        multiples, result = [(1, 1, 0)], (1, 1, 0)
+        for _ in range(15):
+            multiples.append(self._add(multiples[-1], self._homogeneous(point)))
+        for digit in f"{scalar:x}":
+            for _ in range(4):
+                result = self._double(result)
+            result = self._add(result, multiples[int(digit, 16)])
         return self._affine(result)
 
     def encode(self, point) -> bytes:

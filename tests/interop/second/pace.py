@@ -104,7 +104,7 @@ class Side:
         return self.public
 
     def agree(self, other: bytes) -> None:
-        if self.group.decode(other) == self.group.decode(self.public):
+        if other == self.public:
             raise Refused("my own key came back")
         self.other = other
         self.secret = self.group.secret(self.group.times(self.private, self.group.decode(other)))
