@@ -4,17 +4,20 @@ vpcd (of vsmartcard) is a driver that shows pcscd the readers "Virtual PCD 00 00
 :35964 for the chips to lie in them: a connection is a chip in the field. A message has its length before it, two bytes; one of a
 single byte is a control (0 power off, 1 power on, 2 reset, 4 send the ATR), any other a command APDU.
 
-``python -m hardware.sim.vpcd --files DIR --mrz FILE`` serves a folder of files until its standard input closes.
+``python -m hardware.sim.vpcd --specimen DIR`` serves a folder of files until its standard input closes.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import hashlib
 import hmac
 import socket
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Self
 
 from hardware.ports import DeviceError, Transceiver
@@ -22,7 +25,6 @@ from hardware.ports import DeviceError, Transceiver
 HOST, PORT = "127.0.0.1", 35963
 """Where vpcd listens for the chip in its first slot; its second slot is on the next port."""
 SLOTS = 2
-OFF, ON, RESET, ATR = 0, 1, 2, 4
 ATTEMPT_S = 0.1
 """How often to knock where no vpcd listens, and how long to wait for a chip that may come back."""
 ABSENT_S = 0.5
@@ -63,7 +65,16 @@ class VirtualSlot:
     """
 
     def __init__(self, answer_to_reset: bytes, port: int = PORT) -> None:
+        """Raises DeviceError where another process of this machine has the slot."""
         self._atr, self._port = answer_to_reset, port
+        self._claim = socket.socket(socket.AF_UNIX)
+        try:
+            self._claim.bind(f"\0autogate vpcd {port}")  # a name that goes with the process
+        except OSError as error:
+            self._claim.close()
+            raise DeviceError(
+                f"vpcd port {port}", "another virtual chip lies there", "use the other slot, or end that process"
+            ) from error
         self._changed = threading.Condition()
         self._chip: Transceiver | None = None
         self._line: socket.socket | None = None
@@ -83,6 +94,7 @@ class VirtualSlot:
         self._closed = True
         self.place(None)
         self._thread.join(CLOSE_S)
+        self._claim.close()
 
     def __enter__(self) -> Self:
         return self
@@ -169,3 +181,32 @@ def _exactly(line: socket.socket, length: int) -> bytes:
             raise EOFError
         parts += part
     return parts
+
+
+def main() -> int:
+    """Serve a specimen until the standard input closes or Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m hardware.sim.vpcd", description="A specimen in a virtual PC/SC reader.")
+    parser.add_argument("--specimen", type=Path, required=True, help="folder with its files (hardware/sim/specimen.py)")
+    parser.add_argument("--reader", default="Virtual PCD 00 00")
+    parser.add_argument("--kbit-s", type=float, help="pace the chip as on the air: 106, 212, 424 or 848")
+    options = parser.parse_args()
+
+    from hardware.emrtd.errors import ChipError
+    from hardware.sim.chip import LinkModel
+    from hardware.sim.specimen import load_specimen
+
+    try:
+        specimen, port = load_specimen(options.specimen), slot_port(options.reader)
+    except (DeviceError, ChipError) as error:
+        print(f"vpcd: {error}", file=sys.stderr)
+        return 2
+    with VirtualSlot(atr(), port) as slot:
+        slot.place(specimen.chip(LinkModel(kbit_s=options.kbit_s) if options.kbit_s else None))
+        print(f"{', '.join(specimen.files)} in {options.reader}", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            sys.stdin.buffer.read()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -22,8 +22,6 @@ from hardware.sim.server import DeviceClient, DeviceServer, Header, Message
 SOCKET = "world.sock"
 CHIP_KBIT_S = 424
 """Bit rate that readers and passports usually agree on."""
-SPOILABLE = frozenset({"lost_after", "stingy", "endless", "wrong_le", "wrong_mac"})
-"""Attributes of a virtual passport that a director may set."""
 STOP_S = 5.0
 
 
@@ -68,7 +66,7 @@ class World:
         return self._process.pid if self._process else None
 
     def place(self, passport: Passport, *, kbit_s: float | None = CHIP_KBIT_S, spoilt: Mapping[str, Any] | None = None) -> None:
-        """Lay a book on the glass. ``kbit_s`` None: the air takes no time. ``spoilt``: attributes of the chip, of :data:`SPOILABLE`."""
+        """Lay a book on the glass. ``kbit_s`` None: the air takes no time. ``spoilt``: what a chip may be, of ``hardware.sim.chip.SPOILABLE``."""
         header = {
             "do": "place",
             "mrz_lines": passport.mrz_lines,
@@ -148,12 +146,13 @@ class WorldServer:
     def _place(self, header: Header, bodies: list[bytes]) -> None:
         from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-        from hardware.sim.chip import LinkModel, VirtualPassport
+        from hardware.sim.chip import SPOILABLE, LinkModel, VirtualPassport
 
         active, chip_key = (load_der_private_key(key, None) if key else None for key in bodies[:2])
         link = None if header["kbit_s"] is None else LinkModel(kbit_s=header["kbit_s"])
         files = dict(zip(header["files"], bodies[2:], strict=True))
-        chip = VirtualPassport(files, header["mrz_information"], active, chip_key, link)  # type: ignore[arg-type]  # kinds as issued
+        # PACE's chip authentication mapping proves the key that chip authentication does.
+        chip = VirtualPassport(files, header["mrz_information"], active, chip_key, link, cam_key=chip_key)  # type: ignore[arg-type]  # kinds as issued
         for name, value in header["spoilt"].items():
             if name not in SPOILABLE:
                 raise ValueError(f"a chip's {name!r} cannot be set")
