@@ -176,7 +176,7 @@ def _digits(item: DataObject, length: int) -> str:
     if not value:
         return ""
     digits = value.hex() if len(value) == length // 2 else value.decode("ascii", "replace")
-    if len(digits) != length or not (digits.isascii() and digits.isdigit()):
+    if len(digits) != length or not digits.isdigit():
         raise item.error("DATE", f"no {length} digits in {len(value)} octets")
     return digits
 

@@ -108,6 +108,17 @@ def test_of_two_faces_the_first_is_taken_and_the_second_is_told(dg2: bytes) -> N
     assert (portrait.image, portrait.encodings) == (JPEG, 2)
 
 
+def test_of_two_39794_representations_the_first_is_taken_and_the_second_is_told() -> None:
+    def representation(image: bytes) -> bytes:
+        picture = tlv.encode(0xA0, tlv.encode(0xA0, tlv.encode(0x80, image)))
+        return tlv.encode(0x30, tlv.encode(0x80, b"\0") + tlv.encode(0xA1, picture))
+
+    version = tlv.encode(0xA0, b"\x80\1\3\x81\2\x07\xe3")
+    block = version + tlv.encode(0xA1, representation(JPEG) + representation(OTHER))
+    portrait = dg2_image(dg2_of(tlv.encode(0xA1, tlv.encode(0x65, block)), tag=0x7F2E))
+    assert (portrait.image, portrait.encodings) == (JPEG, 2)
+
+
 def test_of_a_face_by_either_standard_the_first_is_taken() -> None:
     portrait = dg2_image(build_group([SECOND_FACE, FIRST_FACE]))
     assert (portrait.image, portrait.record) == (OTHER, "39794-5")

@@ -58,6 +58,14 @@ def test_a_length_that_lies_is_told_with_its_place() -> None:
     assert (caught.value.code, caught.value.file, caught.value.offset) == ("TLV_TRAILING", "DG1", 5 + 73)
 
 
+def test_an_object_that_reaches_out_of_its_template_is_refused() -> None:
+    """Its neighbour's bytes are there, but they are not its own."""
+    first, second = b"\x61\x04\x4f\x06\x01\x02", b"\x61\x04\x4f\x02\x03\x04"
+    with pytest.raises(LdsError, match="TLV_TRUNCATED") as caught:
+        parse_dir(first + second)
+    assert caught.value.offset == 2
+
+
 def test_ef_com_names_its_data_groups() -> None:
     com = parse_com(build_com(["DG1", "DG2", "DG14", "DG15"]))
     assert (com.lds_version, com.unicode_version) == ("0107", "040000")
