@@ -56,10 +56,11 @@ ECDSA = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureScheme:
-    """What an AlgorithmIdentifier asks for: ``padding`` is None for ECDSA."""
+    """What an AlgorithmIdentifier asks for: ``padding`` is None for ECDSA, ``salt_length`` for all but PSS."""
 
     hash: hashes.HashAlgorithm
     padding: padding.PKCS1v15 | padding.PSS | None
+    salt_length: int | None = None
 
 
 def digest(algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:
@@ -121,7 +122,7 @@ def _pss(parameters: der.Element | None) -> SignatureScheme:
                 raise element.error("unknown PSS parameter")
     if not 0 <= salt <= MAX_RSA_BITS // 8:
         raise PkiError(ReasonCode.UNSUPPORTED_ALGORITHM, "PSS salt length")
-    return SignatureScheme(hash=message, padding=padding.PSS(mgf=padding.MGF1(mask), salt_length=salt))
+    return SignatureScheme(hash=message, padding=padding.PSS(mgf=padding.MGF1(mask), salt_length=salt), salt_length=salt)
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from pki import der, sim
+from pki.certificates import parse_certificate
 from pki.passive_authentication import passive_authentication
 from pki.results import PassiveAuthResult
 
@@ -34,6 +35,10 @@ class Workshop:
     state: sim.PretendState
     foreign: sim.PretendState
     now: datetime = NOW
+
+    @property
+    def parsed_csca(self):
+        return parse_certificate(self.state.csca)
 
     def content(self, data_groups=DATA_GROUPS, algorithm: str = "sha256") -> bytes:
         return sim.security_object(data_groups, algorithm)

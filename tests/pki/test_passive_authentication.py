@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from pki import der, proof, sim
+from pki import der, passive_authentication, proof, sim
 from pki.errors import ReasonCode
 from pki.passive_authentication import authenticate_sod, bind_data_groups
 from pki.results import Authentic, Rejected, SignedHashes, Undetermined
