@@ -14,12 +14,13 @@ from pathlib import Path
 DEMO_STATE = Path(".state/demo")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str) -> argparse.ArgumentParser:
+    """Some commands have options that live with them; loading those for every ``command`` would cost half a second."""
     parser = argparse.ArgumentParser(prog="autogate", description="Edge service of an automated border control gate.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="send a cast of travellers through a simulated lane")
-    if "demo" in sys.argv[1:2]:  # its options live with it; loading it for every command would cost half a second
+    if command == "demo":
         from gate.demo.run import add_arguments
 
         add_arguments(demo)
@@ -52,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     policy = commands.add_parser("policy", help="the rules").add_subparsers(dest="policy", required=True)
     policy.add_parser("check", help="what opens, and what never can")
 
+    chip = commands.add_parser("chip", help="look at a chip: the readers there are, what it says")
+    if command == "chip":
+        from gate.chip_command import add_arguments as add_chip_arguments
+
+        add_chip_arguments(chip)
+
     doctor = commands.add_parser("doctor", help="examine this installation")
     doctor.add_argument("--config", type=Path)
     return parser
@@ -59,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status: 0 done, 1 found something, 2 cannot be done as asked."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(next(iter(arguments), "")).parse_args(arguments)
     match options.command:
         case "demo":
             from gate.demo.run import demo_command
@@ -89,6 +97,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.models import install_command
 
             return install_command(options.source, options.packs)
+        case "chip":
+            from gate.chip_command import chip_command
+
+            return chip_command(options)
         case "policy":
             from gate.policy import check_command as policy_check
 
