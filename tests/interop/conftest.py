@@ -1,6 +1,7 @@
 """Independent implementations of the chip's protocols, and how many sessions ours plays with each of them.
 
-``--sessions N``: sessions per protocol and set of domain parameters, shared out among its ciphers and both roles.
+``--sessions N``: sessions per protocol and set of domain parameters, shared out among its ciphers and both roles; once more are asked
+for than usual, N per cipher as well, and for PACE with generic mapping over curves N for each cipher over each curve.
 ``--interop-report FILE``: counts, seed and versions as JSON.
 """
 
@@ -11,7 +12,9 @@ import os
 import platform
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 
 import pytest
@@ -34,43 +37,69 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--interop-report", type=Path, default=None, help="write counts, seed and versions there, as JSON")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if many(config):
+        config.option.verbose = max(config.option.verbose, 1)  # a line for each variant
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Nothing here hangs; a thousand sessions take longer than a test's usual limit."""
-    if config.getoption("--sessions", DEFAULT_SESSIONS) > DEFAULT_SESSIONS:
+    if many(config):
         for item in items:
             if item.path.parent == HERE:
                 item.add_marker(pytest.mark.timeout(UNBOUNDED))
 
 
+TALLY = pytest.StashKey[Counter]()
+
+
 @pytest.fixture(scope="session")
-def tally(request: pytest.FixtureRequest) -> Iterator[Counter[str]]:
+def tally(request: pytest.FixtureRequest) -> Counter[str]:
     """Sessions that went well, by protocol, parameters, cipher and role."""
-    counts: Counter[str] = Counter()
-    yield counts
-    path = request.config.getoption("--interop-report", None)
+    return request.config.stash.setdefault(TALLY, Counter())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    counts = config.stash.get(TALLY, Counter())
+    if not many(config) or not counts:
+        return
+    failed = len(terminalreporter.stats.get("failed", ()))
+    report = {"seed": seed_of(config), "failed_tests": failed, "sessions": sum(counts.values()), **versions(), **summed(counts)}
+    terminalreporter.write_line(json.dumps(report, indent=1))
+    path = config.getoption("--interop-report", None)
     if path is not None:
-        failed = request.session.testsfailed
-        facts = {
-            "seed": seed_of(request.config),
-            "failed_tests": failed,
-            "sessions": sum(counts.values()),
-            "counts": dict(counts),
-        }
-        path.write_text(json.dumps(facts | versions(), indent=1) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(report | {"counts": dict(counts)}, indent=1) + "\n", encoding="utf-8")
+
+
+def summed(counts: Counter[str]) -> dict[str, dict[str, int]]:
+    """By protocol and domain parameters; and by protocol and cipher over all of them."""
+    by_parameters, by_cipher = Counter(), Counter()
+    for label, count in counts.items():
+        name, _, word = label.partition(": ")
+        by_parameters[name] += count
+        by_cipher[f"{name.partition('/')[0]} {word}"] += count
+    return {"by_parameters": dict(by_parameters), "by_cipher_and_role": dict(by_cipher)}
 
 
 @pytest.fixture
 def sessions(request: pytest.FixtureRequest, tally: Counter[str]) -> Callable:
-    """``sessions(name, run, slow=False)`` plays ``--sessions`` of them; of slow ones, unless more than usual are asked for, fewer."""
+    """``sessions(name, run, slow=…, share=…)`` plays ``--sessions`` of them.
+
+    Of slow ones fewer, unless more than usual are asked for; then ``share`` multiplies, so that each cipher gets its number.
+    """
     from sessions import play
 
     asked = request.config.getoption("--sessions", DEFAULT_SESSIONS)
 
-    def sessions(name: str, run: Callable, *, slow: bool = False) -> None:
-        count = min(asked, SLOW_SESSIONS) if slow and asked <= DEFAULT_SESSIONS else asked
+    def sessions(name: str, run: Callable, *, slow: bool = False, share: Fraction | int = 1) -> None:
+        count = ceil(asked * share) if many(request.config) else min(asked, SLOW_SESSIONS) if slow else asked
         play(name, run, count=count, seed=seed_of(request.config), tally=tally)
 
     return sessions
+
+
+def many(config: pytest.Config) -> bool:
+    return config.getoption("--sessions", DEFAULT_SESSIONS) > DEFAULT_SESSIONS
 
 
 @pytest.fixture(scope="session")

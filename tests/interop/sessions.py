@@ -86,4 +86,4 @@ def play(name: str, run: Callable[[Session, int], str], *, count: int, seed: str
             word = run(session, number)
         except Exception as error:
             raise Mismatch(session.told(error)) from error
-        tally[f"{name} {word}"] += 1
+        tally[f"{name}: {word}"] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from fractions import Fraction
 
 import pytest
 from ours import OurChipAuthentication, run_chip_authentication
@@ -76,7 +77,7 @@ def test_chip_authentication_agrees_with_openpace(variant: tuple[int, int], sess
     def run(session: Session, number: int) -> str:
         return Play(session, variant, number).run(openpace)
 
-    sessions(f"chip authentication {named(variant)}", run, slow=variant in SLOW)
+    sessions(f"chip authentication {named(variant)}", run, slow=variant in SLOW, share=Fraction(4, 3) if variant[0] == DH else 1)
 
 
 @pytest.mark.interop
