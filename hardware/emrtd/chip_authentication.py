@@ -151,14 +151,11 @@ def run(exchange: Exchange, choice: Choice, random: Random = secrets.token_bytes
 
 def _confirmed(choice: Choice, public: bytes, secret: bytes, answer: bytes) -> SecureMessaging:
     """Version 2: the nonce goes into the keys, the token shows that they are the same on both sides."""
-    try:
-        objects = {item.tag: item.value for item in tlv.children(tlv.only(answer, DO_DYNAMIC))}
-    except ChipError as error:
-        raise ChipError("CA_REPLY_WRONG", error.what, offset=error.offset) from error
-    nonce, token = objects.get(DO_NONCE, b""), objects.get(DO_TOKEN, b"")
+    nonce, token = answer[4 : 4 + NONCE], answer[6 + NONCE :]
     cipher = choice.suite.session_cipher(secret + nonce)
     expected = authentication_token(cipher, choice.oid, choice.group.public_key_tag, public)
-    if len(nonce) != NONCE or not hmac.compare_digest(token, expected):
+    form = tlv.encode(DO_DYNAMIC, tlv.encode(DO_NONCE, nonce) + tlv.encode(DO_TOKEN, token))
+    if len(nonce) != NONCE or answer != form or not hmac.compare_digest(token, expected):
         raise ChipError("CA_REPLY_WRONG", "no nonce, or a token that does not fit")
     return SecureMessaging(cipher)
 

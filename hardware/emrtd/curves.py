@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hardware.emrtd import tlv
 from hardware.emrtd.elliptic_curve import Curve, EcKey
 from hardware.emrtd.errors import ChipError
 
-__all__ = ["CURVES", "Curve", "EcKey", "find_curve", "read_public_key"]
+__all__ = ["CURVES", "Curve", "EcKey", "find_curve", "first", "read_public_key", "subject_public_key"]
 
 EC_PUBLIC_KEY = bytes.fromhex("2A8648CE3D0201")
 PRIME_FIELD = bytes.fromhex("2A8648CE3D0101")
@@ -17,39 +19,55 @@ INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER, SEQUENCE = 0x02, 0x03, 0x0
 
 def read_public_key(spki: bytes) -> tuple[Curve, bytes]:
     """Return curve and point of a SubjectPublicKeyInfo, named or explicit. Raises ChipError (CURVE_UNSUPPORTED, …)."""
-    fields = list(tlv.children(tlv.only(spki, SEQUENCE)))
-    if [item.tag for item in fields] != [SEQUENCE, BIT_STRING]:
-        raise ChipError("KEY_MALFORMED", "no SubjectPublicKeyInfo")
-    algorithm = list(tlv.children(fields[0].value))
-    if len(algorithm) != 2 or algorithm[0].value != EC_PUBLIC_KEY:
+    algorithm, parameters, key = subject_public_key(spki)
+    if algorithm != EC_PUBLIC_KEY:
         raise ChipError("KEY_UNSUPPORTED", "not an elliptic curve key")
-    curve = find_curve(algorithm[1])
-    point = fields[1].value[1:]
-    curve.decode(point)
-    return curve, point
+    curve = find_curve(parameters)
+    curve.decode(key)
+    return curve, key
+
+
+def subject_public_key(spki: bytes) -> tuple[bytes, tlv.Tlv, bytes]:
+    """Algorithm (object identifier, value octets), its parameters, and the key's octets (RFC 5280 §4.1.2.7). Raises ChipError."""
+    fields = first(tlv.only(spki, SEQUENCE), 3)
+    if [item.tag for item in fields] != [SEQUENCE, BIT_STRING] or fields[1].value[:1] != b"\0":
+        raise ChipError("KEY_MALFORMED", "no SubjectPublicKeyInfo")
+    algorithm = first(fields[0].value, 3)
+    if len(algorithm) != 2 or algorithm[0].tag != OBJECT_IDENTIFIER:
+        raise ChipError("KEY_MALFORMED", "no algorithm with its parameters")
+    return algorithm[0].value, algorithm[1], fields[1].value[1:]
 
 
 def find_curve(parameters: tlv.Tlv) -> Curve:
     """The curve of ECParameters, by name or by equal numbers. Raises ChipError (CURVE_UNSUPPORTED, KEY_MALFORMED)."""
-    for curve in CURVES:
-        if parameters.tag == OBJECT_IDENTIFIER and parameters.value == curve.oid:
-            return curve
-        if parameters.tag == SEQUENCE and _equals(curve, parameters.value):
-            return curve
-    raise ChipError("CURVE_UNSUPPORTED", "curve neither known by name nor equal to a known one")
+    if parameters.tag == OBJECT_IDENTIFIER:
+        found = next((curve for curve in CURVES if curve.oid == parameters.value), None)
+    else:
+        found = _explicit_curve(parameters)
+    if found is None:
+        raise ChipError("CURVE_UNSUPPORTED", "curve neither known by name nor equal to a known one")
+    return found
 
 
-def _equals(curve: Curve, explicit: bytes) -> bool:
-    """Do explicit parameters equal ``curve`` in p, a, b, G, n and, where stated, h? Less would admit forged curves (CVE-2020-0601)."""
-    items = list(tlv.children(explicit))
+def _explicit_curve(parameters: tlv.Tlv) -> Curve | None:
+    """The curve that equals the parameters in p, a, b, G, n and, where stated, h. Less would admit forged curves (CVE-2020-0601)."""
+    items = first(parameters.value, 6) if parameters.tag == SEQUENCE else []
     if [item.tag for item in items[:5]] != [INTEGER, SEQUENCE, SEQUENCE, OCTET_STRING, INTEGER]:
         raise ChipError("KEY_MALFORMED", "malformed curve parameters")
-    prime, coefficients = (list(tlv.children(item.value)) for item in items[1:3])
+    prime, coefficients = first(items[1].value, 3), first(items[2].value, 2)
     if len(prime) != 2 or prime[0].value != PRIME_FIELD or len(coefficients) < 2:
         raise ChipError("CURVE_UNSUPPORTED", "not a prime field")
-    stated = [int.from_bytes(item.value) for item in (prime[1], *coefficients[:2], items[4], *items[5:6])]
-    known = [curve.p, curve.a, curve.b, curve.n, 1]
-    return stated == known[: len(stated)] and items[3].value == curve.encode(curve.g)
+    stated = [int.from_bytes(item.value) for item in (prime[1], *coefficients, items[4], *items[5:])]
+    for curve in CURVES:
+        known = [curve.p, curve.a, curve.b, curve.n, 1]
+        if stated == known[: len(stated)] and items[3].value == curve.encode(curve.g):
+            return curve
+    return None
+
+
+def first(data: bytes, count: int) -> list[tlv.Tlv]:
+    """The first ``count`` data objects of ``data``: never more work than they are worth. Raises TlvError."""
+    return list(islice(tlv.children(data), count))
 
 
 def _curve(name: str, oid: str, native: ec.EllipticCurve | None, p: str, a: str, b: str, g: str, n: str) -> Curve:  # noqa: PLR0917 - rows of a table

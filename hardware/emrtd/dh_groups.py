@@ -91,10 +91,16 @@ class DhKey:
         return self.group.encode(pow(self.group.g, self.scalar, self.group.p))
 
     def multiply(self, element: bytes) -> bytes:
-        return self.group.encode(pow(self.group.decode(element), self.scalar, self.group.p))
+        return self.group.encode(self._power(element))
 
     def agree(self, element: bytes) -> bytes:
-        return pow(self.group.decode(element), self.scalar, self.group.p).to_bytes(self.group.size)
+        return self._power(element).to_bytes(self.group.size)
+
+    def _power(self, element: bytes) -> int:
+        value = pow(self.group.decode(element), self.scalar, self.group.p)
+        if value in {0, 1, self.group.p - 1}:  # cannot be in a group of known prime order
+            raise ChipError("DH_ELEMENT", "key agreement ends in a secret that everybody knows")
+        return value
 
 
 def _group(name: str, p: str, g: str, q: str) -> DhGroup:

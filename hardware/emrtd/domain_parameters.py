@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from hardware.emrtd import tlv
-from hardware.emrtd.curves import BIT_STRING, CURVES, EC_PUBLIC_KEY, INTEGER, SEQUENCE, find_curve
+from hardware.emrtd.curves import CURVES, EC_PUBLIC_KEY, INTEGER, SEQUENCE, find_curve, first, subject_public_key
 from hardware.emrtd.dh_groups import DH_GROUPS, LONG_ORDER, DhGroup
 from hardware.emrtd.errors import ChipError
 from hardware.emrtd.groups import KeyAgreementGroup
@@ -36,14 +36,8 @@ def read_key(spki: bytes) -> tuple[KeyAgreementGroup, bytes]:
 
     Raises ChipError (KEY_MALFORMED, KEY_UNSUPPORTED, CURVE_UNSUPPORTED, EC_POINT, DH_ELEMENT, TLV_…).
     """
-    fields = list(tlv.children(tlv.only(spki, SEQUENCE)))
-    if [item.tag for item in fields] != [SEQUENCE, BIT_STRING] or fields[1].value[:1] != b"\0":
-        raise ChipError("KEY_MALFORMED", "no SubjectPublicKeyInfo")
-    algorithm = list(tlv.children(fields[0].value))
-    if len(algorithm) != 2:
-        raise ChipError("KEY_MALFORMED", "no algorithm with its parameters")
-    group = _group(algorithm[0].value, algorithm[1])
-    octets = fields[1].value[1:]
+    algorithm, parameters, octets = subject_public_key(spki)
+    group = _group(algorithm, parameters)
     if isinstance(group, DhGroup):
         octets = tlv.only(octets, INTEGER).lstrip(b"\0")
     return group, group.check(octets)
@@ -57,7 +51,7 @@ def _group(algorithm: bytes, parameters: tlv.Tlv) -> KeyAgreementGroup:
         if group is not None:
             return group
     if algorithm in {DH_KEY_AGREEMENT, DH_PUBLIC_NUMBER} and parameters.tag == SEQUENCE:
-        return _dh_group(list(tlv.children(parameters.value)), stated=algorithm == DH_PUBLIC_NUMBER)
+        return _dh_group(first(parameters.value, 3), stated=algorithm == DH_PUBLIC_NUMBER)
     raise ChipError("KEY_UNSUPPORTED", "neither an elliptic curve key nor a Diffie-Hellman key that we know")
 
 

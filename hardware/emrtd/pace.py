@@ -38,6 +38,8 @@ DO_MECHANISM, DO_PASSWORD, DO_PARAMETERS, DO_DYNAMIC = 0x80, 0x83, 0x84, 0x7C
 DO_NONCE, DO_MAP_TERMINAL, DO_MAP_CHIP, DO_KEY_TERMINAL, DO_KEY_CHIP = range(0x80, 0x85)
 DO_TOKEN_TERMINAL, DO_TOKEN_CHIP, DO_AUTHORITY, DO_FORMER_AUTHORITY = range(0x85, 0x89)
 DO_CHIP_AUTHENTICATION = 0x8A
+MAX_ANSWER = 512
+"""Octets of an answer: a 2048-bit element or chip authentication data with both authority references stay far below."""
 MAX_NONCE = 32
 """Octets: no cipher's keys are longer."""
 SHORT_FIELD = 246
@@ -160,6 +162,8 @@ class _Run:
         command = CommandApdu(cla=0 if last else CHAINED, ins=GENERAL_AUTHENTICATE, data=dynamic, ne=ne)
         response = self._exchange(command)
         _accept(response, "GENERAL AUTHENTICATE", refused)
+        if len(response.data) > MAX_ANSWER:
+            raise AccessError("PACE_REPLY_WRONG", f"an answer of {len(response.data)} bytes")
         with _answer():
             items = list(tlv.children(tlv.only(response.data, DO_DYNAMIC)))
         objects = {item.tag: item.value for item in items}

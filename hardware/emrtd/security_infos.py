@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 from hardware.emrtd import tlv
 from hardware.emrtd.errors import ChipError
@@ -15,6 +16,8 @@ ID_PACE = "0.4.0.127.0.7.2.2.4."
 ID_AA = "2.23.136.1.1.5"
 MAX_SECURITY_INFOS = 32
 """Passports hold about five, identity cards up to twenty."""
+FIELDS = 4
+"""Fields of an entry that are looked at: none that counts has more than three."""
 MAX_OID, MAX_INTEGER = 32, 8
 """Octets of an object identifier and of a number: far above any that counts here."""
 
@@ -101,7 +104,7 @@ class _Reader:
 
     def take(self, info: tlv.Tlv) -> None:
         self._count += 1
-        fields = list(tlv.children(info.value))
+        fields = list(islice(tlv.children(info.value), FIELDS))
         if self._count > MAX_SECURITY_INFOS or info.tag != SEQUENCE or not fields or fields[0].tag != OBJECT_IDENTIFIER:
             raise ChipError(_code(self._file), "no set of SecurityInfo", offset=info.start)
         oid, rest = decode_oid(fields[0].value), fields[1:]
