@@ -14,8 +14,8 @@ from forge import (
     csca_parts,
     key_identifier,
     octet_string,
+    pretend,
     security_object,
-    state,
 )
 from forge_keys import (
     HASH_OIDS,
@@ -55,7 +55,7 @@ CURVES = [
 
 
 def of_kind(kind: str) -> State:
-    return state("UT", kind)
+    return pretend("UT", kind)
 
 
 def signer_with(state: State, public: bytes, signer_key: Key) -> Signer:

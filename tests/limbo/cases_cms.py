@@ -18,9 +18,9 @@ from forge import (
     issuer_and_serial,
     key_identifier,
     octet_string,
+    pretend,
     pretended,
     security_object,
-    state,
 )
 from forge_keys import HASH_OIDS, NULL, identifier, key, sequence
 from inspection import case, inspection
@@ -97,7 +97,7 @@ def strangers_in_the_bag(state, where):
 
 
 def elsewhere() -> State:
-    return state("XX", label="Elsewhere")
+    return pretend("XX", label="Elsewhere")
 
 
 @case(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forge import state
+from forge import pretend
 from forge_keys import HASH_OIDS, MGF1, PSS, Scheme, identifier, pss, pss_parameters, sequence
 from inspection import Inspection, case, inspection
 
@@ -10,7 +10,7 @@ from pki import der
 
 
 def pss_document(scheme: Scheme) -> Inspection:
-    rsa = state("UT", "rsa:2048")
+    rsa = pretend("UT", "rsa:2048")
     return inspection(rsa, rsa.sod(scheme=scheme))
 
 
@@ -149,5 +149,5 @@ def parameter_that_is_unknown(_state):
 @case(clause="Doc 9303-12 §4.1.6.1, RFC 4055 §3.1")
 def certificate_and_document_with_salts_of_their_own(_state):
     """The CSCA signed with 20 octets of salt, the signer with 32."""
-    rsa = state("UT", "rsa:2048")
+    rsa = pretend("UT", "rsa:2048")
     return inspection(rsa, rsa.issue(rsa.parts, scheme=pss(salt=20)).sod().built())

@@ -355,7 +355,7 @@ class State:
 
 
 @cache
-def state(country: str = "UT", kind: str = "ec:secp256r1", label: str = "Pretendia", role: str = "") -> State:
+def pretend(country: str = "UT", kind: str = "ec:secp256r1", label: str = "Pretendia", role: str = "") -> State:
     """The one State of these words; another ``role`` has other keys under the same names. Made once a run."""
     csca_key, signer_key = key(kind, f"csca {country} {role}"), key(kind, f"signer {country} {role}")
     subject = pretended(country, f"CSCA {label}")

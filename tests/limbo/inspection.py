@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from forge import DATA_GROUPS, NOW, State, state
+from forge import DATA_GROUPS, NOW, State, pretend
 
 from pki.active_authentication import ActiveAuthenticationEvidence
 from pki.chip_authenticity import ChipAuthenticationEvidence, chip_authenticity
@@ -77,7 +77,7 @@ def case(*, clause: str, expect: str = "Authentic", revocation: str = "", chip: 
         label = function.__name__ if value is None else f"{function.__name__}[{value}]"
         if label in CASES:
             raise ValueError(f"two cases are called {label}")
-        arguments = (state(),) if value is None else (state(), value)
+        arguments = (pretend(),) if value is None else (pretend(), value)
         CASES[label] = Case(
             id=label,
             theme=theme,
