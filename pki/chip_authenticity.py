@@ -7,8 +7,8 @@ is a copy.
 
 Chip authentication and PACE with its mapping prove the same thing, that the chip holds a private key, and a terminal need
 not know the mapping (§4.4). So one stands in for the other where that was *not run*, never where it failed. The mapping does so
-only with a key that the verified DG14 holds too: EF.CardSecurity names no document, so that by itself it would let one broken
-chip of a State vouch for copies of every other.
+only if EF.CardSecurity and the verified DG14 share a key of the chip: EF.CardSecurity names no document, so that by itself it
+would let one broken chip of a State vouch for copies of every other.
 """
 
 from __future__ import annotations
@@ -152,13 +152,18 @@ def _key_agreements(
     mapped = _judge_mapping(pa, mapping) if mapping.shown or infos.offers_cam else None
     if keyed and mapped and mapping.evidence is None and keyed.verdict == "genuine":
         mapped = None
-    if keyed and mapped and chip is None and mapped.verdict == "genuine" and _holds(infos, mapping.evidence):
+    if keyed and mapped and chip is None and mapped.verdict == "genuine" and _of_one_chip(infos, mapping.card_security):
         keyed = None
     yield from (finding for finding in (mapped, keyed) if finding)
 
 
-def _holds(infos: SecurityInfos, evidence: PaceCamEvidence | None) -> bool:
-    return evidence is not None and any(key.public_key == evidence.public_key for key in infos.public_keys)
+def _of_one_chip(infos: SecurityInfos, card_security: CardSecurityVerdict | None) -> bool:
+    """Whether a key stands in both signed files; keys are drawn for each chip."""
+    return isinstance(card_security, CardSecurity) and not _keys(infos).isdisjoint(_keys(card_security.infos))
+
+
+def _keys(infos: SecurityInfos) -> set[bytes]:
+    return {key.public_key for key in infos.public_keys}
 
 
 def _judge_mapping(pa: Authentic, mapping: _Mapping) -> _Finding:
@@ -191,7 +196,7 @@ def _mapping_verdict(pa: Authentic, mapping: _Mapping) -> tuple[Verdict, str, st
 def _maps(infos: SecurityInfos, evidence: PaceCamEvidence) -> bool:
     """Whether the signed copy offers this mapping, and holds the key that fitted."""
     offered = any(info.maps_chip_authentication and info.oid == evidence.oid for info in infos.pace)
-    return offered and _holds(infos, evidence)
+    return offered and evidence.public_key in _keys(infos)
 
 
 def _judge_active_authentication(

@@ -96,7 +96,8 @@ def parse_security_infos(infos: der.Element) -> SecurityInfos:
         if oid in PUBLIC_KEYS:
             key = fields.take(der.SEQUENCE).encoded
             keys.append(ChipAuthenticationPublicKeyInfo(family=PUBLIC_KEYS[oid], public_key=key, key_id=_number(fields)))
-        elif oid.startswith(CHIP_AUTHENTICATION):
+        elif oid.startswith(CHIP_AUTHENTICATION) and oid.count(".", len(CHIP_AUTHENTICATION)):
+            # without a cipher's arc it is domain parameters, which German passports repeat from the key (BSI TR-03110-3 A.1.1.2)
             version = fields.take().integer()
             protocols.append(ChipAuthenticationInfo(oid=oid, version=version, key_id=_number(fields)))
         elif oid.startswith(PACE) and oid.count(".", len(PACE)):

@@ -11,7 +11,7 @@ from pki.card_access import card_access_agrees
 from pki.card_security import authenticate_card_security
 from pki.errors import PkiError
 from pki.results import Authentic
-from pki.security_infos import PaceInfo, parse_card_access
+from pki.security_infos import PaceInfo, parse_card_access, parse_data_group_14
 
 GM, IM, CAM = (sim.pace_info(oid) for oid in (sim.PACE_ECDH_GM_AES_128, sim.PACE_ECDH_IM_AES_128, sim.PACE_ECDH_CAM_AES_128))
 TRIPLE_DES = sim.pace_info("0.4.0.127.0.7.2.2.4.2.1")
@@ -142,6 +142,20 @@ def test_infos_are_told_apart():
     infos = parse_card_access(sim.card_access([GM, CAM, PARAMETERS, UNKNOWN, TERMINAL]))
     assert PaceInfo(oid=sim.PACE_ECDH_GM_AES_128, version=2, parameter_id=13) in infos.pace
     assert (len(infos.pace), infos.pace_parameters, infos.terminal_authentication) == (2, {PARAMETERS}, 1)
+
+
+def test_domain_parameters_of_chip_authentication_are_no_protocol():
+    """German passports hold them; read as a protocol they would spoil the whole file."""
+    algorithm = der.encode(der.SEQUENCE, der.encode_oid("0.4.0.127.0.7.1.2"), der.encode_integer(13))
+    info = der.encode(der.SEQUENCE, der.encode_oid("0.4.0.127.0.7.2.2.3.2"), algorithm, der.encode_integer(72))
+    infos = parse_card_access(sim.card_access([info, sim.chip_authentication_info(72)]))
+    assert [offer.key_id for offer in infos.chip_authentication] == [72]
+
+
+@pytest.mark.shared
+def test_specimen_offers_terminal_authentication_and_no_pace(shared_dir):
+    infos = parse_data_group_14((shared_dir / "data/pki/bsi_dataset/Datagroup14.bin").read_bytes())
+    assert (infos.terminal_authentication, infos.pace, infos.pace_parameters) == (1, frozenset(), frozenset())
 
 
 def test_an_endless_set_of_infos_is_refused():

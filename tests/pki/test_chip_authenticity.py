@@ -253,6 +253,14 @@ def test_clone_with_its_own_card_security_is_never_genuine(mapping, authentic, c
     assert (other.verdict, other.code) == ("not_genuine", "CARD_SECURITY_OF_OTHER_STATE")
 
 
+def test_mapping_with_a_key_of_its_own_counts_for_the_chip_whose_other_key_it_stands_beside(mapping, authentic, card_security):
+    """As in German passports: key 13 for the mapping, and the key of DG14 beside it, both under one signature."""
+    own = sim.new_key("ec:brainpoolP256r1")
+    beside = card_security(own, infos=(GM, CAM, sim.chip_key_info(mapping[0], 13)))
+    result = judged(authentic({14: mapping[1]}), mapped(own), beside)
+    assert (result.verdict, result.protocols) == ("genuine", ("pace_cam",))
+
+
 def test_broken_chip_of_the_same_state_does_not_vouch_for_another_document(mapping, authentic, card_security):
     """EF.CardSecurity names no document: with the key of chip A and the files of chip B, DG14 of B must still be answered."""
     broken = sim.new_key("ec:brainpoolP256r1")
