@@ -137,8 +137,8 @@ def _check_issuing_state(signed: SignedHashes, data_groups: Mapping[int, bytes],
 _Proof = Proof
 _only_signer, _signer_certificate, _signing_time = only_signer, cms_signature.signer_certificate, cms_signature.signing_time
 _check_attributes, _check_signature = cms_signature.check_attributes, cms_signature.check_signature
-_check_entitled, _check_valid = proof_steps._check_entitled, proof_steps._check_valid  # noqa: SLF001 (see above)
-_country, _revocation = proof_steps._country, proof_steps._revocation  # noqa: SLF001 (see above)
+_check_entitled, _check_valid = proof_steps._check_entitled, proof_steps.check_valid  # noqa: SLF001 (see above)
+_country, _revocation = proof_steps.country_of, proof_steps.check_not_revoked
 
 
 def _label(certificate: Certificate) -> str:

@@ -25,7 +25,7 @@ def find_csca(signer: Certificate, trust: TrustStore) -> Csca:
     is fine (Doc 9303-12 §5). ``SEARCH_EXHAUSTED``: not found within ``MAX_SIGNATURE_CHECKS``.
     """
     problems: list[PkiError] = []
-    for count, anchor in enumerate(_candidates(signer, trust)):
+    for count, anchor in enumerate(candidates(signer, trust)):
         if count == MAX_SIGNATURE_CHECKS:
             problems.append(PkiError(ReasonCode.SEARCH_EXHAUSTED, f"{count} anchors tried for issuer {signer.issuer}"))
             break
@@ -69,7 +69,7 @@ def _problem(signer: Certificate, authority: Certificate) -> PkiError | None:
     return None
 
 
-def _candidates(signer: Certificate, trust: TrustStore) -> Iterator[Csca]:
+def candidates(signer: Certificate, trust: TrustStore) -> Iterator[Csca]:
     """Each anchor that may have issued ``signer`` once, the likeliest first; lazily, as the first is nearly always right."""
     seen: set[bytes] = set()
     by_key = trust.holding_key(signer.extensions.authority_key_identifier)

@@ -79,12 +79,12 @@ def prove_signature(proof: Proof, signed: SignedData, signer: SignerInfo, trust:
     with proof.step(6, "validity"):
         signed_at = signing_time(signer)
         _check_entitled(certificate)
-        _check_valid(certificate, signed_at, now)
+        check_valid(certificate, signed_at, now)
         proof.detail = f"signed {signed_at:%Y-%m-%d}" if signed_at else "no signing time: judged now"
     with proof.step(7, "country"):
-        proof.detail = country = _country(certificate, csca)
+        proof.detail = country = country_of(certificate, csca)
     with proof.step(8, "revocation"):
-        revocation = _revocation(certificate, trust, now)
+        revocation = check_not_revoked(certificate, trust, now)
         proof.detail = revocation.value
     return StateSignature(
         issuing_country=country, signer=signer_label, csca=csca_label, signed_at=signed_at, revocation=revocation
@@ -101,7 +101,8 @@ def _check_entitled(certificate: Certificate) -> None:
         raise PkiError(ReasonCode.UNSUPPORTED_EXTENSION, ", ".join(extensions.unknown_critical))
 
 
-def _check_valid(certificate: Certificate, signed_at: datetime | None, now: datetime) -> None:
+def check_valid(certificate: Certificate, signed_at: datetime | None, now: datetime) -> None:
+    """PkiError unless the signer was valid when it signed; ``now`` where it does not say when (SIGNED_IN_FUTURE, …_AT_SIGNING)."""
     if signed_at and signed_at > now + CLOCK_TOLERANCE:
         raise PkiError(ReasonCode.SIGNED_IN_FUTURE, f"signed {signed_at:%Y-%m-%d}")
     time = signed_at or now
@@ -110,7 +111,8 @@ def _check_valid(certificate: Certificate, signed_at: datetime | None, now: date
         raise PkiError(ReasonCode.CERTIFICATE_NOT_VALID_AT_SIGNING, f"valid {period}, used {time:%Y-%m-%d}")
 
 
-def _country(certificate: Certificate, csca: Csca) -> str:
+def country_of(certificate: Certificate, csca: Csca) -> str:
+    """The one country that signer and CSCA name. PkiError(ISSUING_STATE_UNKNOWN, ISSUING_COUNTRY_MISMATCH)."""
     countries = {certificate.subject.country, certificate.issuer.country, csca.parsed.subject.country}
     if "" in countries:
         raise PkiError(ReasonCode.ISSUING_STATE_UNKNOWN, "a certificate names no country")
@@ -119,7 +121,8 @@ def _country(certificate: Certificate, csca: Csca) -> str:
     return countries.pop()
 
 
-def _revocation(certificate: Certificate, trust: TrustStore, now: datetime) -> Revocation:
+def check_not_revoked(certificate: Certificate, trust: TrustStore, now: datetime) -> Revocation:
+    """What the CRLs in ``trust`` say; PkiError(SIGNER_REVOKED) where one lists the signer."""
     authorities = (anchor.parsed for anchor in trust.named(certificate.issuer))
     found = revocation_of(certificate, authorities, trust.crls_of(certificate.issuer), now)
     if found is Revocation.REVOKED:

@@ -131,24 +131,6 @@ def test_published_fields_agree_with_asn1crypto(published):
         assert ours.subject_public_key_info == theirs["tbs_certificate"]["subject_public_key_info"].dump()
 
 
-@pytest.mark.shared
-def test_published_certificates_chain_as_counted(published):
-    """facts: 417 self-signed, 204 under another, 11 links whose CSCA is in neither list."""
-    own = [certificate for certificate in published if certificate.issued(certificate)]
-    others = [certificate for certificate in published if certificate not in own]
-    by_country: dict[str, list] = {}
-    for certificate in published:
-        by_country.setdefault(certificate.subject.country, []).append(certificate)
-    orphans = [
-        certificate
-        for certificate in others
-        if not any(
-            other.issued(certificate) for other in by_country.get(certificate.issuer.country, ()) if other is not certificate
-        )
-    ]
-    assert (len(own), len(others) - len(orphans), len(orphans)) == (417, 204, 11)
-
-
 def test_demonstration_names_say_so(workshop):
     for encoded in (workshop.state.csca, workshop.state.signer.certificate):
         certificate = parse_certificate(encoded)

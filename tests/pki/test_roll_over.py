@@ -1,0 +1,110 @@
+"""Key roll-over: whose key signed whose certificate, through changed names and shared names, within a budget."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from datetime import UTC, datetime
+
+import pytest
+
+from pki import path, sim, sim_lists
+from pki.errors import PkiError, ReasonCode
+from pki.masterlist import open_master_list
+from pki.results import Authentic, Undetermined
+from pki.rollover import roll_over, vouched_for
+from pki.trust import Csca, TrustStore
+
+
+def csca(certificate: bytes) -> Csca:
+    return Csca.of(certificate, "a test")
+
+
+@pytest.fixture(scope="module")
+def generations(now):
+    """Three keys of one State; the last under a new name."""
+    names = ("Pretendia", "Pretendia", "Pretendia Reborn")
+    return [sim.PretendState.create(country="ID", name=name, now=now) for name in names]
+
+
+@pytest.fixture(scope="module")
+def links(generations):
+    return [sim_lists.link_certificate(old, new) for old, new in itertools.pairwise(generations)]
+
+
+def test_graph_tells_roots_links_and_orphans(generations, links, workshop, now):
+    stray = sim_lists.link_certificate(sim.PretendState.create(country="ID", name="Gone", now=now), generations[0])
+    roots = [csca(state.csca) for state in (*generations, workshop.foreign)]
+    chained, orphan = [csca(link) for link in links], csca(stray)
+    graph = roll_over([*roots, *chained, orphan])
+    assert list(graph.self_signed) == roots
+    assert list(graph.chained) == chained
+    assert graph.orphans == (orphan,)
+    issuers = {entry.certificate.certificate: entry.issuer for entry in graph.issued}
+    assert issuers[links[0]].certificate == generations[0].csca
+
+
+def test_new_key_is_vouched_for_through_links_whatever_its_name(generations, links, workshop):
+    offered = [csca(item) for item in (generations[2].csca, links[1], links[0], generations[1].csca, workshop.foreign.csca)]
+    assert vouched_for([csca(generations[0].csca)], offered) == tuple(offered[:4])
+    assert vouched_for([csca(workshop.foreign.csca)], offered) == (offered[4],)
+
+
+def test_missing_link_breaks_the_chain(generations, links):
+    offered = [csca(item) for item in (generations[2].csca, links[1], generations[1].csca)]
+    assert vouched_for([csca(generations[0].csca)], offered) == ()
+
+
+def test_link_by_name_alone_vouches_for_nobody(generations, workshop, now):
+    """A link under the old CSCA's name, made with another key."""
+    namesake = sim.PretendState.create(country="ID", name="Pretendia", now=now)
+    forged = sim_lists.link_certificate(namesake, generations[1])
+    assert vouched_for([csca(generations[0].csca)], [csca(forged), csca(generations[1].csca)]) == ()
+
+
+def test_budget_of_signature_checks_is_kept(generations):
+    with pytest.raises(PkiError) as caught:
+        roll_over([csca(state.csca) for state in generations], budget=2)
+    assert caught.value.code is ReasonCode.SEARCH_EXHAUSTED
+
+
+def test_document_of_a_renamed_csca_is_found_among_all_of_the_state(generations, workshop, now):
+    """The signer names an issuer that no anchor bears any more; the key under the new name signed it."""
+    state = generations[2]
+    renamed = Csca.of(sim_lists.link_certificate(generations[0], state), "link")
+    sod = sim.PretendState.create(country="ID", name="Pretendia", now=now)
+    old_name = workshop.reissued(lambda fields: None, issuer=state, signer=sod.signer)
+    result = workshop.judge(workshop.sod(signer=old_name), trust=TrustStore(anchors=(renamed,)))
+    assert isinstance(result, Authentic)
+
+
+def test_signer_that_would_need_too_many_checks_is_undetermined(workshop, now, monkeypatch):
+    monkeypatch.setattr(path, "MAX_SIGNATURE_CHECKS", 2)
+    namesakes = [sim.PretendState.create(country="ID", name="Pretendia", now=now) for _ in range(3)]
+    trust = TrustStore(anchors=tuple(csca(state.csca) for state in namesakes))
+    result = workshop.judge(workshop.sod(), trust=trust)
+    assert isinstance(result, Undetermined)
+    assert result.code is ReasonCode.SEARCH_EXHAUSTED
+
+
+# --- what States publish
+
+
+@pytest.mark.shared
+def test_published_certificates_chain_as_counted(shared_dir):
+    """417 self-signed, 204 under another, 11 links whose CSCA is in neither list; in any order, and well within the budget."""
+    folder = shared_dir / "data/pki"
+    union: dict[bytes, Csca] = {}
+    for name, anchor in (("DE_ML_2026-05-28.ml", "DE_ROOT_CA_CSCA07.cer"), ("NL_ML_2026-07-22.ml", "NL_ROOT_CA.cer")):
+        anchors = TrustStore(anchors=(csca((folder / "masterlists" / anchor).read_bytes()),))
+        found = open_master_list((folder / "masterlists" / name).read_bytes(), anchors, datetime(2026, 9, 1, tzinfo=UTC))
+        union |= {one.certificate: one for one in found.certificates}
+    union |= {file.read_bytes(): csca(file.read_bytes()) for file in sorted((folder / "csca_id").glob("*.cer"))}
+    certificates = list(union.values())
+    random.Random(4).shuffle(certificates)
+    graph = roll_over(certificates, budget=2_000)
+    assert (len(graph.self_signed), len(graph.chained), len(graph.orphans)) == (417, 204, 11)
+    assert sorted(one.country for one in graph.orphans) == ["AE", "AT", "BG", "CY", "HU", "LB", "LV", "MA", "MD", "PH", "TR"]
+    home = [one for one in certificates if one.country == "ID"]
+    first = csca((folder / "csca_id/2010-12_CSCA.cer").read_bytes())
+    assert len(vouched_for([first], home)) == 5
