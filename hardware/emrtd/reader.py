@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TypeVar
 
-from hardware.emrtd.access import BAC_WHERE_PACE_FAILED, CARD_ACCESS, EXTERNAL_AUTHENTICATE, GET_CHALLENGE, Access, AccessEvidence
+from hardware.emrtd.access import BAC_WHERE_PACE_FAILED, CARD_ACCESS, Access, AccessEvidence
 from hardware.emrtd.access_key import AccessKey
 from hardware.emrtd.active_authentication import ActiveAuthenticationEvidence
 from hardware.emrtd.apdu import EXTENDED_NE
@@ -39,8 +39,6 @@ from hardware.ports import Clock, TagLost, Transceiver
 
 __all__ = [
     "BAC_WHERE_PACE_FAILED",
-    "EXTERNAL_AUTHENTICATE",
-    "GET_CHALLENGE",
     "AccessEvidence",
     "AccessKey",
     "ChipData",
