@@ -56,8 +56,6 @@ class AccessKey:
         seed = self.pace_secret()[:SEED]
         return TripleDesCipher(derive_key(seed, KDF_ENC, tdes=True), derive_key(seed, KDF_MAC, tdes=True))
 
-    cipher = bac_cipher
-
     def pace_secret(self) -> bytes:
         """f(π), what PACE derives its key from (table 14): SHA-1 of the MRZ information, the CAN as it is. ValueError once wiped."""
         if not self._password:

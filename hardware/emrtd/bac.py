@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass, field
 
-from hardware.emrtd.access_key import AccessKey as AccessKey  # noqa: PLC0414 - old callers look here
 from hardware.emrtd.errors import AccessError
 from hardware.emrtd.secure_messaging import SecureMessaging, TripleDesCipher, pad, session
 

@@ -19,7 +19,7 @@ from hardware.emrtd import tlv
 from hardware.emrtd.apdu import OK, SHORT_NE, CommandApdu, ResponseApdu
 from hardware.emrtd.cipher_suites import SUITES, CipherSuite, authentication_token
 from hardware.emrtd.domain_parameters import read_key
-from hardware.emrtd.elliptic_curve import Curve, EcKey
+from hardware.emrtd.elliptic_curve import Curve
 from hardware.emrtd.errors import ChipError
 from hardware.emrtd.groups import KeyAgreementGroup, Random
 from hardware.emrtd.secure_messaging import SecureMessaging
@@ -89,14 +89,6 @@ class Choice:
             _manage(SET_AUTHENTICATION, tlv.encode(DO_MECHANISM, encode_oid(self.oid)) + reference),
             CommandApdu(ins=GENERAL_AUTHENTICATE, data=dynamic, ne=SHORT_NE),
         )
-
-    @property
-    def curve(self) -> Curve:
-        assert isinstance(self.group, Curve)
-        return self.group
-
-    def session(self, key: EcKey) -> SecureMessaging:
-        return SecureMessaging(self.suite.session_cipher(key.agree(self.element)))
 
     def evidence(self, *, succeeded: bool) -> ChipAuthenticationEvidence:
         return ChipAuthenticationEvidence(public_key=self.public_key, oid=self.oid, key_id=self.key_id, succeeded=succeeded)

@@ -112,6 +112,7 @@ class EcKey:
 
     @classmethod
     def generate(cls, curve: Curve) -> EcKey:
+        """A fresh key."""
         return curve.random_key(secrets.token_bytes)
 
     @property
@@ -121,8 +122,6 @@ class EcKey:
     @property
     def public(self) -> bytes:
         return self.curve.encode(self._public())
-
-    point = public
 
     def multiply(self, element: bytes) -> bytes:
         """OpenSSL gives x coordinates only. Ours and that of (element + G) times the key, whose distance is the public key, fix y."""

@@ -101,10 +101,6 @@ class ChipAuthentication:
         answer = tlv.encode(DO_NONCE, nonce) + tlv.encode(DO_TOKEN, token)
         return tlv.encode(DO_DYNAMIC, answer), SecureMessaging(cipher)
 
-    def general_authenticate(self, data: bytes) -> SecureMessaging:
-        """:meth:`authenticate` without the answer."""
-        return self.authenticate(data)[1]
-
     def _key(self, reference: bytes | None) -> PrivateKey:
         if reference is None or not self.keys:
             return self.key

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hardware.emrtd import curves, tlv, weierstrass
-from hardware.emrtd.chip_authentication import choose, encode_oid
 from hardware.emrtd.curves import CURVES, Curve, EcKey, read_public_key
 from hardware.emrtd.elliptic_curve import Point
 from hardware.emrtd.errors import ChipError
@@ -113,30 +110,3 @@ def test_a_negative_point_is_no_way_around(kit) -> None:
     x, y = curve.g
     with pytest.raises(ChipError, match="EC_POINT"):
         curve.decode(b"\x04" + x.to_bytes(32) + (y + 1).to_bytes(32))
-
-
-def test_the_strongest_offer_is_taken_and_its_own_key(kit) -> None:
-    weak, strong = (kit.spki(ec.generate_private_key(ec.SECP256R1())) for _ in range(2))
-
-    def info(oid: str, *fields: bytes) -> bytes:
-        return tlv.encode(0x30, tlv.encode(0x06, encode_oid(oid)) + b"".join(fields))
-
-    one, two = b"\x02\x01\x01", b"\x02\x01\x02"
-    infos = info("0.4.0.127.0.7.2.2.1.2", weak, one) + info("0.4.0.127.0.7.2.2.1.2", strong, two)
-    infos += info("0.4.0.127.0.7.2.2.3.2.1", one, one) + info("0.4.0.127.0.7.2.2.3.2.3", one, two)
-    infos += info("0.4.0.127.0.7.2.2.2", one)
-    choice = choose(tlv.encode(0x6E, tlv.encode(0x31, infos)))
-    assert choice is not None
-    assert (choice.oid, choice.key_id, choice.public_key) == ("0.4.0.127.0.7.2.2.3.2.3", 2, strong)
-
-
-def test_a_dg14_without_chip_authentication_offers_none() -> None:
-    terminal_authentication = tlv.encode(0x30, tlv.encode(0x06, encode_oid("0.4.0.127.0.7.2.2.2")) + b"\x02\x01\x01")
-    assert choose(tlv.encode(0x6E, tlv.encode(0x31, terminal_authentication))) is None
-
-
-@pytest.mark.shared
-def test_the_specimens_explicit_key_is_brainpool_p224(pki_data: Path) -> None:
-    choice = choose((pki_data / "bsi_dataset" / "Datagroup14.bin").read_bytes())
-    assert choice is not None
-    assert (choice.oid, choice.key_id, choice.curve.name) == ("0.4.0.127.0.7.2.2.3.2.1", None, "brainpoolP224r1")
