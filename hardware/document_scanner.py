@@ -29,4 +29,7 @@ class ScannerWithPcsc:
         return ScannedDocument(mrz_lines=document.mrz_lines, chip=chip)
 
     def wait_for_removal(self, timeout: float) -> bool:
-        return self._page.wait_for_removal(timeout)
+        removed = self._page.wait_for_removal(timeout)
+        if removed:
+            self._chip.disconnect()
+        return removed

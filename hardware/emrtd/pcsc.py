@@ -70,7 +70,7 @@ class PcscTransceiver:
 
     def reconnect(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for a chip, power it down and up. False where none came. Raises DeviceError."""
-        self._disconnect()
+        self.disconnect()
         deadline = time.monotonic() + timeout
         while self.wait_for_card(deadline - time.monotonic()):
             try:
@@ -92,8 +92,8 @@ class PcscTransceiver:
         return self._wait(timeout, self._scard.SCARD_STATE_EMPTY)
 
     def close(self) -> None:
-        """Let go of chip and service; again is harmless."""
-        self._disconnect()
+        """Let go of chip and service; there is no way back, and again is harmless."""
+        self.disconnect()
         if self._context is not None:
             self._scard.SCardReleaseContext(self._context)
             self._context = None
@@ -107,8 +107,8 @@ class PcscTransceiver:
         self._check(status)
         self.atr = bytes(atr)
 
-    def _disconnect(self) -> None:
-        """Power the chip down, so that the next connection meets it as after power-on (a cold reset)."""
+    def disconnect(self) -> None:
+        """Power the chip down, so that the next connection meets it as after power-on (a cold reset). Others may use it meanwhile."""
         card, self._card = self._card, None
         if card is not None:
             self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
@@ -131,7 +131,7 @@ class PcscTransceiver:
     def _check(self, status: int) -> None:
         if status != self._scard.SCARD_S_SUCCESS:
             if status in _tag_lost(self._scard):
-                self._disconnect()
+                self.disconnect()
             raise _error(self._scard, self.reader, status)
 
 

@@ -16,7 +16,6 @@ import hmac
 import socket
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Self
 
@@ -78,7 +77,7 @@ class VirtualSlot:
         self._changed = threading.Condition()
         self._chip: Transceiver | None = None
         self._line: socket.socket | None = None
-        self._closed = False
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._serve, name=f"vpcd {port}", daemon=True)
         self._thread.start()
 
@@ -91,7 +90,7 @@ class VirtualSlot:
 
     def close(self) -> None:
         """Take the chip away and end the thread; again is harmless."""
-        self._closed = True
+        self._closed.set()
         self.place(None)
         self._thread.join(CLOSE_S)
         self._claim.close()
@@ -107,20 +106,20 @@ class VirtualSlot:
         served: Transceiver | None = None
         while (chip := self._next()) is not None:
             if chip is served and not chip.reconnect(ATTEMPT_S):
-                time.sleep(ATTEMPT_S)
+                self._closed.wait(ATTEMPT_S)
                 continue
             if (line := self._connect(chip)) is None:
-                time.sleep(ATTEMPT_S)
+                self._closed.wait(ATTEMPT_S)
                 continue
             served = chip
             with line:
                 self._converse(line, chip)
-            time.sleep(ABSENT_S)
+            self._closed.wait(ABSENT_S)
 
     def _next(self) -> Transceiver | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._chip is not None or self._closed)
-            return None if self._closed else self._chip
+            self._changed.wait_for(lambda: self._chip is not None or self._closed.is_set())
+            return None if self._closed.is_set() else self._chip
 
     def _connect(self, chip: Transceiver) -> socket.socket | None:
         """The connection by which ``chip`` lies in the field; None where nobody listens, or it was taken away meanwhile."""
