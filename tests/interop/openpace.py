@@ -145,9 +145,8 @@ def randomness(random: Callable[[int], bytes]) -> Iterator[None]:
         ctypes.memmove(target, random(size), size)
         return 1
 
-    call = RandomMethod.CALL(fill)
-    none = None
-    method = RandomMethod(none, call, none, none, ctypes.cast(call, c_void_p), none)
+    source = RandomMethod.CALL(fill)
+    method = RandomMethod(None, source, None, None, ctypes.cast(source, c_void_p), None)
     crypto().RAND_set_rand_method(byref(method))
     try:
         yield
@@ -156,6 +155,8 @@ def randomness(random: Callable[[int], bytes]) -> Iterator[None]:
 
 
 def version() -> str:
+    """Raises OSError where the library is not installed."""
+    library()
     function = crypto().OpenSSL_version
     function.restype = c_char_p
     return f"{SONAME}, {function(0).decode()}"
@@ -170,7 +171,8 @@ def given(data: bytes) -> Buffer:
 
 
 def peek(pointer) -> bytes:
-    return ctypes.string_at(pointer.contents.data, pointer.contents.length)
+    """What is in a buffer; nothing where there is none."""
+    return b"" if not pointer else ctypes.string_at(pointer.contents.data, pointer.contents.length)
 
 
 def call(name: str, *arguments) -> bytes:
@@ -227,7 +229,7 @@ class OpenPaceSide(Session):
 
     def __init__(self, protocol: Protocol, secret: bytes) -> None:
         super().__init__()
-        self.protocol = protocol
+        self.protocol, self.password = protocol, None
         if protocol.integrated:
             self.context.contents.tr_version = TR_VERSION_2_01
         call("EAC_CTX_init_pace", self.context, nid(protocol.oid), protocol.parameter_id)
