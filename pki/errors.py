@@ -50,6 +50,12 @@ class ReasonCode(StrEnum):
     ISSUING_STATE_UNKNOWN = "ISSUING_STATE_UNKNOWN"
     """No country in a certificate, or an MRZ code of no known State."""
 
+    # about a trust store, never about a document
+    STORE_NOT_SIGNED = "STORE_NOT_SIGNED"
+    """Fewer of the accepted people signed the trust store than must."""
+    STORE_OUTDATED = "STORE_OUTDATED"
+    """Properly signed once, but before the trust store that was in force."""
+
     @property
     def rejects(self) -> bool:
         """True: the verdict is *rejected*. False: *undetermined*."""
