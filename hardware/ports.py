@@ -61,7 +61,10 @@ class BytePort(Protocol):
 
 
 class Transceiver(Protocol):
-    """A contactless chip in the field of a reader: command APDU in, response APDU (data ‖ SW1 SW2) out."""
+    """A contactless chip in the field of a reader: command APDU in, response APDU (data ‖ SW1 SW2) out.
+
+    One that cannot carry every response has an attribute ``longest_response``, see :func:`longest_response`.
+    """
 
     def transceive(self, command: bytes) -> bytes:
         """Send one command APDU, return the response with its two status bytes. Raises TagLost, DeviceError."""
@@ -73,6 +76,13 @@ class Transceiver(Protocol):
         False where none came, or the document was taken away. Nothing says that it is the chip that was lost. Raises DeviceError.
         """
         ...
+
+
+def longest_response(transceiver: Transceiver) -> int:
+    """The most data bytes (status words not counted) that ``transceiver`` carries back in one response APDU: its attribute of this
+    name where it has one, else 65,536, all that there can be.
+    """
+    return int(getattr(transceiver, "longest_response", 65_536))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,14 +28,13 @@ from typing import TypeVar
 from hardware.emrtd.access import BAC_WHERE_PACE_FAILED, CARD_ACCESS, Access, AccessEvidence
 from hardware.emrtd.access_key import AccessKey
 from hardware.emrtd.active_authentication import ActiveAuthenticationEvidence
-from hardware.emrtd.apdu import EXTENDED_NE
 from hardware.emrtd.channel import Channel
 from hardware.emrtd.chip_authentication import ChipAuthenticationEvidence
 from hardware.emrtd.errors import ChipChangedError, ChipError, FileUnavailableError
 from hardware.emrtd.files import Download, FileReader, wipe
 from hardware.emrtd.proofs import CARD_SECURITY, PaceCamEvidence, authenticate_actively, authenticate_chip, pace_cam
 from hardware.emrtd.steps import Outcome, Steps, StepTiming
-from hardware.ports import Clock, TagLost, Transceiver
+from hardware.ports import Clock, TagLost, Transceiver, longest_response
 
 __all__ = [
     "BAC_WHERE_PACE_FAILED",
@@ -151,7 +150,7 @@ class _Reading:
         self._clock, self._random = clock, random
         self._steps = Steps(clock)
         self._channel = Channel(transceiver)
-        self._reader = FileReader(self._channel, getattr(transceiver, "longest_response", EXTENDED_NE))
+        self._reader = FileReader(self._channel, longest_response(transceiver))
         self._access = Access(self._channel, self._reader, key, steps=self._steps, tolerances=tolerances, random=random)
         self._extra = extra
         self._entered = False

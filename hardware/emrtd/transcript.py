@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hardware.ports import Clock, Transceiver
+from hardware.ports import Clock, Transceiver, longest_response
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,10 @@ class Transcript:
     def __init__(self, transceiver: Transceiver, clock: Clock) -> None:
         self._transceiver, self._clock = transceiver, clock
         self.exchanges: list[Exchange] = []
+
+    @property
+    def longest_response(self) -> int:
+        return longest_response(self._transceiver)
 
     def transceive(self, command: bytes) -> bytes:
         response, start = b"", self._clock.boot()

@@ -11,6 +11,7 @@ from hardware.emrtd.curves import CURVES, EcKey
 from hardware.emrtd.errors import ChipChangedError, ChipError
 from hardware.emrtd.reader import BAC_WHERE_PACE_FAILED, AccessKey, PaceCamEvidence, read_chip
 from hardware.emrtd.security_infos import encode_oid
+from hardware.emrtd.transcript import Transcript
 from hardware.ports import TagLost
 from hardware.sim.chip import VirtualPassport
 
@@ -324,6 +325,6 @@ def test_a_device_that_carries_short_responses_alone_is_asked_for_no_more(kit) -
         longest_response = 256
 
     spy = Short(kit.passport())
-    assert dict(read(kit, spy).files) == kit.files()
+    assert dict(read(kit, Transcript(spy, kit.clock())).files) == kit.files()
     assert max(len(command) for command in spy.sent if command[1] == 0xB0) < 25
     assert all(command[4] for command in spy.sent if command[1] == 0xB0 and len(command) > 5)

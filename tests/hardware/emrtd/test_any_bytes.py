@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from hardware.emrtd import tlv
 from hardware.emrtd.apdu import CommandApdu, ResponseApdu
+from hardware.emrtd.card_security import security_infos_of
 from hardware.emrtd.chip_authentication import choose
 from hardware.emrtd.curves import read_public_key
 from hardware.emrtd.errors import ApduError, ChipError, LdsError, SecureMessagingError, TlvError
 from hardware.emrtd.lds import build_dg2, dg1_mrz, dg2_image, parse_com
 from hardware.emrtd.secure_messaging import SecureMessaging, session
+from hardware.emrtd.security_infos import encode_oid
 from hardware.sim.chip import VirtualPassport
 
 BYTES = st.binary(max_size=300)
@@ -102,6 +104,13 @@ def test_files_of_the_lds(data: bytes) -> None:
 
 
 @MANY
+@given(BYTES)
+def test_card_security(data: bytes) -> None:
+    with suppress(ChipError):
+        assert security_infos_of(data) in data
+
+
+@MANY
 @given(st.data())
 def test_a_spoiled_portrait(data: st.DataObject) -> None:
     dg2 = bytearray(build_dg2(b"\xff\xd8\xff" + bytes(20), "jpeg"))
@@ -125,11 +134,15 @@ def test_a_spoiled_key_file(kit, data: st.DataObject) -> None:
         return
 
 
+PACE_GM_P256 = tlv.encode(0x31, tlv.encode(0x30, tlv.encode(0x06, encode_oid("0.4.0.127.0.7.2.2.4.2.2")) + b"\2\1\2\2\1\x0c"))
+
+
+@pytest.mark.parametrize("card_access", [{}, {"EF.CardAccess": PACE_GM_P256}], ids=["bac", "pace"])
 @FEW
 @given(st.data())
-def test_the_reader_survives_any_response(kit, data: st.DataObject) -> None:
+def test_the_reader_survives_any_response(kit, card_access: dict[str, bytes], data: st.DataObject) -> None:
     """Raw responses: random bytes, or the true chip's with some changed."""
-    chip = kit.passport()
+    chip = kit.passport(files=kit.files() | card_access)
 
     class Noise:
         def transceive(self, command: bytes) -> bytes:
