@@ -9,12 +9,32 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from second.dialogue import OK, inside
+from second.dice import Dice
 from second.groups import Refused
 from second.keys import integer
 from second.messages import Command, do, objects
+from second.messaging import Channel
+from second.parameters import group
+from second.suite import Suite
 
 ID_CA, ID_PK = bytes.fromhex("04007F0007020203"), bytes.fromhex("04007F0007020201")
 DH, ECDH = 1, 2
+
+
+class Agreement:
+    """A side in plain integers: static key of the chip, or ephemeral key of the terminal. Version 1."""
+
+    def __init__(self, suite: Suite, parameter_id: int, dice: Dice) -> None:
+        self.suite, self.group = suite, group(parameter_id)
+        self.private = dice.scalar(self.group.order)
+        self.element = self.group.times(self.private, self.group.generator)
+        self.public = self.group.encode(self.element)
+
+    def agree(self, other: bytes) -> None:
+        self.secret = self.group.secret(self.group.times(self.private, self.group.decode(other)))
+
+    def first_version(self) -> Channel:
+        return Channel.agreed(self.suite, self.secret)
 
 
 def protocol_oid(family: int, cipher: int) -> bytes:
@@ -85,6 +105,10 @@ class Chip:
             return do(0x7C, b"")
         nonce, token, self._channel = self.side.second_version_of_chip(public)
         return do(0x7C, do(0x81, nonce) + do(0x82, token))
+
+    @property
+    def done(self) -> bool:
+        return self._channel is not None
 
     def channel(self):
         if self._channel is None:
