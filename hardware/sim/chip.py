@@ -143,7 +143,8 @@ class VirtualPassport(AccessCommands):
             return self._successor.transceive(command)
         start, ins = self._pacer.timer(), command[1] if len(command) > 1 else None
         self._commands += 1
-        response = b"" if self._lost else self._mounted().said(command, self._answer(command).encode())
+        response = b"" if self._lost else self._answer(command).encode()
+        response = self._mounted().said(command, response)  # only now is it known which file is the current one
         self._lost = self._lost or self._loses()
         if self._lost or (ins is not None and ins == self.mute):
             raise TagLost("virtual passport", "the chip left the field", "place the document again")

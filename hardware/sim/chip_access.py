@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from hardware.emrtd import tlv
 from hardware.emrtd.access_key import AccessKey
 from hardware.emrtd.active_authentication import CHALLENGE
 from hardware.emrtd.apdu import CONDITIONS_OF_USE, KEY_NOT_FOUND, CommandApdu, ResponseApdu
@@ -101,7 +102,10 @@ class AccessCommands(FileSystem):
 
     def _new_pace(self, data: bytes) -> None:
         self._pace = None
-        infos = parse_security_infos(self.files.get(CARD_ACCESS, b""), CARD_ACCESS).pace
+        content = self.files.get(CARD_ACCESS, b"")
+        infos = parse_security_infos(
+            content[: tlv.read_tlv(content).end], CARD_ACCESS
+        ).pace  # a file may be longer than its contents
         pace = PaceChip(infos, self._passwords, None if self.clone else self._cam_key, self._random)
         pace.set_authentication(data)
         self._pace = pace

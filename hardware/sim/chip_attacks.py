@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from hardware.emrtd import tlv
 from hardware.emrtd.active_authentication import INTERNAL_AUTHENTICATE
-from hardware.emrtd.apdu import CommandApdu, ResponseApdu
+from hardware.emrtd.apdu import OK, CommandApdu, ResponseApdu
 from hardware.emrtd.pace import (
     DO_DYNAMIC,
     DO_KEY_CHIP,
@@ -90,7 +90,7 @@ def _flipped(tag: int) -> Callable[[bytes], bytes]:
     """Change the last bit of this object's value."""
 
     def change(raw: bytes) -> bytes:
-        return _joined([(t, v[:-1] + bytes([v[-1] ^ 1]) if t == tag else v) for t, v in _objects(raw)], raw[-2:])
+        return _joined([(t, _flip_last(b"", v) if t == tag else v) for t, v in _objects(raw)], raw[-2:])
 
     return change
 
@@ -247,18 +247,20 @@ class _StaleProof(Attack):
         return replace(command, data=bytes(len(command.data))) if command.ins == INTERNAL_AUTHENTICATE else command
 
 
-class _Proof(Attack):
-    """Answers INTERNAL AUTHENTICATE with ``change`` of the true signature."""
+class _Reply(Attack):
+    """Answers instruction ``ins`` with ``change(the command's data, the true answer)`` where the chip would not refuse."""
 
-    def __init__(self, change: Callable[[bytes], bytes]) -> None:
-        self._change = change
+    def __init__(self, ins: int, change: Callable[[bytes, bytes], bytes]) -> None:
+        self._ins, self._change = ins, change
 
     def answered(self, command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
-        return ResponseApdu(data=self._change(response.data)) if command.ins == INTERNAL_AUTHENTICATE else response
+        if command.ins != self._ins or response.sw != OK:
+            return response
+        return ResponseApdu(data=self._change(command.data, response.data))
 
 
 def _flip_last(_: bytes, value: bytes) -> bytes:
-    return value[:-1] + bytes([value[-1] ^ 1])
+    return value[:-1] + bytes([value[-1] ^ 1]) if value else b""
 
 
 ATTACKS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
@@ -301,6 +303,12 @@ ATTACKS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
         "junk_after_status": lambda: _Air(lambda raw: raw + b"\xde\xad", plain=True),
         # access control
         "access_replayed": _AccessReplay,
+        "bac_challenge_short": lambda: _Reply(GET_CHALLENGE, lambda _, challenge: challenge[:4]),
+        "bac_challenge_long": lambda: _Reply(GET_CHALLENGE, lambda _, challenge: challenge * 2),
+        "bac_cryptogram_changed": lambda: _Reply(EXTERNAL_AUTHENTICATE, lambda _, sealed: bytes([sealed[0] ^ 1]) + sealed[1:]),
+        "bac_mac_changed": lambda: _Reply(EXTERNAL_AUTHENTICATE, _flip_last),
+        "bac_cryptogram_reflected": lambda: _Reply(EXTERNAL_AUTHENTICATE, lambda sent, _: sent),
+        "bac_cryptogram_long": lambda: _Reply(EXTERNAL_AUTHENTICATE, lambda _, sealed: sealed + bytes(8)),
         "pace_refused": lambda: _Refusal(0x6A88),
         "pace_conditions": lambda: _Refusal(0x6985),
         "pace_warning": lambda: _Refusal(0x6300),
@@ -321,9 +329,10 @@ ATTACKS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
         "chip_authentication_pretended": _SaysYes,
         "chip_authentication_old_keys": lambda: _SaysYes(goes_on=True),
         "active_authentication_stale": _StaleProof,
-        "active_authentication_changed": lambda: _Proof(lambda signature: signature[:-1] + bytes([signature[-1] ^ 1])),
-        "active_authentication_empty": lambda: _Proof(lambda _: b""),
-        "active_authentication_long": lambda: _Proof(lambda signature: signature * 3),
+        "active_authentication_changed": lambda: _Reply(INTERNAL_AUTHENTICATE, _flip_last),
+        "active_authentication_empty": lambda: _Reply(INTERNAL_AUTHENTICATE, lambda _, __: b""),
+        "active_authentication_mirrored": lambda: _Reply(INTERNAL_AUTHENTICATE, lambda sent, _: sent),
+        "active_authentication_long": lambda: _Reply(INTERNAL_AUTHENTICATE, lambda _, signature: signature * 3),
     }
 )
 """By name: how to mount it. Which rule each breaks, and what must come of it, stands in the suite ``tests/hardware/evil``."""

@@ -140,9 +140,10 @@ class FileSystem:
     def _part(self, file: bytes, offset: int, command: CommandApdu) -> ResponseApdu:
         odd = command.ins == READ_BINARY_ODD
         want = _fitting(command.ne or 0) if odd else command.ne or 0
-        part = file[offset : offset + min(want, self.stingy or want)]
+        most = min(want, self.stingy or want)
+        part = file[offset : offset + most]
         if self.endless:
-            part = part.ljust(want, b"\0")
+            part = part.ljust(most, b"\0")
         elif offset >= len(file):
             return ResponseApdu(sw=BEYOND_END)
         self._sent += len(part)
