@@ -18,6 +18,10 @@ SLICE_S = 0.25
 POWER_UP_S = 0.02
 """Between two attempts at a chip that is in the field and does not answer yet."""
 
+GET_FEATURES, GET_PROPERTIES, MAX_DATA = 3400, 0x12, 0x0A
+"""PC/SC part 10 §2.2, §2.3, §2.6.14: control code and tags by which a driver says how long an APDU it carries."""
+SHORT, EXTENDED = 256, 65_536
+
 _SERVICE = "PC/SC service"
 _START = "start pcscd, and see that this user may use it"
 _TAG = "the chip left the field, or was reset"
@@ -52,6 +56,8 @@ class PcscTransceiver:
         self._card: Any = None
         self.atr = b""
         """Answer to reset of the chip that is, or last was, connected."""
+        self.longest_response = EXTENDED
+        """Data bytes of a response that the reader carries, as far as its driver says; 256 where it knows short APDUs alone."""
         if reader not in (there := _readers(self._scard, self._context)):
             self.close()
             raise DeviceError(
@@ -105,7 +111,7 @@ class PcscTransceiver:
         self._card = card
         status, _, _, _, atr = scard.SCardStatus(card)
         self._check(status)
-        self.atr = bytes(atr)
+        self.atr, self.longest_response = bytes(atr), _longest_response(scard, card)
 
     def disconnect(self) -> None:
         """Power the chip down, so that the next connection meets it as after power-on (a cold reset). Others may use it meanwhile."""
@@ -157,6 +163,25 @@ def _readers(scard: Any, context: Any) -> tuple[str, ...]:
     if status != scard.SCARD_S_SUCCESS:
         raise _error(scard, _SERVICE, status)
     return tuple(names)
+
+
+def _longest_response(scard: Any, card: Any) -> int:
+    """What the driver says, all that there can be where it says nothing."""
+    status, features = scard.SCardControl(card, scard.SCARD_CTL_CODE(GET_FEATURES), [])
+    code = _objects(bytes(features)).get(GET_PROPERTIES) if status == scard.SCARD_S_SUCCESS else None
+    if code is None:
+        return EXTENDED
+    status, properties = scard.SCardControl(card, int.from_bytes(code), [])
+    limit = _objects(bytes(properties)).get(MAX_DATA) if status == scard.SCARD_S_SUCCESS else None
+    return EXTENDED if limit is None else max(SHORT, min(int.from_bytes(limit, "little"), EXTENDED))
+
+
+def _objects(answer: bytes) -> dict[int, bytes]:
+    """The objects in a driver's answer, each with one byte of tag and of length; what is cut short is left out."""
+    found = {}
+    while len(answer) >= 2 and len(answer) >= 2 + answer[1]:
+        found[answer[0]], answer = answer[2 : 2 + answer[1]], answer[2 + answer[1] :]
+    return found
 
 
 def _tag_lost(scard: Any) -> set[int]:
