@@ -21,7 +21,7 @@ from hardware.emrtd.cipher_suites import SUITES, CipherSuite, authentication_tok
 from hardware.emrtd.domain_parameters import read_key
 from hardware.emrtd.elliptic_curve import Curve
 from hardware.emrtd.errors import ChipError
-from hardware.emrtd.groups import KeyAgreementGroup, Random
+from hardware.emrtd.groups import Element, KeyAgreementGroup, Random
 from hardware.emrtd.secure_messaging import SecureMessaging
 from hardware.emrtd.security_infos import (
     ID_CA,
@@ -73,7 +73,7 @@ class Choice:
     key_id: int | None
     public_key: bytes
     group: KeyAgreementGroup
-    element: bytes
+    element: Element
 
     @property
     def suite(self) -> CipherSuite:
@@ -163,7 +163,7 @@ def _offers(infos: SecurityInfos) -> Iterator[ChipAuthenticationInfo]:
     return (info for info in (*infos.chip_authentication, *unsaid) if info.oid in PROTOCOLS and info.version in VERSIONS)
 
 
-def _read(public_key: bytes, family: str) -> tuple[KeyAgreementGroup, bytes]:
+def _read(public_key: bytes, family: str) -> tuple[KeyAgreementGroup, Element]:
     group, element = read_key(public_key)
     if isinstance(group, Curve) != (family == ELLIPTIC):
         raise ChipError("KEY_UNSUPPORTED", "a key of another kind than its protocol's", file="DG14")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hardware.emrtd.errors import ChipError
-from hardware.emrtd.groups import Random
+from hardware.emrtd.groups import Element, Random
 
 PUBLIC_VALUE = 0x84
 LONG_ORDER = 1 << 256
@@ -40,15 +40,15 @@ class DhGroup:
         return (self.p.bit_length() + 7) // 8
 
     def decode(self, element: bytes) -> int:
-        """Parse an unsigned integer; it must be in the subgroup and none of 0, 1, p-1 (RFC 2631 §2.1.5). Raises ChipError."""
+        """Parse an unsigned integer other than 0, 1 and p-1. Raises ChipError."""
         value = int.from_bytes(element) if len(element) <= self.size else 0
-        if not 1 < value < self.p - 1 or (self.q is not None and pow(value, self.q, self.p) != 1):
+        if not 1 < value < self.p - 1:
             raise ChipError("DH_ELEMENT", f"no element of {self.name}")
         return value
 
-    def encode(self, value: int) -> bytes:
+    def encode(self, value: int) -> Element:
         """The fewest octets (§9.4.1)."""
-        return value.to_bytes((value.bit_length() + 7) // 8)
+        return Element(value.to_bytes((value.bit_length() + 7) // 8))
 
     def key(self, scalar: int) -> DhKey:
         return DhKey(group=self, scalar=scalar)
@@ -57,19 +57,23 @@ class DhGroup:
         """Asks once for as many octets as p has; only their remainder modulo the order counts, which changes no result."""
         return self.key(int.from_bytes(random(self.size)) % self.order or 1)
 
-    def check(self, element: bytes) -> bytes:
-        return self.encode(self.decode(element))
+    def check(self, octets: bytes) -> Element:
+        """RFC 2631 §2.1.5: in range, and in the subgroup where that is known."""
+        value = self.decode(octets)
+        if self.q is not None and pow(value, self.q, self.p) != 1:
+            raise ChipError("DH_ELEMENT", f"no element of {self.name}'s subgroup")
+        return self.encode(value)
 
-    def combine(self, left: bytes, right: bytes) -> bytes:
+    def combine(self, left: Element, right: Element) -> Element:
         return self._proper(self.decode(left) * self.decode(right))
 
-    def element_of(self, number: int) -> bytes:
+    def element_of(self, number: int) -> Element:
         """§4.4.3.3.2: the cofactor's power; needs the order."""
         if self.q is None:
             raise ChipError("DH_ELEMENT", f"{self.name} does not state its order")
         return self._proper(pow(number, (self.p - 1) // self.q, self.p))
 
-    def _proper(self, value: int) -> bytes:
+    def _proper(self, value: int) -> Element:
         if value % self.p <= 1:
             raise ChipError("DH_ELEMENT", f"the neutral element of {self.name}")
         return self.encode(value % self.p)
@@ -87,16 +91,16 @@ class DhKey:
             raise ValueError(f"no private key of {self.group.name}")
 
     @property
-    def public(self) -> bytes:
+    def public(self) -> Element:
         return self.group.encode(pow(self.group.g, self.scalar, self.group.p))
 
-    def multiply(self, element: bytes) -> bytes:
+    def multiply(self, element: Element) -> Element:
         return self.group.encode(self._power(element))
 
-    def agree(self, element: bytes) -> bytes:
+    def agree(self, element: Element) -> bytes:
         return self._power(element).to_bytes(self.group.size)
 
-    def _power(self, element: bytes) -> int:
+    def _power(self, element: Element) -> int:
         value = pow(self.group.decode(element), self.scalar, self.group.p)
         if value in {0, 1, self.group.p - 1}:  # cannot be in a group of known prime order
             raise ChipError("DH_ELEMENT", "key agreement ends in a secret that everybody knows")

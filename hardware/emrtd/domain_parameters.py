@@ -9,7 +9,7 @@ from hardware.emrtd import tlv
 from hardware.emrtd.curves import CURVES, EC_PUBLIC_KEY, INTEGER, SEQUENCE, find_curve, first, subject_public_key
 from hardware.emrtd.dh_groups import DH_GROUPS, LONG_ORDER, DhGroup
 from hardware.emrtd.errors import ChipError
-from hardware.emrtd.groups import KeyAgreementGroup
+from hardware.emrtd.groups import Element, KeyAgreementGroup
 
 FIRST_CURVE = 8
 
@@ -31,7 +31,7 @@ MIN_MODULUS, MAX_MODULUS, MIN_ORDER = 1024, 3072, 160
 """Bits. Less is no protection; more is no passport, and work without end."""
 
 
-def read_key(spki: bytes) -> tuple[KeyAgreementGroup, bytes]:
+def read_key(spki: bytes) -> tuple[KeyAgreementGroup, Element]:
     """Group and element of a SubjectPublicKeyInfo, elliptic curve or Diffie-Hellman, checked as far as the group can.
 
     Raises ChipError (KEY_MALFORMED, KEY_UNSUPPORTED, CURVE_UNSUPPORTED, EC_POINT, DH_ELEMENT, TLV_…).
@@ -66,6 +66,6 @@ def _dh_group(numbers: list[tlv.Tlv], *, stated: bool) -> DhGroup:
     q = int.from_bytes(numbers[2].value) if stated else None
     if not MIN_MODULUS <= p.bit_length() <= MAX_MODULUS or p % 2 == 0 or (q is not None and q.bit_length() < MIN_ORDER):
         raise ChipError("KEY_UNSUPPORTED", f"a Diffie-Hellman group of {p.bit_length()} bits")
-    group = DhGroup(name=f"modp{p.bit_length()}", p=p, g=g, q=None if q is None or q >= LONG_ORDER else q)
-    group.decode(group.encode(g))
-    return group
+    if not 1 < g < p - 1:  # its order need not concern us: the chip's key is held to the stated one, and so is the secret
+        raise ChipError("DH_ELEMENT", "a generator of everybody's secret")
+    return DhGroup(name=f"modp{p.bit_length()}", p=p, g=g, q=None if q is None or q >= LONG_ORDER else q)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from hardware.emrtd import weierstrass
 from hardware.emrtd.errors import ChipError
-from hardware.emrtd.groups import Random, draw
+from hardware.emrtd.groups import Element, Random, draw
 
 Point = tuple[int, int]
 PUBLIC_POINT = 0x86
@@ -61,11 +61,11 @@ class Curve:
             raise ChipError("EC_POINT", f"no uncompressed point of {self.name}")
         return x, y
 
-    def encode(self, point: Point | None) -> bytes:
+    def encode(self, point: Point | None) -> Element:
         """The uncompressed form. Raises ChipError for infinity (None), which has none."""
         if point is None:
             raise ChipError("EC_POINT", f"the point at infinity of {self.name}")
-        return b"\x04" + point[0].to_bytes(self.size) + point[1].to_bytes(self.size)
+        return Element(b"\x04" + point[0].to_bytes(self.size) + point[1].to_bytes(self.size))
 
     def key(self, scalar: int) -> EcKey:
         return EcKey(curve=self, scalar=scalar)
@@ -74,14 +74,14 @@ class Curve:
         """Asks for as many octets as the order has, again until they are below it."""
         return self.key(draw(random, self.n))
 
-    def check(self, element: bytes) -> bytes:
-        self.decode(element)
-        return element
+    def check(self, octets: bytes) -> Element:
+        self.decode(octets)
+        return Element(octets)
 
-    def combine(self, left: bytes, right: bytes) -> bytes:
+    def combine(self, left: Element, right: Element) -> Element:
         return self.encode(weierstrass.add(self.decode(left), self.decode(right), a=self.a, p=self.p))
 
-    def element_of(self, number: int) -> bytes:
+    def element_of(self, number: int) -> Element:
         """Point encoding in affine coordinates (Appendix B.2). Only where p ≡ 3 mod 4: not on secp224r1."""
         p, a, b = self.p, self.a, self.b
         alpha = -number * number % p
@@ -120,10 +120,10 @@ class EcKey:
         return self.curve
 
     @property
-    def public(self) -> bytes:
+    def public(self) -> Element:
         return self.curve.encode(self._public())
 
-    def multiply(self, element: bytes) -> bytes:
+    def multiply(self, element: Element) -> Element:
         """OpenSSL gives x coordinates only. Ours and that of (element + G) times the key, whose distance is the public key, fix y."""
         curve, point = self.curve, self.curve.decode(element)
         if self._native is None:
@@ -133,7 +133,7 @@ class EcKey:
             return curve.encode((public[0], curve.p - public[1]))
         return curve.encode(_complete(curve, public, self._exchange(self._native, point), self._exchange(self._native, shifted)))
 
-    def agree(self, element: bytes) -> bytes:
+    def agree(self, element: Element) -> bytes:
         point = self.curve.decode(element)
         x = self._times(point)[0] if self._native is None else self._exchange(self._native, point)
         return x.to_bytes(self.curve.size)

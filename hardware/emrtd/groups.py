@@ -1,14 +1,17 @@
 """What key agreement needs of a group, elliptic curve or integers modulo a prime (Doc 9303-11 §9.6).
 
 Elements are octets in the form in which they travel (§9.4.5): uncompressed points, or unsigned integers without leading zeros.
-Each method checks the elements it is given, so that nothing off the curve or out of the subgroup is ever computed with.
+Only :meth:`KeyAgreementGroup.check` and the groups themselves make an :data:`Element`, so that the type checker sees to it that nothing
+off the curve or out of the subgroup is ever computed with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NewType, Protocol
 
+Element = NewType("Element", bytes)
+"""Octets that are known to be an element of their group, and not the neutral one."""
 Random = Callable[[int], bytes]
 """As many random octets as asked for; ``secrets.token_bytes`` outside of tests."""
 MAX_DRAWS = 128
@@ -25,16 +28,18 @@ class PrivateKey(Protocol):
     def group(self) -> KeyAgreementGroup: ...
 
     @property
-    def public(self) -> bytes:
+    def public(self) -> Element:
         """The group's generator times this key."""
         ...
 
-    def multiply(self, element: bytes) -> bytes:
-        """``element`` times this key, the whole element. Raises ChipError for an ``element`` outside of the group."""
+    def multiply(self, element: Element) -> Element:
+        """``element`` times this key, the whole element."""
         ...
 
-    def agree(self, element: bytes) -> bytes:
-        """The shared secret with ``element``, as long as a field element (§9.7.1). Raises ChipError as above."""
+    def agree(self, element: Element) -> bytes:
+        """The shared secret with ``element``, as long as a field element (§9.7.1). Raises ChipError where it is one that everybody knows,
+        which a group of known prime order does not have.
+        """
         ...
 
 
@@ -67,15 +72,15 @@ class KeyAgreementGroup(Protocol):
         """A fresh private key. How many octets it asks ``random`` for is each group's to say."""
         ...
 
-    def check(self, element: bytes) -> bytes:
-        """``element`` in its canonical form. Raises ChipError where it is none of the group, or trivial."""
+    def check(self, octets: bytes) -> Element:
+        """The element in its canonical form. Raises ChipError where it is none of the group, or trivial."""
         ...
 
-    def combine(self, left: bytes, right: bytes) -> bytes:
+    def combine(self, left: Element, right: Element) -> Element:
         """Sum of points, product of integers. Raises ChipError where the result is the neutral element."""
         ...
 
-    def element_of(self, number: int) -> bytes:
+    def element_of(self, number: int) -> Element:
         """The group element for a field element (integrated mapping, §4.4.3.3.2, Appendix B). Raises ChipError where there is none."""
         ...
 

@@ -18,7 +18,7 @@ from hardware.emrtd.apdu import EXTENDED_NE, OK, SHORT_NE, CommandApdu, Response
 from hardware.emrtd.cipher_suites import SessionCipher, authentication_token
 from hardware.emrtd.curves import read_public_key
 from hardware.emrtd.errors import AccessError, ChipError
-from hardware.emrtd.groups import PrivateKey, Random
+from hardware.emrtd.groups import Element, PrivateKey, Random
 from hardware.emrtd.pace_mapping import map_generic, map_integrated, nonce_length
 from hardware.emrtd.pace_offers import PaceOffer, choose, offers
 from hardware.emrtd.secure_messaging import AesCipher, SecureMessaging, pad
@@ -111,7 +111,7 @@ class _Run:
             raise AccessError("PACE_REPLY_WRONG", f"a nonce of {len(encrypted)} bytes")
         return self._suite.decrypt(password, encrypted)
 
-    def _map(self, nonce: bytes) -> tuple[bytes, bytes]:
+    def _map(self, nonce: bytes) -> tuple[Element, bytes]:
         """Step 2: the generator, and the chip's mapping key."""
         if self._offer.protocol.mapping == "IM":
             terminal_nonce = self._random(self._suite.key_length)
@@ -123,7 +123,7 @@ class _Run:
         with _answer():
             return map_generic(self._group, key, peer, nonce), peer
 
-    def _trade(self, tag: int, own: bytes, answer: int) -> bytes:
+    def _trade(self, tag: int, own: Element, answer: int) -> Element:
         """Send a public key, return the chip's. Ours come back is a mirror, not a chip (§4.4.1 step 3 d)."""
         octets = self._step(tlv.encode(tag, own), answer, ne=self._ne)[answer]
         with _answer():

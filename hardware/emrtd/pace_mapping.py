@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardware.emrtd.cipher_suites import CipherSuite
-from hardware.emrtd.groups import KeyAgreementGroup, PrivateKey
+from hardware.emrtd.groups import Element, KeyAgreementGroup, PrivateKey
 
 # §4.4.3.3.2: c₀ and c₁ by the length of the cipher's keys in bytes; their own length is l.
 _C128 = bytes.fromhex("A668892A7C41E3CA739F40B057D85904"), bytes.fromhex("A4E136AC725F738B01C1F60217C188AD")
@@ -21,14 +21,14 @@ def nonce_length(suite: CipherSuite) -> int:
     return len(_CONSTANTS[suite.key_length][0])
 
 
-def map_generic(group: KeyAgreementGroup, key: PrivateKey, peer: bytes, nonce: bytes) -> bytes:
-    """The generator s·G + H, H agreed with ``peer``'s mapping key (§4.4.3.3.1). Raises ChipError for a bad ``peer``."""
+def map_generic(group: KeyAgreementGroup, key: PrivateKey, peer: Element, nonce: bytes) -> Element:
+    """The generator s·G + H, H agreed with ``peer``'s mapping key (§4.4.3.3.1). Raises ChipError where that is nothing."""
     shared = key.multiply(peer)
     scalar = int.from_bytes(nonce) % group.order
     return group.combine(group.key(scalar).public, shared) if scalar else shared
 
 
-def map_integrated(group: KeyAgreementGroup, suite: CipherSuite, nonce: bytes, terminal_nonce: bytes) -> bytes:
+def map_integrated(group: KeyAgreementGroup, suite: CipherSuite, nonce: bytes, terminal_nonce: bytes) -> Element:
     """The generator f(R(s, t)) (§4.4.3.3.2). Raises ChipError where it is none."""
     return group.element_of(pseudo_random(suite, nonce, terminal_nonce, group.p))
 

@@ -11,7 +11,7 @@ from hardware.emrtd import tlv
 from hardware.emrtd.cipher_suites import SessionCipher, authentication_token
 from hardware.emrtd.elliptic_curve import EcKey
 from hardware.emrtd.errors import ChipError
-from hardware.emrtd.groups import Random
+from hardware.emrtd.groups import Element, Random
 from hardware.emrtd.pace import (
     CAM_IV_COUNTER,
     DO_CHIP_AUTHENTICATION,
@@ -36,6 +36,9 @@ STATUSES = {"PACE_DENIED": 0x6300, "PACE_NOT_FOUND": 0x6A88, "PACE_ORDER": 0x698
 """Status words to the codes that a :class:`PaceChip` raises; 6A80 for all others (§4.4.4)."""
 
 
+NOT_YET = Element(b"")
+
+
 @dataclass(slots=True)
 class _Run:
     """What the chip knows after each step."""
@@ -45,9 +48,9 @@ class _Run:
     expects: int | None = None
     nonce: bytes = field(default=b"", repr=False)
     mapping_scalar: int = field(default=0, repr=False)
-    generator: bytes = field(default=b"", repr=False)
-    public: bytes = b""
-    peer: bytes = b""
+    generator: Element = field(default=NOT_YET, repr=False)
+    public: Element = NOT_YET
+    peer: Element = NOT_YET
     cipher: SessionCipher | None = field(default=None, repr=False)
 
 
@@ -129,7 +132,7 @@ class PaceChip:
             run.generator = map_integrated(group, protocol.suite, run.nonce, value)
             return tlv.encode(DO_MAP_CHIP, b"")
         key = group.random_key(self._random)
-        run.mapping_scalar, run.generator = key.scalar, map_generic(group, key, value, run.nonce)
+        run.mapping_scalar, run.generator = key.scalar, map_generic(group, key, group.check(value), run.nonce)
         return tlv.encode(DO_MAP_CHIP, key.public)
 
     def _agree(self, run: _Run, value: bytes) -> bytes:

@@ -76,7 +76,8 @@ class ChipAuthentication:
         """MSE:Set KAT, the way of 3DES. Raises ChipError."""
         objects = {item.tag: item.value for item in tlv.children(data)}
         key = self._key(objects.get(DO_KEY_REFERENCE))
-        return SecureMessaging(SUITES["1"].session_cipher(key.agree(objects.get(DO_EPHEMERAL_KEY, b""))))
+        ephemeral = key.group.check(objects.get(DO_EPHEMERAL_KEY, b""))
+        return SecureMessaging(SUITES["1"].session_cipher(key.agree(ephemeral)))
 
     def set_authentication(self, data: bytes) -> None:
         """MSE:Set AT: remember protocol and key. Raises ChipError."""
@@ -91,13 +92,13 @@ class ChipAuthentication:
         key, suite = self._chosen, PROTOCOLS.get(self.oid)
         if key is None or suite is None:
             raise ChipError("CA_UNSUPPORTED", "no protocol was set")
-        ephemeral = tlv.only(tlv.only(data, DO_DYNAMIC), DO_MECHANISM)
+        ephemeral = key.group.check(tlv.only(tlv.only(data, DO_DYNAMIC), DO_MECHANISM))
         secret = key.agree(ephemeral)
         if self.version == 1:
             return tlv.encode(DO_DYNAMIC, b""), SecureMessaging(suite.session_cipher(secret))
         nonce = self.random(NONCE_V2)
         cipher = suite.session_cipher(secret + nonce)
-        token = authentication_token(cipher, self.oid, key.group.public_key_tag, key.group.check(ephemeral))
+        token = authentication_token(cipher, self.oid, key.group.public_key_tag, ephemeral)
         answer = tlv.encode(DO_NONCE, nonce) + tlv.encode(DO_TOKEN, token)
         return tlv.encode(DO_DYNAMIC, answer), SecureMessaging(cipher)
 

@@ -100,9 +100,17 @@ def test_explicit_parameters_that_differ_in_one_number_are_refused(change: str) 
 
 
 @pytest.mark.parametrize("spoil", [b"", b"\x04", b"\x04" + bytes(64), b"\x02" + bytes(64), b"\0"])
-def test_a_point_off_the_curve_is_refused_before_any_agreement(spoil: bytes) -> None:
+def test_a_point_off_the_curve_is_refused(spoil: bytes) -> None:
     with pytest.raises(ChipError, match="EC_POINT"):
-        EcKey.generate(P256).agree(spoil)
+        P256.check(spoil)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_coordinate_beyond_the_prime_is_refused(axis: int) -> None:
+    curve = by_name("secp521r1")
+    point = [coordinate + curve.p * (axis == number) for number, coordinate in enumerate(curve.g)]
+    with pytest.raises(ChipError, match="EC_POINT"):
+        curve.check(b"\x04" + b"".join(coordinate.to_bytes(curve.size) for coordinate in point))
 
 
 def test_a_negative_point_is_no_way_around(kit) -> None:

@@ -79,16 +79,15 @@ def test_integrated_mapping_knows_no_way_to_p224() -> None:
 
 @pytest.mark.parametrize("group", DH_GROUPS, ids=lambda group: group.name)
 def test_trivial_and_small_order_elements_are_refused(group: DhGroup) -> None:
-    key = group.random_key(secrets.token_bytes)
     cofactor = (group.p - 1) // group.order
     outside = next(value for value in range(2, 100) if pow(value, group.order, group.p) != 1)
     small = next(value for base in range(2, 100) if (value := pow(base, group.order, group.p)) not in {1, group.p - 1})
     assert pow(small, cofactor, group.p) == 1
     for value in (0, 1, group.p - 1, group.p, group.p + 1, outside, small):
         with pytest.raises(ChipError, match="DH_ELEMENT"):
-            key.agree(group.encode(value))
+            group.check(group.encode(value))
     with pytest.raises(ChipError, match="DH_ELEMENT"):
-        key.agree(bytes(group.size) + key.public)
+        group.check(bytes(group.size) + group.key(2).public)
 
 
 def test_two_elements_that_cancel_are_refused() -> None:
@@ -113,6 +112,9 @@ def test_a_group_that_hides_its_order_still_refuses_what_everybody_knows() -> No
     for value in (1, low):
         with pytest.raises(ChipError, match="DH_ELEMENT"):
             group.key(2).agree(group.encode(value))
+    low = next(value for base in range(2, 100) if (value := pow(base, (known.p - 1) // 7, known.p)) != 1)
+    with pytest.raises(ChipError, match="everybody"):
+        group.key(7).agree(group.check(group.encode(low)))
     with pytest.raises(ChipError, match="order"):
         group.element_of(5)
 
