@@ -10,7 +10,9 @@ from datetime import datetime
 from forge import DATA_GROUPS, NOW, State, pretend
 
 from pki.active_authentication import ActiveAuthenticationEvidence
-from pki.chip_authenticity import ChipAuthenticationEvidence, chip_authenticity
+from pki.card_access import card_access_agrees
+from pki.card_security import authenticate_card_security
+from pki.chip_authenticity import ChipAuthenticationEvidence, PaceCamEvidence, chip_authenticity
 from pki.errors import PkiError
 from pki.passive_authentication import passive_authentication
 from pki.results import Authentic, PassiveAuthResult, Rejected, Undetermined
@@ -21,8 +23,9 @@ from pki.trust import Csca, TrustStore
 class Inspection:
     """Everything that an inspection system has at hand. ``data_groups`` as read from the chip, header included.
 
-    ``issuing_state`` is that of the printed MRZ, None where the one in DG1 is to be taken; ``active`` and ``chip`` are the
-    terminal's notes about active and chip authentication, None where they were not run.
+    ``issuing_state`` is that of the printed MRZ, None where the one in DG1 is to be taken; ``card_access`` and ``card_security``
+    are files as read, None where the chip has none; ``active``, ``chip`` and ``cam`` are the terminal's notes about active
+    authentication, chip authentication and PACE with chip authentication mapping, None where they were not run.
     """
 
     sod: bytes = field(repr=False)
@@ -33,6 +36,9 @@ class Inspection:
     issuing_state: str | None = None
     active: ActiveAuthenticationEvidence | None = None
     chip: ChipAuthenticationEvidence | None = None
+    cam: PaceCamEvidence | None = None
+    card_access: bytes | None = field(repr=False, default=None)
+    card_security: bytes | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +46,13 @@ class Answer:
     """``document`` is ``Authentic``, ``Rejected/CODE`` or ``Undetermined/CODE``; the others are empty where it is not authentic.
 
     ``revocation``: ``good``, ``no_crl`` or ``stale_crl``. ``chip``: ``genuine``, ``not_supported``, ``not_genuine/CODE`` or
-    ``undetermined/CODE``.
+    ``undetermined/CODE``. ``access``: ``agrees``, ``not_offered``, ``differs/CODE`` or ``unsigned/CODE``.
     """
 
     document: str
     revocation: str = ""
     chip: str = ""
+    access: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +71,11 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(*, clause: str, expect: str = "Authentic", revocation: str = "", chip: str = "", pending: str = "", over=(None,)):
-    """Register a function from a pretend State to an Inspection; ``over`` gives it a second argument, a case for each."""
+def case(*, clause: str, expect: str = "Authentic", pending: str = "", over=(None,), **more: str):
+    """Register a function from a pretend State to an Inspection; ``over`` gives it a second argument, a case for each.
+
+    ``more`` are the other parts of the expected :class:`Answer`.
+    """
 
     def register(function):
         theme = function.__module__.removeprefix("cases_")
@@ -83,7 +93,7 @@ def case(*, clause: str, expect: str = "Authentic", revocation: str = "", chip: 
             theme=theme,
             clause=clause,
             words=inspect.cleandoc(function.__doc__),
-            expect=Answer(document=expect, revocation=revocation, chip=chip),
+            expect=Answer(document=expect, **more),
             pending=pending,
             build=lambda: function(*arguments),
         )
@@ -102,9 +112,19 @@ def answer(made: Inspection) -> Answer:
     result = passive_authentication(made.sod, made.data_groups, trust, made.at, mrz_issuing_state=made.issuing_state)
     if not isinstance(result, Authentic):
         return Answer(document=_document(result))
-    verdict = chip_authenticity(result, active=made.active, chip=made.chip)
-    chip = f"{verdict.verdict}/{verdict.code}" if verdict.verdict in ("not_genuine", "undetermined") else verdict.verdict
-    return Answer(document="Authentic", revocation=result.revocation.value, chip=chip)
+    security = authenticate_card_security(made.card_security, trust, made.at) if made.card_security is not None else None
+    access = card_access_agrees(made.card_access, result, card_security=security)
+    chip = chip_authenticity(result, active=made.active, chip=made.chip, cam=made.cam, card_security=security, card_access=access)
+    return Answer(
+        document="Authentic",
+        revocation=result.revocation.value,
+        chip=_coded(chip.verdict, chip.code, {"not_genuine", "undetermined"}),
+        access=_coded(access.verdict, access.code, {"differs", "unsigned"}),
+    )
+
+
+def _coded(verdict: str, code: str, kinds: set[str]) -> str:
+    return f"{verdict}/{code}" if verdict in kinds else verdict
 
 
 def _document(result: PassiveAuthResult) -> str:
@@ -130,4 +150,5 @@ def fits(expected: Answer, found: Answer) -> bool:
         expected.document == found.document
         and expected.revocation in ("", found.revocation)
         and expected.chip in ("", found.chip)
+        and expected.access in ("", found.access)
     )

@@ -17,5 +17,9 @@ def _marked(each: Case):
 
 @pytest.mark.parametrize("each", [_marked(each) for each in CASES.values()])
 def test_inspection_is_answered_as_the_clause_says(each: Case):
-    found = answer(each.build())
+    made = each.build()
+    try:
+        found = answer(made)
+    except Exception as error:
+        raise AssertionError(f"{each.id} raised {type(error).__name__}: {error}") from error
     assert fits(each.expect, found), f"{found} instead of {each.expect}: {each.clause}: {each.words}"

@@ -1,0 +1,68 @@
+"""documentTypeList: which kinds of document a signer may sign (Doc 9303-12 §7.1)."""
+
+from __future__ import annotations
+
+from forge import DATA_GROUPS, DOCUMENT_TYPES, TRUE, State, data_group_1, document_types, extension, mrz, security_object
+from forge_keys import sequence
+from inspection import Inspection, case, inspection
+
+from pki import der
+
+UNREAD = "documentTypeList is not read"
+
+
+def document_by(state: State, value: bytes, code: str = "P<", *, critical: bytes = b"") -> Inspection:
+    signer = state.issue(state.parts.having(extension(DOCUMENT_TYPES, value, critical=critical)))
+    groups = {**DATA_GROUPS, 1: data_group_1(mrz(code=code))}
+    return inspection(state, signer.sod(security_object(groups)).built(), data_groups=groups)
+
+
+@case(clause="Doc 9303-12 §7.1: documentTypeList", over=(("P",), ("I", "P"), ("P", "V", "A")))
+def signer_of_passports_signs_a_passport(state, types):
+    """The type of the document is in the list."""
+    return document_by(state, document_types(*types))
+
+
+@case(clause="Doc 9303-12 §7.1: documentTypeList", over=("PD", "PS"))
+def signer_of_passports_with_a_letter_of_the_state(state, code):
+    """The list holds the code as it stands in the MRZ; its second letter is the State's own."""
+    return document_by(state, document_types("P", code), code)
+
+
+@case(
+    clause="Doc 9303-12 §7.1: documentTypeList",
+    expect="Rejected/DOCUMENT_TYPE_NOT_ENTITLED",
+    pending=UNREAD,
+    over=(("I",), ("AC",), ("V", "I"), ()),
+)
+def signer_of_other_documents_signs_a_passport(state, types):
+    """A key for identity cards, crew certificates or visas is kept less closely than one for passports; an empty list is for none."""
+    return document_by(state, document_types(*types))
+
+
+@case(clause="Doc 9303-12 §7.1: documentTypeList", expect="Rejected/DOCUMENT_TYPE_NOT_ENTITLED", pending=UNREAD)
+def signer_of_passports_signs_a_card(state):
+    """The other way round."""
+    return document_by(state, document_types("P"), "I<")
+
+
+@case(
+    clause="Doc 9303-12 §7.1: documentTypeList",
+    expect="Undetermined/MALFORMED",
+    pending=UNREAD,
+    over=("not a sequence", "no list", "not text"),
+)
+def list_of_types_that_cannot_be_read(state, what):
+    """What the signer may sign is not known."""
+    value = {
+        "not a sequence": der.encode(der.SET, der.encode(0x13, b"P")),
+        "no list": sequence(der.encode_integer(0)),
+        "not text": sequence(der.encode_integer(0), der.encode_set([der.encode_integer(80)])),
+    }[what]
+    return document_by(state, value)
+
+
+@case(clause="RFC 5280 §4.2", pending=UNREAD + ", so a critical one makes the certificate unusable")
+def list_of_types_marked_critical(state):
+    """The profile does not mark it so; whoever understands it may go on."""
+    return document_by(state, document_types("P"), critical=TRUE)
