@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 
 from hardware.emrtd.apdu import EXTENDED_NE, SHORT_NE, CommandApdu
 
 INTERNAL_AUTHENTICATE = 0x88
 CHALLENGE = 8
-"""Bytes of RND.IFD (§6.1.1)."""
+"""Bytes of RND.IFD, fresh for each transaction (§6.1.2.1)."""
 RSA_ENCRYPTION = bytes.fromhex("06092A864886F70D010101")
 SHORT_DG15 = 261
 """The longest DG15 with an RSA key whose signature fits a protected short response (223 bytes, and 38 of frame around the modulus)."""
@@ -21,11 +20,6 @@ class ActiveAuthenticationEvidence:
 
     challenge: bytes
     response: bytes = field(repr=False)
-
-
-def new_challenge() -> bytes:
-    """A fresh challenge, for one transaction only."""
-    return secrets.token_bytes(CHALLENGE)
 
 
 def command(challenge: bytes, dg15: bytes) -> CommandApdu:

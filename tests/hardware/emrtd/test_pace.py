@@ -130,6 +130,7 @@ def test_a_large_group_speaks_extended_length() -> None:
     line = Line((DH_GM, 2))
     line.run(PaceOffer(oid=DH_GM, parameter_id=2))
     assert [command.extended for command in line.commands] == [False, False, True, True, False]
+    assert [command.ne for command in line.commands] == [None, 256, 65536, 65536, 256]
 
 
 @pytest.mark.parametrize("oid", [GM, IM, CAM])
@@ -219,6 +220,13 @@ def test_a_hostile_answer_is_refused_where_it_stands(step: int, data: bytes) -> 
     with pytest.raises(AccessError) as caught:
         line.run(PaceOffer(oid=GM, parameter_id=12))
     assert (caught.value.code, line.count) == ("PACE_REPLY_WRONG", step)
+
+
+@pytest.mark.parametrize("step", [2, 3, 4, 5])
+def test_an_answer_beyond_all_measure_is_not_even_taken_apart(step: int) -> None:
+    line = Line((GM, 12), change=replaced(step, tlv.encode(0x7C, b"\x80\x00" * 30_000)))
+    with pytest.raises(AccessError, match="an answer of 60004 bytes"):
+        line.run(PaceOffer(oid=GM, parameter_id=12))
 
 
 @pytest.mark.parametrize(("oid", "number"), [(GM, 12), (GM, 9), (DH_GM, 0), (CAM, 12)])
@@ -347,7 +355,7 @@ def test_no_chip_authentication_data_proves_nothing(session: str) -> None:
     assert cam_public_key(empty, card_security((CAM_KEY, 12)), CAM_OFFER) is None
 
 
-@pytest.mark.parametrize("length", [0, 16, 32, 47, 64, 96])
+@pytest.mark.parametrize("length", [0, 16, 32, 47, 48, 64, 96])
 def test_chip_authentication_data_of_a_wrong_make_is_refused(length: int) -> None:
     def spoiled(count: int, response: ResponseApdu) -> ResponseApdu:
         if count < 5:
