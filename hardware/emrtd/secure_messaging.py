@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
@@ -23,6 +24,8 @@ SM_CLASS = 0x0C
 """CLA bits: secure messaging, header authenticated."""
 MAC_LENGTH = 8
 DO_CRYPTOGRAM_TLV, DO_CRYPTOGRAM, DO_LE, DO_STATUS, DO_MAC = 0x85, 0x87, 0x97, 0x99, 0x8E
+MAX_OBJECTS = 4
+"""One of each kind at most; a response may be long, but not long in objects."""
 KDF_ENC, KDF_MAC = 1, 2
 """Counters of the key derivation (Doc 9303-11 §9.7.1)."""
 
@@ -173,9 +176,11 @@ class SecureMessaging:
     def _authentic(self, ssc: bytes, prefix: bytes, body: bytes) -> dict[int, bytes]:
         """The objects before the MAC, once the MAC is right: nothing is decrypted or believed before."""
         try:
-            items = list(tlv.children(body))
+            items = list(islice(tlv.children(body), MAX_OBJECTS + 1))
         except ChipError as error:
             raise SecureMessagingError("SM_MALFORMED", error.what, offset=error.offset) from error
+        if len(items) > MAX_OBJECTS:
+            raise SecureMessagingError("SM_MALFORMED", f"more than {MAX_OBJECTS} data objects")
         if not items or items[-1].tag != DO_MAC:
             raise SecureMessagingError("SM_MAC_MISSING", "no MAC at the end")
         *items, mac = items

@@ -60,6 +60,12 @@ def test_an_authentic_message_of_a_wrong_make_is_refused(body: bytes, code: str)
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("body", [b"\x87\x00" * 32_000, b"\x99\x02\x90\x00" * 16_000], ids=["empty", "statuses"])
+def test_a_response_of_countless_objects_is_not_taken_apart(body: bytes) -> None:
+    with pytest.raises(SecureMessagingError, match="more than 4 data objects"):
+        fresh().unprotect(ResponseApdu(data=body))
+
+
 def test_a_dropped_message_is_noticed() -> None:
     terminal, chip = fresh(), fresh()
     command = CommandApdu(ins=0xB0, ne=4)
