@@ -284,7 +284,7 @@ ATTACKS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
         "sm_replayed": _Replay,
         "sm_truncated": lambda: _Air(lambda raw: raw[: len(raw) // 2]),
         # secure messaging, by a chip that holds the keys
-        "sm_counter_behind": lambda: _Sealer(lambda cryptogram, status: cryptogram + status, lag=-2),
+        "sm_counter_behind": lambda: _Sealer(lambda cryptogram, status: cryptogram + status, lag=-1),
         "sm_counter_ahead": lambda: _Sealer(lambda cryptogram, status: cryptogram + status, lag=1),
         "sm_sealed_without_status": lambda: _Sealer(lambda cryptogram, _: cryptogram or tlv.encode(0x81, b"")),
         "sm_sealed_status_first": lambda: _Sealer(lambda cryptogram, status: status + (cryptogram or status)),
@@ -318,6 +318,7 @@ ATTACKS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
         "pace_mapping_reflected": lambda: _Pace(DO_MAP_CHIP, lambda sent, _: sent),
         "pace_mapping_off_curve": lambda: _Pace(DO_MAP_CHIP, _flip_last),
         "pace_mapping_infinity": lambda: _Pace(DO_MAP_CHIP, lambda _, __: b"\0"),
+        "pace_mapping_unasked": lambda: _Pace(DO_MAP_CHIP, lambda _, value: value + b"\1"),
         "pace_key_reflected": lambda: _Pace(DO_KEY_CHIP, lambda sent, _: sent),
         "pace_key_off_curve": lambda: _Pace(DO_KEY_CHIP, _flip_last),
         "pace_key_infinity": lambda: _Pace(DO_KEY_CHIP, lambda _, __: b"\0"),
@@ -328,6 +329,7 @@ ATTACKS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
         # the proofs
         "chip_authentication_pretended": _SaysYes,
         "chip_authentication_old_keys": lambda: _SaysYes(goes_on=True),
+        "chip_authentication_token_changed": lambda: _Pace(DO_MAP_CHIP, _flip_last),  # version 2 has its token in DO'82' as well
         "active_authentication_stale": _StaleProof,
         "active_authentication_changed": lambda: _Reply(INTERNAL_AUTHENTICATE, _flip_last),
         "active_authentication_empty": lambda: _Reply(INTERNAL_AUTHENTICATE, lambda _, __: b""),

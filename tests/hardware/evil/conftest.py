@@ -1,4 +1,4 @@
-"""Honest passports of four kinds, what may be changed in them, and a reading that counts what the reader was made to do."""
+"""Honest passports of five kinds, what may be changed in them, and a reading that counts what the reader was made to do."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ ACTIVE_KEY, CHIP_KEY, CAM_KEY, OTHER_KEY = (ec.generate_private_key(ec.SECP256R1
 PORTRAIT = 3000
 P256, RFC5114_1024 = 12, 0
 """Standardised domain parameters (Doc 9303-11 §9.5.1): quick ones."""
-OFFERS = {"pace": ("2.2", P256), "dh": ("1.2", RFC5114_1024), "cam": ("6.2", P256)}
-"""Kind of chip → PACE protocol under id-PACE, parameter id: ECDH and DH with generic mapping, chip authentication mapping, AES-128."""
+OFFERS = {"pace": ("2.2", P256), "dh": ("1.2", RFC5114_1024), "im": ("4.2", P256), "cam": ("6.2", P256)}
+"""Kind of chip → PACE protocol under id-PACE, parameter id: ECDH and DH with generic, ECDH with integrated and chip authentication mapping, AES-128."""
 
 
 def info(oid: str, *fields: bytes) -> bytes:
@@ -53,8 +53,8 @@ def dg14(*infos: bytes) -> bytes:
     return tlv.encode(0x6E, tlv.encode(0x31, b"".join(infos)))
 
 
-def chip_authentication(public_key: bytes, *key_id: bytes) -> bytes:
-    return info(f"{ID_PK}2", public_key, *key_id) + info(f"{ID_CA}2.2", number(1), *key_id)
+def chip_authentication(public_key: bytes, *key_id: bytes, version: int = 1) -> bytes:
+    return info(f"{ID_PK}2", public_key, *key_id) + info(f"{ID_CA}2.2", number(version), *key_id)
 
 
 def card_security(public_key: bytes, offer: bytes) -> bytes:
@@ -129,6 +129,7 @@ FILE_EDITS: dict[str, Callable[[dict[str, bytes]], object]] = {
     "dg14_two_keys": lambda f: f.update(
         {"DG14": dg14(chip_authentication(spki(CHIP_KEY), number(1)), chip_authentication(spki(OTHER_KEY), number(2)))}
     ),
+    "dg14_version_2": lambda f: f.update({"DG14": dg14(chip_authentication(spki(CHIP_KEY), version=2))}),
     "dg14_unknown_curve": _curve_point(
         lambda key: key.replace(bytes.fromhex("2A8648CE3D030107"), bytes.fromhex("2A8648CE3D030106"))
     ),
@@ -187,6 +188,7 @@ KEYWORDS: dict[str, dict[str, object]] = {
     "other_active_key": {"active_key": OTHER_KEY},
     "other_cam_key": {"cam_key": OTHER_KEY},
     "keys_swapped": {"chip_key": None, "chip_keys": {1: OTHER_KEY, 2: CHIP_KEY}},
+    "version_2": {"chip_version": 2},
     "keys_by_id": {"chip_key": None, "chip_keys": {1: CHIP_KEY, 2: OTHER_KEY}},
 }
 
