@@ -24,11 +24,13 @@ from hardware.emrtd.lds import dg1_mrz
 from hardware.emrtd.pace_offers import PROTOCOLS
 from hardware.emrtd.reader import EXTRA, AccessEvidence, AccessKey, ChipData, read_chip
 from hardware.emrtd.transcript import Exchange, Transcript
-from hardware.ports import DeviceError, Transceiver
+from hardware.ports import DeviceError, TagLost, Transceiver
 
 EXIT_OK, EXIT_CHIP, EXIT_USAGE = 0, 1, 2
 CHIP_S = 30.0
 """How long to wait for somebody to lay a document on the reader."""
+LAST = 6
+"""Exchanges that are told where a reading failed."""
 MRZ_WIDTHS = {88: 44, 90: 30, 72: 36}
 NOTE = "read, not proven: neither signature nor hashes were checked"
 
@@ -57,7 +59,7 @@ def chip_command(options: argparse.Namespace) -> int:
         if options.chip == "readers":
             return _list_readers()
         return _read(options)
-    except ChipError as error:
+    except (ChipError, TagLost) as error:
         print(f"autogate chip: {error}", file=sys.stderr)
         return EXIT_CHIP
     except (DeviceError, mrz.MrzError, OSError, ValueError) as error:
@@ -109,6 +111,9 @@ def _report(options: argparse.Namespace, chip: Transceiver, key: AccessKey, sour
     transcript = Transcript(chip, clock := SystemClock())
     try:
         data = read_chip(transcript, key, clock=clock, extra=options.extra)
+    except (ChipError, TagLost):
+        print(*_last(transcript.exchanges), sep="\n", file=sys.stderr)
+        raise
     finally:
         key.wipe()
     told = source | as_json(data, transcript.exchanges)
@@ -119,6 +124,16 @@ def _report(options: argparse.Namespace, chip: Transceiver, key: AccessKey, sour
     data.wipe()
     print(json.dumps(told, indent=2) if options.json else "\n".join(as_text(told)))
     return EXIT_OK
+
+
+def _last(exchanges: Sequence[Exchange]) -> list[str]:
+    """Where a reading ended: lengths, status and time of the newest exchanges, nothing of what they held."""
+    lines = [f"{len(exchanges)} APDUs, the last ones:"]
+    for exchange in exchanges[-LAST:]:
+        status = "no answer" if exchange.sw is None else f"{exchange.sw:04X}"
+        lengths = f"{exchange.command_length:>5} bytes sent, {exchange.response_length:>5} received"
+        lines.append(f"  {lengths}, {status}, {exchange.duration_s * 1000:.1f} ms")
+    return lines
 
 
 def as_json(data: ChipData, exchanges: Sequence[Exchange]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """A contactless chip in a PC/SC reader, through pyscard (an extra: ``make setup-pcsc``). Nothing else loads pyscard.
 
 PC/SC part 3 shows a chip of ISO/IEC 14443-4 as a card with protocol T=1, and the reader's driver does the frames. So an APDU and its
-status words pass as they are, 61xx and 6Cxx among them: what they mean is the business of who reads the chip.
+status words pass as they are, 61xx and 6Cxx among them: what they mean is the business of who reads the chip. How long a chip may take
+over an answer is the driver's business: it keeps to the time that the chip was granted, and then gives it up as lost.
 """
 
 from __future__ import annotations

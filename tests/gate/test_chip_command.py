@@ -84,6 +84,8 @@ def test_the_key_may_come_from_a_file_or_be_typed(capsys, specimen, tmp_path, mo
     status, told, complaint = run(capsys, "read", "--specimen", specimen, "--can", tmp_path / "can")
     assert (status, told) == (1, ""), "this chip knows no CAN"
     assert "PACE" in complaint
+    assert " APDUs, the last ones:\n" in complaint
+    assert "123456" not in complaint
     from gate.chip_command import _key
 
     monkeypatch.setattr(sys, "stdin", io.StringIO("L898902C3\n740812\n120415\n"))
