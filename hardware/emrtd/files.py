@@ -89,6 +89,8 @@ class FileReader:
                 if self._channel.exchange(select_file(EF_ATR_INFO)).sw != OK:
                     return
                 response = self._channel.exchange(CommandApdu(ins=READ_BINARY, ne=SHORT_NE))
+            if len(response.data) > SHORT_NE:
+                return
             limit = min(_response_limit(response.data), self._longest_response)
         except ChipError:
             return
