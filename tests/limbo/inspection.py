@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 
 from forge import DATA_GROUPS, NOW, State, pretend
 
@@ -84,7 +85,7 @@ def case(*, clause: str, expect: str = "Authentic", pending: str = "", over=(Non
         return function
 
     def _add(function, theme: str, value) -> None:
-        label = function.__name__ if value is None else f"{function.__name__}[{value}]"
+        label = function.__name__ if value is None else f"{function.__name__}[{_label(value)}]"
         if label in CASES:
             raise ValueError(f"two cases are called {label}")
         arguments = (pretend(),) if value is None else (pretend(), value)
@@ -95,10 +96,19 @@ def case(*, clause: str, expect: str = "Authentic", pending: str = "", over=(Non
             words=inspect.cleandoc(function.__doc__),
             expect=Answer(document=expect, **more),
             pending=pending,
-            build=lambda: function(*arguments),
+            build=cache(lambda: function(*arguments)),
         )
 
     return register
+
+
+def _label(value: object) -> str:
+    """A short word for what a case varies."""
+    if isinstance(value, tuple):
+        return " ".join(map(_label, value)) or "none"
+    if isinstance(value, int) and abs(value) > 1 << 32:
+        return f"{value:#x}"[:24]
+    return str(value.decode() if isinstance(value, bytes) else value)[:24] or "empty"
 
 
 def inspection(state: State, sod: bytes | None = None, **changes) -> Inspection:
