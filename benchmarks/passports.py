@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
@@ -38,17 +40,20 @@ class Book:
         active, chip = (load_der_private_key(key, None) for key in (self.passport.active_key, self.passport.chip_key))
         assert isinstance(active, ec.EllipticCurvePrivateKey)
         assert isinstance(chip, ec.EllipticCurvePrivateKey)
-        return kind(self.passport.files, self.passport.mrz_information, active, chip)
+        cam_key = chip if "EF.CardSecurity" in self.passport.files else None
+        return kind(self.passport.files, self.passport.mrz_information, active, chip, cam_key=cam_key)
 
     def read(self, chip: Transceiver) -> ChipData:
         """Read ``chip`` as the gate would. Raises ChipError."""
         return read_chip(chip, AccessKey(self.passport.mrz_information), clock=SystemClock())
 
 
-def issue(portrait: bytes = PORTRAIT) -> Book:
-    """The first traveller's passport of the demonstration's cast."""
+def issue(portrait: bytes = PORTRAIT, access: Literal["pace-gm", "pace-im", "pace-cam", "bac"] = "pace-gm") -> Book:
+    """The first traveller's passport of the demonstration's cast, opened by ``access``."""
     now, whole = datetime.now(UTC), load_cast()
-    cast = Cast(state=whole.state, traveller=whole.traveller[:1])
+    first = whole.traveller[0]
+    document = msgspec.structs.replace(first.document, access=access)
+    cast = Cast(state=whole.state, traveller=(msgspec.structs.replace(first, document=document),))
     states = create_states(cast, now)
     passports = issue_passports(cast, states, lambda _: portrait)
     return Book(passport=passports[cast.traveller[0].id], trust=trust_store(cast, states), now=now)

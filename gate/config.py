@@ -71,6 +71,8 @@ class Chip(Section, frozen=True, kw_only=True):
 
     link: Literal["scanner", "pcsc"] = "scanner"
     reader: Address | None = None
+    tolerate: tuple[Literal["bac_where_pace_failed"], ...] = ()
+    """Ways of reading a chip that are used only where named here; a grant lets their result pass only where it names them, too."""
 
 
 class Camera(Section, frozen=True, kw_only=True):

@@ -93,6 +93,11 @@ def successful(value: str, source: str = "", code: str = "") -> Fact:
     return Fact(value=value, result=CheckResult.SUCCESSFUL, source=source, code=code)
 
 
+def found(value: str, result: CheckResult = CheckResult.SUCCESSFUL, *, code: str = "", source: str) -> Fact:
+    """The fact of a check that ended with ``result``."""
+    return Fact(value=value, result=result, code=code, source=source)
+
+
 def not_performed(reason: str, source: str = "") -> Fact:
     """The fact of a check that never ran, with the reason (``timeout``, ``no_chip``, ``reader_dead``, …)."""
     return Fact(code=reason, source=source)

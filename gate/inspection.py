@@ -9,23 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date
-from typing import assert_never, cast
+from datetime import date, datetime
+from typing import TypeVar
 
 import mrz
-from gate.evidence import CheckResult, Fact, not_performed
+from gate.chip_facts import access_fact, bound_facts, data_groups, passive_facts, portrait
+from gate.evidence import CheckResult, Fact, found, not_performed
 from gate.records import StageTiming, stage_of
-from hardware.emrtd.errors import LdsError
-from hardware.emrtd.lds import dg1_mrz, dg2_image
-from hardware.emrtd.reader import AccessEvidence, AccessKey, ChipData, ChipError, read_chip
+from hardware.emrtd.errors import AccessError
+from hardware.emrtd.reader import AccessKey, ChipData, ChipError, read_chip
 from hardware.ports import Clock, ScannedDocument, TagLost, Transceiver
 from mrz import MrzError, MrzRecord
-from pki.active_authentication import ActiveAuthenticationEvidence
-from pki.chip_authenticity import ChipAuthenticationEvidence, chip_authenticity
-from pki.errors import ReasonCode
+from pki.card_security import CardSecurityVerdict, authenticate_card_security
 from pki.passive_authentication import authenticate_sod, bind_data_groups
 from pki.results import Authentic, PassiveAuthResult, Rejected, SignedHashes, Undetermined
 from pki.trust import TrustStore
+
+T = TypeVar("T")
 
 HOME_STATE = "IDN"
 """The State whose citizens these gates serve."""
@@ -33,10 +33,6 @@ ADULT_YEARS, GATE_MINIMUM_YEARS = 18, 6
 """Age bands of the policy: 6 is the limit of the directorate general's notice of 26-08-2024."""
 SIX_MONTHS = 183
 """Days: UU 6/2011 art. 8(1) speaks of six months; 183 is the longest half-year, so nobody is called valid who is not."""
-
-
-def _found(value: str, result: CheckResult = CheckResult.SUCCESSFUL, *, code: str = "", source: str) -> Fact:
-    return Fact(value=value, result=result, code=code, source=source)
 
 
 # --- the optical MRZ -----------------------------------------------------------------------------------------------------
@@ -47,12 +43,12 @@ def inspect_mrz(lines: tuple[str, ...], today: date) -> tuple[MrzRecord | None, 
     try:
         record = mrz.parse(lines)
     except MrzError as error:
-        return None, {"mrz": _found("malformed", CheckResult.FAILED, code=str(error)[:120], source="mrz")}
+        return None, {"mrz": found("malformed", CheckResult.FAILED, code=str(error)[:120], source="mrz")}
     if not record.check_digits_ok:
         wrong = ",".join(digit.field for digit in record.check_digits if not digit.ok)
-        return record, {"mrz": _found("check_digit_failed", CheckResult.FAILED, code=wrong, source="mrz")}
+        return record, {"mrz": found("check_digit_failed", CheckResult.FAILED, code=wrong, source="mrz")}
     return record, {
-        "mrz": _found("read", code=",".join(finding.what for finding in record.findings), source="mrz"),
+        "mrz": found("read", code=",".join(finding.what for finding in record.findings), source="mrz"),
         "nationality": _nationality(record.nationality),
         "age": _age(record.date_of_birth.resolve(today, future=False), today),
         "expiry": _expiry(record.date_of_expiry.resolve(today, future=True), today),
@@ -61,27 +57,27 @@ def inspect_mrz(lines: tuple[str, ...], today: date) -> tuple[MrzRecord | None, 
 
 def _nationality(code: str) -> Fact:
     if code == HOME_STATE:
-        return _found("citizen", source="mrz")
+        return found("citizen", source="mrz")
     if mrz.is_known_state(code):
-        return _found("foreigner", source="mrz")
-    return _found("unknown", CheckResult.UNDETERMINED, code=code, source="mrz")
+        return found("foreigner", source="mrz")
+    return found("unknown", CheckResult.UNDETERMINED, code=code, source="mrz")
 
 
 def _age(born: date | None, today: date) -> Fact:
     if born is None or born > today:
-        return _found("unknown", CheckResult.UNDETERMINED, code="DATE_OF_BIRTH_UNKNOWN", source="mrz")
+        return found("unknown", CheckResult.UNDETERMINED, code="DATE_OF_BIRTH_UNKNOWN", source="mrz")
     years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
     band = "adult" if years >= ADULT_YEARS else "from_6_to_17" if years >= GATE_MINIMUM_YEARS else "under_6"
-    return _found(band, source="mrz")
+    return found(band, source="mrz")
 
 
 def _expiry(expires: date | None, today: date) -> Fact:
     if expires is None:
-        return _found("unknown", CheckResult.UNDETERMINED, code="DATE_OF_EXPIRY_UNKNOWN", source="mrz")
+        return found("unknown", CheckResult.UNDETERMINED, code="DATE_OF_EXPIRY_UNKNOWN", source="mrz")
     if expires < today:
-        return _found("expired", CheckResult.FAILED, source="mrz")
+        return found("expired", CheckResult.FAILED, source="mrz")
     short = (expires - today).days < SIX_MONTHS
-    return _found("under_6_months" if short else "valid", source="mrz")
+    return found("under_6_months" if short else "valid", source="mrz")
 
 
 # --- the chip ------------------------------------------------------------------------------------------------------------
@@ -97,11 +93,17 @@ class ChipInspection:
     last_byte_boot: float
 
 
-class ChipInspector:
-    """Reads one chip and proves what it says. The signature of EF.SOD is verified while DG2 is still on the line."""
+Signed = SignedHashes | Rejected | Undetermined
 
-    def __init__(self, trust: TrustStore, clock: Clock) -> None:
-        self._trust, self._clock = trust, clock
+
+class ChipInspector:
+    """Reads one chip and proves what it says. Signatures are verified while DG2 is still on the line.
+
+    ``tolerances`` go to :func:`hardware.emrtd.reader.read_chip`; a grant must name them, too.
+    """
+
+    def __init__(self, trust: TrustStore, clock: Clock, tolerances: frozenset[str] = frozenset()) -> None:
+        self._trust, self._clock, self._tolerances = trust, clock, tolerances
         self._proof = ThreadPoolExecutor(1, "pki")
 
     def inspect(
@@ -115,87 +117,83 @@ class ChipInspector:
         timeline = _Timeline(self._clock, started)
         if document.chip is None:
             return _unreadable("unreadable", "NO_CHIP_ANSWERED", timeline)
-        proofs: list[Future[SignedHashes | Rejected | Undetermined]] = []
-
-        def on_file(name: str, content: bytearray) -> None:
-            if name == "EF.SOD" and not proofs:
-                proofs.append(self._proof.submit(self._prove, bytes(content), timeline))
-
+        proofs = _Proofs(self._proof, self._trust, timeline)
         try:
-            chip = _read(document.chip, record, on_file, progress, self._clock)
+            chip = self._read(document.chip, record, proofs.start, progress)
         except TagLost:
             return _unreadable("tag_lost", "TAG_LOST", timeline)
+        except AccessError as error:
+            refused = found("failed", CheckResult.FAILED, code=error.code, source="chip")
+            return _unreadable("unreadable", error.code, timeline, access=refused)
         except ChipError as error:
             return _unreadable("unreadable", error.code, timeline)
         for step in chip.steps:
             timeline.add(f"chip.{step.name}", step.start_boot, step.start_boot + step.duration_s, step.result)
         try:
-            return self._judge(chip, record, proofs[0].result() if proofs else None, timeline)
+            return _judge(chip, record, proofs, timeline)
         finally:
             chip.wipe()
 
-    def _prove(self, sod: bytes, timeline: _Timeline) -> SignedHashes | Rejected | Undetermined:
-        begun = self._clock.boot()
-        signed = authenticate_sod(sod, self._trust, self._clock.wall())
-        timeline.add(
-            "pki.signature", begun, self._clock.boot(), "successful" if isinstance(signed, SignedHashes) else signed.code
+    def _read(
+        self, chip: Transceiver, record: MrzRecord, on_file: Callable[[str, bytearray], None], progress: Callable[[float], None]
+    ) -> ChipData:
+        key = AccessKey(record.mrz_information())
+        try:
+            return read_chip(chip, key, on_file=on_file, progress=progress, clock=self._clock, tolerances=self._tolerances)
+        finally:
+            key.wipe()
+
+
+class _Proofs:
+    """The signed files of one chip, each on its way to a verdict as soon as it is read."""
+
+    def __init__(self, pool: ThreadPoolExecutor, trust: TrustStore, timeline: _Timeline) -> None:
+        self._pool, self._trust, self._timeline = pool, trust, timeline
+        self._sod: Future[Signed] | None = None
+        self._card_security: Future[CardSecurityVerdict] | None = None
+
+    def start(self, name: str, content: bytearray) -> None:
+        """A file is complete."""
+        if name == "EF.SOD":
+            self._sod = self._pool.submit(self._timed, "pki.signature", authenticate_sod, bytes(content))
+        elif name == "EF.CardSecurity":
+            self._card_security = self._pool.submit(self._timed, "pki.card_security", authenticate_card_security, bytes(content))
+
+    @property
+    def sod(self) -> Signed | None:
+        """None where there is no EF.SOD. Waits."""
+        return self._sod.result() if self._sod else None
+
+    @property
+    def card_security(self) -> CardSecurityVerdict | None:
+        """None where the file was not read. Waits."""
+        return self._card_security.result() if self._card_security else None
+
+    def _timed(self, name: str, prove: Callable[[bytes, TrustStore, datetime], T], content: bytes) -> T:
+        clock = self._timeline.clock
+        begun = clock.boot()
+        verdict = prove(content, self._trust, clock.wall())
+        self._timeline.add(name, begun, clock.boot(), getattr(verdict, "code", "successful"))
+        return verdict
+
+
+def _judge(chip: ChipData, record: MrzRecord, proofs: _Proofs, timeline: _Timeline) -> ChipInspection:
+    begun = timeline.clock.boot()
+    facts, picture, signed = {"chip": found("read", source="chip"), "access": access_fact(chip.access)}, b"", proofs.sod
+    if signed is None:
+        facts["passive_authentication"] = not_performed("SOD_UNREAD", "pki")
+    else:
+        verdict: PassiveAuthResult = (
+            bind_data_groups(signed, data_groups(chip), mrz_issuing_state=record.issuing_state)
+            if isinstance(signed, SignedHashes)
+            else signed
         )
-        return signed
-
-    def _judge(
-        self,
-        chip: ChipData,
-        record: MrzRecord,
-        signed: SignedHashes | Rejected | Undetermined | None,
-        timeline: _Timeline,
-    ) -> ChipInspection:
-        begun = self._clock.boot()
-        facts = {
-            "chip": _found("read", source="chip"),
-            "access": _access_fact(chip.access),
-            "card_access": _found("not_offered", source="chip"),  # nothing here asks for PACE yet
-        }
-        portrait = b""
-        if signed is None:
-            facts["passive_authentication"] = not_performed("SOD_UNREAD", "pki")
-        else:
-            groups = {int(name[2:]): _group(name, content) for name, content in chip.files.items() if name.startswith("DG")}
-            verdict: PassiveAuthResult = (
-                bind_data_groups(signed, groups, mrz_issuing_state=record.issuing_state)
-                if isinstance(signed, SignedHashes)
-                else signed
-            )
-            facts |= _passive_facts(verdict)
-            if isinstance(verdict, Authentic):
-                facts |= _bound_facts(verdict, chip, record)
-                portrait = _portrait(verdict)
-        timeline.add("pki.verdict", begun, self._clock.boot(), facts["passive_authentication"].value)
-        return ChipInspection(facts=facts, stages=timeline.stages, portrait=portrait, last_byte_boot=chip.last_byte_boot)
-
-
-def _read(
-    chip: Transceiver,
-    record: MrzRecord,
-    on_file: Callable[[str, bytearray], None],
-    progress: Callable[[float], None],
-    clock: Clock,
-) -> ChipData:
-    key = AccessKey(record.mrz_information())
-    try:
-        return read_chip(chip, key, on_file=on_file, progress=progress, clock=clock)
-    finally:
-        key.wipe()
-
-
-def _group(name: str, content: bytearray) -> bytes:
-    """A data group as passive authentication takes it: a copy, but for the portrait, of which there shall be none."""
-    return cast("bytes", content) if name == "DG2" else bytes(content)  # hashed and cut, never kept
-
-
-def _access_fact(access: AccessEvidence) -> Fact:
-    if access.tolerance:
-        return not_performed("BAC_WHERE_PACE_FAILED", "chip")
-    return _found(access.protocol, source="chip")
+        facts |= passive_facts(verdict)
+        if isinstance(verdict, Authentic):
+            facts |= bound_facts(verdict, chip, record, proofs.card_security)
+            picture = portrait(verdict)
+    timeline.add("pki.verdict", begun, timeline.clock.boot(), facts["passive_authentication"].value)
+    return ChipInspection(facts=facts, stages=timeline.stages, portrait=picture, last_byte_boot=chip.last_byte_boot)
 
 
 class _Timeline:
@@ -213,68 +211,8 @@ class _Timeline:
         return tuple(self._stages)
 
 
-def _unreadable(word: str, code: str, timeline: _Timeline) -> ChipInspection:
-    fact = _found(word, CheckResult.ABORTED, code=code, source="chip")
+def _unreadable(word: str, code: str, timeline: _Timeline, **more: Fact) -> ChipInspection:
+    fact = found(word, CheckResult.ABORTED, code=code, source="chip")
     now = timeline.clock.boot()
     timeline.add("chip.read", timeline.zero, now, code)
-    return ChipInspection(facts={"chip": fact}, stages=timeline.stages, last_byte_boot=now)
-
-
-def _passive_facts(verdict: PassiveAuthResult) -> dict[str, Fact]:
-    match verdict:
-        case Authentic():
-            return {"passive_authentication": _found("authentic", code=verdict.csca[:80], source="pki")}
-        case Rejected() if verdict.code == ReasonCode.SIGNER_REVOKED:
-            revoked = CheckResult.FAILED
-            return {
-                "passive_authentication": _found("signer_revoked", revoked, code=verdict.code, source="pki"),
-                "revocation": _found("revoked", revoked, source="pki"),
-            }
-        case Rejected():
-            return {"passive_authentication": _found("rejected", CheckResult.FAILED, code=verdict.code, source="pki")}
-        case Undetermined():
-            word = "no_trust_anchor" if verdict.code == ReasonCode.NO_TRUST_ANCHOR else "undetermined"
-            return {"passive_authentication": _found(word, CheckResult.UNDETERMINED, code=verdict.code, source="pki")}
-    assert_never(verdict)
-
-
-def _bound_facts(verdict: Authentic, chip: ChipData, record: MrzRecord) -> dict[str, Fact]:
-    """What counts only because passive authentication bound it."""
-    active, keyed = chip.active_authentication, chip.chip_authentication
-    authenticity = chip_authenticity(
-        verdict,
-        active=ActiveAuthenticationEvidence(challenge=active.challenge, response=active.response) if active else None,
-        chip=ChipAuthenticationEvidence(
-            public_key=keyed.public_key, oid=keyed.oid, key_id=keyed.key_id, succeeded=keyed.succeeded
-        )
-        if keyed
-        else None,
-    )
-    genuine = authenticity.verdict == "genuine"
-    return {
-        "dg1_mrz": _compare_mrz(verdict, record),
-        "revocation": _found(verdict.revocation, _result(verdict.revocation == "good"), source="pki"),
-        "chip_authenticity": _found(authenticity.verdict, _result(genuine), code=authenticity.code, source="pki"),
-    }
-
-
-def _compare_mrz(verdict: Authentic, record: MrzRecord) -> Fact:
-    """DG1 against the optical MRZ. A DG1 that was not read is no difference; one that cannot be read is."""
-    if 1 not in verdict.data_groups:
-        return not_performed("DG1_UNREAD", "reader")
-    try:
-        equal = dg1_mrz(verdict.data_groups[1]) == "".join(record.lines)
-    except LdsError:
-        equal = False
-    return _found("equal" if equal else "different", _result(equal), source="reader")
-
-
-def _result(good: bool) -> CheckResult:
-    return CheckResult.SUCCESSFUL if good else CheckResult.FAILED
-
-
-def _portrait(verdict: Authentic) -> bytes:
-    try:
-        return dg2_image(verdict.data_groups[2]).image
-    except (KeyError, LdsError):
-        return b""
+    return ChipInspection(facts={"chip": fact, **more}, stages=timeline.stages, last_byte_boot=now)

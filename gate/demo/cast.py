@@ -29,7 +29,9 @@ class CastState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is printed and signed. ``portrait`` is the face in DG2, the presenter's own where empty. Dates as YYMMDD."""
+    """What is printed and signed. ``portrait`` is the face in DG2, the presenter's own where empty. Dates as YYMMDD. ``access`` is how
+    the chip is opened: a mapping of PACE, or basic access control alone, as in books of before.
+    """
 
     state: str
     code: str
@@ -40,6 +42,7 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sex: Literal["M", "F", "<"]
     expiry: str
     portrait: str = ""
+    access: Literal["pace-gm", "pace-im", "pace-cam", "bac"] = "pace-gm"
 
 
 class Chip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

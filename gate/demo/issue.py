@@ -13,11 +13,27 @@ import mrz
 from gate.demo.cast import NOBODY, Cast, Traveller
 from hardware.emrtd.lds import build_com, build_dg1, build_dg2
 from mrz.sim import emit_td3
-from pki.sim import PretendState, PrivateKey, active_authentication_key, chip_authentication_key
+from pki.sim import (
+    PretendState,
+    PrivateKey,
+    active_authentication_key,
+    card_access,
+    chip_authentication_key,
+    chip_key_info,
+    pace_info,
+)
 from pki.trust import Csca, TrustStore
 
 Portrait = Callable[[str], bytes]
 """Name of a face → its JPEG 2000 portrait as it lies in a chip."""
+
+
+PACE_PROTOCOLS: Mapping[str, tuple[str, ...]] = {"bac": (), "pace-gm": ("2",), "pace-im": ("4",), "pace-cam": ("6", "2")}
+"""Arcs of id-PACE-ECDH-GM, -IM and -CAM (Doc 9303-11 §9.2.3; CAM stands beside another one, §4.4.1); the last arc, 4, is AES-256."""
+BRAINPOOL_P256R1 = 13
+"""Its number among the standardized domain parameters (§9.5.1)."""
+CHIP_KEY = BRAINPOOL_P256R1
+"""Id of the chip's key for chip authentication and PACE-CAM: the latter wants the number of the parameters (§9.2.6)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +49,27 @@ class Passport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChipKeys:
-    """The two keys in a chip, and the data groups that vouch for them."""
+    """The two keys in a chip, the data groups that vouch for them, and what the chip offers of PACE (none: basic access control)."""
 
     active: PrivateKey = field(repr=False)
     chip: PrivateKey = field(repr=False)
+    pace: tuple[bytes, ...]
     dg14: bytes
     dg15: bytes
 
     @classmethod
-    def create(cls) -> ChipKeys:
-        chip, dg14 = chip_authentication_key(active_hash="sha256")
+    def create(cls, access: str) -> ChipKeys:
+        pace = tuple(pace_info(f"0.4.0.127.0.7.2.2.4.{arc}.4", BRAINPOOL_P256R1) for arc in PACE_PROTOCOLS[access])
+        chip, dg14 = chip_authentication_key(active_hash="sha256", pace=pace, key_id=CHIP_KEY)
         active, dg15 = active_authentication_key()
-        return cls(active=active, chip=chip, dg14=dg14, dg15=dg15)
+        return cls(active=active, chip=chip, pace=pace, dg14=dg14, dg15=dg15)
+
+    def master_files(self, state: PretendState, access: str) -> dict[str, bytes]:
+        """What lies outside the application: the offer of PACE, and the chip's key for its chip authentication mapping, signed."""
+        files = {"EF.CardAccess": card_access(self.pace)} if self.pace else {}
+        if access == "pace-cam":
+            files["EF.CardSecurity"] = state.signer.sign_card_security([*self.pace, chip_key_info(self.chip, CHIP_KEY)])
+        return files
 
 
 def create_states(cast: Cast, now: datetime) -> dict[str, PretendState]:
@@ -61,7 +86,7 @@ def trust_store(cast: Cast, states: Mapping[str, PretendState]) -> TrustStore:
 
 def issue_passports(cast: Cast, states: Mapping[str, PretendState], portrait: Portrait) -> dict[str, Passport]:
     """One passport for each traveller, by traveller id."""
-    keys = {traveller.id: ChipKeys.create() for traveller in cast.traveller}
+    keys = {traveller.id: ChipKeys.create(traveller.document.access) for traveller in cast.traveller}
     issuing_states = {state.id: state.issuing_state for state in cast.state}
     return {
         traveller.id: _issue(
@@ -105,7 +130,7 @@ def _issue(
     if traveller.chip.portrait_after_signing:
         groups[2] = build_dg2(portrait(traveller.chip.portrait_after_signing), "jpeg2000")
     held = _held_keys(traveller, keys)
-    files = {
+    files = own.master_files(state, document.access) | {
         "EF.COM": build_com(f"DG{number}" for number in groups),
         "EF.SOD": sod,
         **{f"DG{number}": content for number, content in groups.items()},
@@ -124,7 +149,7 @@ def _held_keys(traveller: Traveller, keys: Mapping[str, ChipKeys]) -> ChipKeys:
         case "":
             return keys[traveller.id]
         case name if name == NOBODY:
-            return ChipKeys.create()  # fresh ones, in no signed data group
+            return ChipKeys.create(traveller.document.access)  # fresh ones, in no signed data group
         case other:
             return keys[other]
 

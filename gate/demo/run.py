@@ -152,8 +152,15 @@ def as_json(travellers: Sequence[Traveller], rows: Sequence[tuple[str, Transacti
                 "reasons": record.reasons,
                 "stages": record.stages,
                 "backends": record.backends,
+                "checks": _checks(record),
                 "rules_version": record.decisions[-1].decision.rules_version if record.decisions else "",
             }
             for traveller, (title, record) in zip(travellers, rows, strict=True)
         ],
     }
+
+
+def _checks(record: TransactionRecord) -> dict[str, str]:
+    """The facts that the last decision stood on: each one's word, with the code that says why or how."""
+    facts = record.decisions[-1].evidence.facts if record.decisions else {}
+    return {name: f"{fact.value} {fact.code}".rstrip() for name, fact in facts.items()}

@@ -90,7 +90,7 @@ class DocumentReader:
     def __init__(self, config: Config, scanner: DocumentScanner, post: Callable[[AnyMessage], None]) -> None:
         self._config, self._scanner, self._post = config, scanner, post
         self._clock = SystemClock()
-        self._chips = ChipInspector(open_trust_store(config), self._clock)
+        self._chips = ChipInspector(open_trust_store(config), self._clock, frozenset(config.chip.tolerate))
         self._stop = threading.Event()
         self._orders: queue.SimpleQueue[ReadDocument] = queue.SimpleQueue()
 

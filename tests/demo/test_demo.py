@@ -87,6 +87,15 @@ def test_each_transaction_names_what_served_it_and_times_its_stages(default_run)
         assert all(stage["duration_ms"] >= 0 and stage["result"] for stage in transaction["stages"])
 
 
+def test_each_chip_is_opened_as_its_document_says_and_the_result_names_it(default_run):
+    opened = {each["traveller"]: each["checks"]["access"].split()[0:2] for each in default_run.result["transactions"]}
+    arcs = {"pace-gm": "2", "pace-im": "4", "pace-cam": "6"}
+    for traveller in load_cast().traveller:
+        way = traveller.document.access
+        assert opened[traveller.id] == (["bac"] if way == "bac" else ["pace", f"0.4.0.127.0.7.2.2.4.{arcs[way]}.4"]), traveller.id
+    assert len({tuple(way) for way in opened.values()}) == 4
+
+
 def test_signature_checks_and_registries_hide_behind_the_chip(default_run):
     stages = {stage["name"]: stage for stage in default_run.result["transactions"][0]["stages"]}
     chip_ends = stages["chip.DG2"]["start_ms"] + stages["chip.DG2"]["duration_ms"]

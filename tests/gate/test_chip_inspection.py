@@ -1,0 +1,153 @@
+"""From a chip on the glass to the outcome of policy: how it was opened, and what it offered, decide as they must.
+
+The chips are those of the demonstration, each with one thing changed; the reader, the proofs and the rules are the gate's own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, date, datetime
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+from gate.chip_facts import access_fact
+from gate.clock import SystemClock
+from gate.decision import decide_entry
+from gate.demo.cast import Cast, load_cast
+from gate.demo.issue import Passport, create_states, issue_passports, trust_store
+from gate.evidence import VOCABULARY, Direction, Evidence, successful
+from gate.inspection import ChipInspector, inspect_mrz
+from gate.policy.schema import load_rules
+from hardware.emrtd.reader import AccessEvidence
+from hardware.ports import ScannedDocument
+from hardware.sim.chip import VirtualPassport
+from pki.sim import card_access, pace_info
+from pki.trust import TrustStore
+
+GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT = 0x86, 0x22
+TODAY = date(2026, 3, 2)
+FOUND_IN_CHIP = ("access", "card_access", "chip", "dg1_mrz", "passive_authentication", "revocation", "chip_authenticity")
+
+
+RULES = load_rules()
+
+
+@dataclasses.dataclass(frozen=True)
+class Book:
+    passport: Passport
+    trust: TrustStore
+
+    def chip(self) -> VirtualPassport:
+        active, key = (load_der_private_key(pkcs8, None) for pkcs8 in (self.passport.active_key, self.passport.chip_key))
+        return VirtualPassport(self.passport.files, self.passport.mrz_information, active, key, cam_key=key)
+
+
+@pytest.fixture(scope="module")
+def books():
+    """The same traveller's passport, opened in each of the four ways."""
+    whole = load_cast()
+    first = whole.traveller[0]
+    ways = ("pace-gm", "pace-im", "pace-cam", "bac")
+    documents = [msgspec.structs.replace(first.document, access=way) for way in ways]
+    travellers = tuple(msgspec.structs.replace(first, id=way, document=each) for way, each in zip(ways, documents, strict=True))
+    cast = Cast(state=whole.state, traveller=travellers)
+    states = create_states(cast, datetime.now(UTC))
+    passports = issue_passports(cast, states, lambda _: b"\xff\xd8\xff" + bytes(900))
+    return {way: Book(passports[way], trust_store(cast, states)) for way in ways}
+
+
+def inspected(book, chip, tolerances=frozenset()):
+    record, _ = inspect_mrz(book.passport.mrz_lines, TODAY)
+    document = ScannedDocument(mrz_lines=book.passport.mrz_lines, chip=chip)
+    clock = SystemClock()
+    return ChipInspector(book.trust, clock, tolerances).inspect(document, record, clock.boot(), lambda _: None)
+
+
+def judged(inspection, profile="demo"):
+    """Entry, everything but the chip being clean."""
+    facts = {name: successful(words[0]) for name, words in VOCABULARY.items() if name not in FOUND_IN_CHIP}
+    evidence = Evidence(
+        transaction="t-1",
+        lane="L1",
+        checkpoint="CGK",
+        direction=Direction.DEPARTURE,
+        civil_date=TODAY,
+        facts=facts | inspection.facts | {"profile": successful(profile), "occupancy": successful("none")},
+    )
+    return decide_entry(evidence, RULES, datetime(2026, 3, 2, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("access", ["pace-gm", "pace-im", "pace-cam", "bac"])
+def test_each_way_into_an_honest_chip_opens_and_is_named(books, access):
+    inspection = inspected(books[access], books[access].chip())
+    assert judged(inspection, "trial").outcome == "OPEN", inspection.facts
+    assert inspection.facts["access"].value == access.partition("-")[0]
+    arc = {"pace-gm": ".4.2.4 ", "pace-im": ".4.4.4 ", "pace-cam": ".4.6.4 ", "bac": ""}[access]
+    assert arc in inspection.facts["access"].code
+    assert inspection.facts["card_access"].value == ("not_offered" if access == "bac" else "agrees")
+    assert ("pace_cam" in inspection.facts["chip_authenticity"].code) == (access == "pace-cam")
+
+
+def test_a_hidden_pace_offer_is_a_downgrade_and_goes_to_an_officer(books):
+    chip = books["pace-gm"].chip()
+    del chip.files["EF.CardAccess"]
+    decision = judged(inspected(books["pace-gm"], chip))
+    assert (decision.outcome, decision.reasons) == ("SECONDARY", ("CARD_ACCESS_DIFFERS",))
+
+
+def test_a_weakened_pace_offer_is_a_downgrade_even_where_the_chip_takes_it(books):
+    chip = books["pace-gm"].chip()
+    chip.files["EF.CardAccess"] = card_access([pace_info("0.4.0.127.0.7.2.2.4.2.2", 13)])  # AES-128 instead of AES-256
+    inspection = inspected(books["pace-gm"], chip)
+    assert inspection.facts["access"].value == "pace"
+    assert judged(inspection).reasons == ("CARD_ACCESS_DIFFERS",)
+
+
+def test_a_pace_offer_that_nothing_signed_covers_goes_to_an_officer(books):
+    chip = books["bac"].chip()
+    chip.files["EF.CardAccess"] = card_access([pace_info("0.4.0.127.0.7.2.2.4.2.4", 13)])
+    decision = judged(inspected(books["bac"], chip))
+    assert (decision.outcome, decision.reasons) == ("COUNTER", ("CARD_ACCESS_UNSIGNED",))
+
+
+@pytest.mark.parametrize("instruction", [MANAGE_SECURITY_ENVIRONMENT, GENERAL_AUTHENTICATE])
+def test_a_chip_that_offers_pace_and_refuses_it_is_not_read(books, instruction):
+    chip = books["pace-gm"].chip()
+    chip.plain_statuses[instruction] = 0x6985
+    decision = judged(inspected(books["pace-gm"], chip))
+    assert decision.outcome == "COUNTER"
+    assert set(decision.reasons) == {"CHIP_ACCESS_FAILED", "CHIP_UNREADABLE"}
+
+
+class OnlyBac:
+    """A chip whose PACE is broken and whose other proofs are not: what the tolerance is for."""
+
+    def __init__(self, chip):
+        self._chip = chip
+
+    def transceive(self, command):
+        if command[1] == GENERAL_AUTHENTICATE and command[0] & 0x0C == 0:
+            return b"\x69\x85"
+        return self._chip.transceive(command)
+
+    def reconnect(self, timeout):
+        return self._chip.reconnect(timeout)
+
+
+def test_reading_over_bac_where_pace_failed_needs_the_tolerance_twice_and_never_passes_in_a_trial(books):
+    book = books["pace-gm"]
+    refused = inspected(book, OnlyBac(book.chip()))
+    assert "CHIP_ACCESS_FAILED" in judged(refused).reasons
+    read = inspected(book, OnlyBac(book.chip()), frozenset({"bac_where_pace_failed"}))
+    assert read.facts["access"].value == "bac_where_pace_failed"
+    demo, trial = judged(read), judged(read, "trial")
+    assert (demo.outcome, "BacWherePaceFailed" in demo.tolerances) == ("OPEN", True)
+    assert (trial.outcome, trial.reasons) == ("COUNTER", ("CHIP_ACCESS_DOWNGRADED",))
+
+
+@pytest.mark.parametrize(("protocol", "tolerance"), [("bac", ""), ("bac", "bac_where_pace_failed"), ("pace", "")])
+def test_every_word_for_access_is_in_the_vocabulary(protocol, tolerance):
+    access = AccessEvidence(protocol=protocol, oid="", parameter_id=None, password="mrz", tolerance=tolerance, sessions=1)
+    assert access_fact(access).value in VOCABULARY["access"]
