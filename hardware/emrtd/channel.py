@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardware.emrtd.apdu import CommandApdu, ResponseApdu
 from hardware.emrtd.errors import ApduError, SecureMessagingError
 from hardware.emrtd.secure_messaging import SecureMessaging
-from hardware.ports import Transceiver
+from hardware.ports import Transceiver, longest_response
 
 
 class Channel:
@@ -16,6 +16,8 @@ class Channel:
 
     def __init__(self, transceiver: Transceiver) -> None:
         self._transceiver = transceiver
+        self.longest_response = longest_response(transceiver)
+        """Bytes of data that the reader device carries back at most."""
         self._session: SecureMessaging | None = None
         self._broken = False
 

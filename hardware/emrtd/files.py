@@ -15,7 +15,6 @@ from hardware.emrtd.apdu import (
     BEYOND_END,
     CONDITIONS_OF_USE,
     END_OF_FILE,
-    EXTENDED_NE,
     FILE_NOT_FOUND,
     OK,
     SECURITY_STATUS,
@@ -65,10 +64,10 @@ class Download:
 
 
 class FileReader:
-    """Reads files over one channel and remembers what the chip can do. ``longest_response``: bytes that the reader device carries."""
+    """Reads files over one channel and remembers what the chip can do."""
 
-    def __init__(self, channel: Channel, longest_response: int = EXTENDED_NE) -> None:
-        self._channel, self._longest_response = channel, longest_response
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
         self._chunk = SHORT_CHUNK
         self._hasty = True  # ask for a whole chunk before the file's length is known
         self._in_application = False
@@ -91,7 +90,7 @@ class FileReader:
                 response = self._channel.exchange(CommandApdu(ins=READ_BINARY, ne=SHORT_NE))
             if len(response.data) > SHORT_NE:
                 return
-            limit = min(_response_limit(response.data), self._longest_response)
+            limit = min(_response_limit(response.data), self._channel.longest_response)
         except ChipError:
             return
         chunk = min(EXTENDED_CHUNK, limit - SM_OVERHEAD)

@@ -7,11 +7,11 @@ itself; that is evidence, too, and no error.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hardware.emrtd import active_authentication, chip_authentication, pace
 from hardware.emrtd.active_authentication import CHALLENGE, ActiveAuthenticationEvidence
-from hardware.emrtd.apdu import OK, CommandApdu
+from hardware.emrtd.apdu import OK, SHORT_NE, CommandApdu
 from hardware.emrtd.card_security import security_infos_of
 from hardware.emrtd.channel import Channel
 from hardware.emrtd.chip_authentication import ChipAuthenticationEvidence, Choice
@@ -67,11 +67,13 @@ def _proves(channel: Channel, choice: Choice, random: Random) -> bool:
 
 
 def authenticate_actively(channel: Channel, dg15: bytes, steps: Steps, random: Random) -> ActiveAuthenticationEvidence:
-    """Run active authentication. TagLost and DeviceError pass through."""
+    """Run active authentication. TagLost and DeviceError pass through. A device that is too narrow for the signature gets none."""
     challenge, response = random(CHALLENGE), b""
+    command = active_authentication.command(challenge, dg15)
+    command = replace(command, ne=min(command.ne or SHORT_NE, max(SHORT_NE, channel.longest_response)))
     with steps.step("active_authentication") as outcome:
         try:
-            answer = channel.exchange(active_authentication.command(challenge, dg15))
+            answer = channel.exchange(command)
             response = answer.data if answer.sw == OK else b""
             outcome.result = "successful" if response else "refused"
         except ChipError as error:

@@ -34,7 +34,7 @@ from hardware.emrtd.errors import ChipChangedError, ChipError, FileUnavailableEr
 from hardware.emrtd.files import Download, FileReader, wipe
 from hardware.emrtd.proofs import CARD_SECURITY, PaceCamEvidence, authenticate_actively, authenticate_chip, pace_cam
 from hardware.emrtd.steps import Outcome, Steps, StepTiming
-from hardware.ports import Clock, TagLost, Transceiver, longest_response
+from hardware.ports import Clock, TagLost, Transceiver
 
 __all__ = [
     "BAC_WHERE_PACE_FAILED",
@@ -150,7 +150,7 @@ class _Reading:
         self._clock, self._random = clock, random
         self._steps = Steps(clock)
         self._channel = Channel(transceiver)
-        self._reader = FileReader(self._channel, longest_response(transceiver))
+        self._reader = FileReader(self._channel)
         self._access = Access(self._channel, self._reader, key, steps=self._steps, tolerances=tolerances, random=random)
         self._extra = extra
         self._entered = False

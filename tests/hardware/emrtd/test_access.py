@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from hardware.emrtd import tlv
 from hardware.emrtd.card_security import security_infos_of
@@ -328,3 +328,15 @@ def test_a_device_that_carries_short_responses_alone_is_asked_for_no_more(kit) -
     assert dict(read(kit, Transcript(spy, kit.clock())).files) == kit.files()
     assert max(len(command) for command in spy.sent if command[1] == 0xB0) < 25
     assert all(command[4] for command in spy.sent if command[1] == 0xB0 and len(command) > 5)
+
+
+def test_a_signature_too_wide_for_the_device_is_refused_and_the_rest_is_there(kit) -> None:
+    class Narrow(Spy):
+        longest_response = 256
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    files = kit.files() | {"DG15": tlv.encode(0x6F, kit.spki(key))}
+    data = read(kit, Narrow(kit.passport(files=files, active_key=key)))
+    assert dict(data.files) == files
+    assert data.active_authentication.response == b""
+    assert {step.name: step.result for step in data.steps}["active_authentication"] == "refused"
