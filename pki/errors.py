@@ -25,6 +25,8 @@ class ReasonCode(StrEnum):
     ISSUING_COUNTRY_MISMATCH = "ISSUING_COUNTRY_MISMATCH"
     """Signer, CSCA and MRZ do not name one State: a State vouching for another's document."""
     SIGNER_REVOKED = "SIGNER_REVOKED"
+    CSCA_REVOKED = "CSCA_REVOKED"
+    """The State itself revoked the CSCA certificate behind the signer (Doc 9303-12 §4.2)."""
     DATA_GROUP_NOT_SIGNED = "DATA_GROUP_NOT_SIGNED"
     DATA_GROUP_HASH_MISMATCH = "DATA_GROUP_HASH_MISMATCH"
 
@@ -71,6 +73,7 @@ _REJECTING = frozenset(
         ReasonCode.SIGNER_NOT_ENTITLED,
         ReasonCode.ISSUING_COUNTRY_MISMATCH,
         ReasonCode.SIGNER_REVOKED,
+        ReasonCode.CSCA_REVOKED,
         ReasonCode.DATA_GROUP_NOT_SIGNED,
         ReasonCode.DATA_GROUP_HASH_MISMATCH,
     }

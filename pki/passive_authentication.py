@@ -23,9 +23,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from pki import cms_signature
-from pki import proof as proof_steps
-from pki.certificates import Certificate
 from pki.cms import SignedData
 from pki.cms_signature import only_signer
 from pki.countries import countries_of
@@ -131,15 +128,3 @@ def _check_issuing_state(signed: SignedHashes, data_groups: Mapping[int, bytes],
     if signed.issuing_country not in countries:
         raise PkiError(ReasonCode.ISSUING_COUNTRY_MISMATCH, f"MRZ says {state}, signed by {signed.issuing_country}")
     return state
-
-
-# By these names pki.card_security takes the shared steps; pki.proof.prove_signature holds them in one.
-_Proof = Proof
-_only_signer, _signer_certificate, _signing_time = only_signer, cms_signature.signer_certificate, cms_signature.signing_time
-_check_attributes, _check_signature = cms_signature.check_attributes, cms_signature.check_signature
-_check_entitled, _check_valid = proof_steps._check_entitled, proof_steps.check_valid  # noqa: SLF001 (see above)
-_country, _revocation = proof_steps.country_of, proof_steps.check_not_revoked
-
-
-def _label(certificate: Certificate) -> str:
-    return certificate.label

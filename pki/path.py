@@ -7,6 +7,7 @@ from itertools import chain
 
 from pki.certificates import Certificate
 from pki.errors import PkiError, ReasonCode
+from pki.revocation import is_revoked
 from pki.trust import Csca, TrustStore
 
 MAX_SIGNATURE_CHECKS = 64
@@ -22,7 +23,7 @@ def find_csca(signer: Certificate, trust: TrustStore) -> Csca:
     ``UNSUPPORTED_*``: the only matching anchor has a key or the signature an algorithm unknown here. ``NO_TRUST_ANCHOR``:
     everything else, also same name but no verifying key, since a State we hold an old CSCA of signs with a new one.
     ``CSCA_NOT_VALID_AT_ISSUE``: verified, but issued outside the CSCA's validity or key usage period. A CSCA that expired since
-    is fine (Doc 9303-12 §5). ``SEARCH_EXHAUSTED``: not found within ``MAX_SIGNATURE_CHECKS``.
+    is fine (Doc 9303-12 §5). ``CSCA_REVOKED``: verified, but its State revoked that key. ``SEARCH_EXHAUSTED``: not found within ``MAX_SIGNATURE_CHECKS``.
     """
     problems: list[PkiError] = []
     for count, anchor in enumerate(candidates(signer, trust)):
@@ -30,7 +31,7 @@ def find_csca(signer: Certificate, trust: TrustStore) -> Csca:
             problems.append(PkiError(ReasonCode.SEARCH_EXHAUSTED, f"{count} anchors tried for issuer {signer.issuer}"))
             break
         try:
-            problem = _problem(signer, anchor.parsed)
+            problem = _problem(signer, anchor, trust)
         except PkiError as error:
             problem = error
         if problem is None:
@@ -44,6 +45,7 @@ _PRECEDENCE = {
     code: rank
     for rank, code in enumerate(
         (
+            ReasonCode.CSCA_REVOKED,
             ReasonCode.CSCA_NOT_VALID_AT_ISSUE,
             ReasonCode.SIGNER_CERTIFICATE_FORGED,
             ReasonCode.SEARCH_EXHAUSTED,
@@ -56,17 +58,29 @@ _PRECEDENCE = {
 """What is said where several anchors were tried in vain: the one that came nearest."""
 
 
-def _problem(signer: Certificate, authority: Certificate) -> PkiError | None:
-    """Why ``authority`` is not the issuer; None if it is. Raises PkiError if its key or the algorithm is unknown here."""
+def _problem(signer: Certificate, anchor: Csca, trust: TrustStore) -> PkiError | None:
+    """Why ``anchor`` is not the issuer; None if it is. Raises PkiError if its key or the algorithm is unknown here."""
+    authority = anchor.parsed
     if not authority.issued(signer):
         identifier = signer.extensions.authority_key_identifier
         named = identifier is not None and identifier == authority.extensions.subject_key_identifier
         forged = named and authority.subject.same_as(signer.issuer)
         code = ReasonCode.SIGNER_CERTIFICATE_FORGED if forged else ReasonCode.NO_TRUST_ANCHOR
         return PkiError(code, f"not signed by {authority.subject}")
+    if _key_revoked(authority, trust):
+        return PkiError(ReasonCode.CSCA_REVOKED, f"{authority.label} is revoked")
     if not authority.may_sign_at(signer.not_before):
         return PkiError(ReasonCode.CSCA_NOT_VALID_AT_ISSUE, f"issued {signer.not_before:%Y-%m-%d}")
     return None
+
+
+def _key_revoked(authority: Certificate, trust: TrustStore) -> bool:
+    """Whether any certificate of this key is revoked: a link certificate does not outlive the root that it stands beside."""
+    if not trust.crls:
+        return False
+    alike = (anchor.parsed for anchor in trust.named(authority.subject))
+    same_key = (one for one in alike if one.subject_public_key_info == authority.subject_public_key_info)
+    return any(is_revoked(one, trust.authorities_of(one), trust.crls_of(one.issuer)) for one in same_key)
 
 
 def candidates(signer: Certificate, trust: TrustStore) -> Iterator[Csca]:

@@ -123,8 +123,7 @@ def country_of(certificate: Certificate, csca: Csca) -> str:
 
 def check_not_revoked(certificate: Certificate, trust: TrustStore, now: datetime) -> Revocation:
     """What the CRLs in ``trust`` say; PkiError(SIGNER_REVOKED) where one lists the signer."""
-    authorities = (anchor.parsed for anchor in trust.named(certificate.issuer))
-    found = revocation_of(certificate, authorities, trust.crls_of(certificate.issuer), now)
+    found = revocation_of(certificate, trust.authorities_of(certificate), trust.crls_of(certificate.issuer), now)
     if found is Revocation.REVOKED:
         raise PkiError(ReasonCode.SIGNER_REVOKED, f"{certificate.label} is revoked")
     return found

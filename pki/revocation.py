@@ -76,20 +76,34 @@ def _critical(extension: der.Element) -> bool:
     return flag is not None and flag.boolean()
 
 
-def revocation_of(signer: Certificate, authorities: Iterable[Certificate], crls: Iterable[bytes], now: datetime) -> Revocation:
-    """Look ``signer`` up in those ``crls`` that its issuer (by name) issued and one of ``authorities`` verifiably signed.
+def revocation_of(
+    certificate: Certificate, authorities: Iterable[Certificate], crls: Iterable[bytes], now: datetime
+) -> Revocation:
+    """Look ``certificate`` up in those ``crls`` that its issuer (by name) issued and one of ``authorities`` verifiably signed.
 
     A State signs its CRL with its newest CSCA key, also for certificates of older ones: hence all of that name are tried.
     A revoked serial counts even in a stale list. Raises nothing.
     """
-    keys = [authority.subject_public_key_info for authority in authorities if authority.subject.same_as(signer.issuer)]
-    named = [crl for crl in crls if parse_crl(crl).issuer.same_as(signer.issuer)]
-    lists = [parse_crl(crl) for crl in named if any(_signed(crl, key) for key in keys)]
-    if any(signer.serial in crl.revoked for crl in lists):
+    lists = _verified(certificate, authorities, crls)
+    if any(certificate.serial in crl.revoked for crl in lists):
         return Revocation.REVOKED
     if any(not crl.partial and crl.next_update and crl.this_update <= now <= crl.next_update for crl in lists):
         return Revocation.GOOD
     return Revocation.STALE_CRL if lists else Revocation.NO_CRL
+
+
+def is_revoked(certificate: Certificate, authorities: Iterable[Certificate], crls: Iterable[bytes]) -> bool:
+    """As :func:`revocation_of`, where only the bad answer matters. Raises nothing."""
+    return any(certificate.serial in crl.revoked for crl in _verified(certificate, authorities, crls))
+
+
+def _verified(certificate: Certificate, authorities: Iterable[Certificate], crls: Iterable[bytes]) -> list[Crl]:
+    """The lists that speak about the certificate."""
+    named = [crl for crl in crls if parse_crl(crl).issuer.same_as(certificate.issuer)]
+    if not named:
+        return []
+    keys = [authority.subject_public_key_info for authority in authorities if authority.subject.same_as(certificate.issuer)]
+    return [parse_crl(crl) for crl in named if any(_signed(crl, key) for key in keys)]
 
 
 @lru_cache(maxsize=512)

@@ -14,6 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from pki import der
 from pki.cms import SIGNED_DATA
+from pki.deviations import DEVIATION_LIST
 from pki.masterlist import MASTER_LIST
 from pki.signed_list import ListKind
 from pki.sim import MARK, DocumentSigner, PretendState, new_key, signed_attributes
@@ -100,6 +101,34 @@ def ldif(entries: Mapping[str, Mapping[str, bytes]], *, width: int = 76) -> byte
             lines += [first, *(f" {part}" for part in more)]
         lines.append("")
     return "\n".join(lines).encode()
+
+
+def deviation_list(entries: Iterable[bytes], *, version: int = 0, algorithm: bytes = b"") -> bytes:
+    """The content of a deviation list; ``entries`` are of :func:`deviation`, ``algorithm`` an AlgorithmIdentifier or nothing."""
+    return der.encode(der.SEQUENCE, der.encode_integer(version), algorithm, der.encode_set(list(entries)))
+
+
+def deviation(documents: Sequence[bytes], *defects: bytes) -> bytes:
+    """One entry: criteria in the order of their tags, and what is wrong (:func:`defect`)."""
+    return der.encode(der.SEQUENCE, der.encode(der.SEQUENCE, *documents), der.encode_set(list(defects)))
+
+
+def defect(arcs: str, *, data_group: int | None = None, description: str = "") -> bytes:
+    """What is wrong, by the last arcs of its identifier (``2.3``: the signature of EF.SOD)."""
+    text = der.encode(0x13, description.encode()) if description else b""
+    parameter = b"" if data_group is None else der.encode(0xA0, der.encode_integer(data_group))
+    return der.encode(der.SEQUENCE, text, der.encode_oid(f"{DEVIATION_LIST.content_type}.{arcs}"), parameter)
+
+
+def document_numbers(numbers: Iterable[str]) -> bytes:
+    """The criterion *one of these document numbers*."""
+    return der.encode(0xA5, *sorted(der.encode(0x13, number.encode()) for number in numbers))
+
+
+def long_deviation_list(state: PretendState, count: int = 169_422) -> bytes:
+    """In shape and size the longest list known: one entry with so many nine-character numbers, the signature of EF.SOD wrong."""
+    entry = deviation([document_numbers(f"X{number:08d}" for number in range(count))], defect("2.3"))
+    return signed_list(list_signer(state, DEVIATION_LIST), DEVIATION_LIST, deviation_list([entry]))
 
 
 def _name(country: str, common_name: str) -> x509.Name:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -89,6 +89,10 @@ class TrustStore:
     def of_country(self, country: str) -> tuple[Csca, ...]:
         """Anchors of a country (two letters, upper case); none for an empty one."""
         return self._found_by.get(("State", country), ()) if country else ()
+
+    def authorities_of(self, certificate: Certificate) -> Iterator[Certificate]:
+        """Anchors that bear the name of its issuer: whose revocation lists speak about it."""
+        return (anchor.parsed for anchor in self.named(certificate.issuer))
 
     def crls_of(self, issuer: Name) -> tuple[bytes, ...]:
         """CRLs that ``issuer`` claims to have issued, unverified."""

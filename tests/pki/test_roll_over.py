@@ -108,3 +108,26 @@ def test_published_certificates_chain_as_counted(shared_dir):
     home = [one for one in certificates if one.country == "ID"]
     first = csca((folder / "csca_id/2010-12_CSCA.cer").read_bytes())
     assert len(vouched_for([first], home)) == 5
+
+
+# --- revocation of a CSCA
+
+
+def test_document_under_a_revoked_csca_is_rejected_also_beside_a_link_for_its_key(generations, workshop, now):
+    """The State revoked its second key under the serial number of the root; the link certificate is listed nowhere."""
+    state = generations[1]
+    link = sim_lists.link_certificate(generations[0], state)
+    revoked = sim.DocumentSigner(private_key=state.private_key, certificate=state.csca, now=now)
+    for anchors in ([state.csca], [link, state.csca]):
+        for crls, authentic in (((), True), ((state.crl([revoked]),), False)):
+            trust = TrustStore(anchors=tuple(map(csca, anchors)), crls=crls)
+            result = workshop.judge(workshop.sod(signer=state.signer), trust=trust)
+            assert isinstance(result, Authentic) == authentic
+        assert (result.code, result.step) == (ReasonCode.CSCA_REVOKED, "chain")
+
+
+def test_revocation_list_of_another_key_revokes_no_csca(generations, workshop, now):
+    state, namesake = generations[0], sim.PretendState.create(country="ID", name="Pretendia", now=now)
+    revoked = sim.DocumentSigner(private_key=state.private_key, certificate=state.csca, now=now)
+    trust = TrustStore(anchors=(csca(state.csca),), crls=(namesake.crl([revoked]),))
+    assert isinstance(workshop.judge(workshop.sod(signer=state.signer), trust=trust), Authentic)
