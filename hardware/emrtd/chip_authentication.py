@@ -20,7 +20,7 @@ from hardware.emrtd.apdu import OK, SHORT_NE, CommandApdu, ResponseApdu
 from hardware.emrtd.cipher_suites import SUITES, CipherSuite, authentication_token
 from hardware.emrtd.domain_parameters import read_key
 from hardware.emrtd.elliptic_curve import Curve
-from hardware.emrtd.errors import ChipError
+from hardware.emrtd.errors import ChipError, TlvError
 from hardware.emrtd.groups import Element, KeyAgreementGroup, Random
 from hardware.emrtd.secure_messaging import SecureMessaging
 from hardware.emrtd.security_infos import (
@@ -32,7 +32,7 @@ from hardware.emrtd.security_infos import (
     parse_security_infos,
 )
 
-DG14_TAG = 0x6E
+DG14, DG14_TAG = "DG14", 0x6E
 ELLIPTIC = "2"
 """The arc of elliptic curves under id-CA and id-PK; Diffie-Hellman has 1."""
 MANAGE_SECURITY_ENVIRONMENT, GENERAL_AUTHENTICATE = 0x22, 0x86
@@ -100,7 +100,7 @@ def choose(dg14: bytes) -> Choice | None:
     A key without a ChipAuthenticationInfo of its own key id means 3DES. Raises ChipError for a malformed
     DG14, and for one whose every offer is out of reach (CURVE_UNSUPPORTED, KEY_UNSUPPORTED, CA_UNSUPPORTED).
     """
-    infos = parse_security_infos(tlv.only(dg14, DG14_TAG), "DG14")
+    infos = _parse(dg14)
     keys = {(key.oid.removeprefix(ID_PK), key.key_id): key.public_key for key in reversed(infos.public_keys)}
     reason = None
     for offer in sorted(_offers(infos), key=_strength, reverse=True)[:MAX_OFFERS]:
@@ -119,7 +119,7 @@ def choose(dg14: bytes) -> Choice | None:
         except ChipError as error:
             reason = reason or error
     if reason is None and (infos.chip_authentication or infos.public_keys):
-        reason = ChipError("CA_UNSUPPORTED", "no public key belongs to the protocols offered", file="DG14")
+        reason = ChipError("CA_UNSUPPORTED", "no public key belongs to the protocols offered", file=DG14)
     if reason is not None:
         raise reason
     return None
@@ -152,6 +152,13 @@ def _confirmed(choice: Choice, public: bytes, secret: bytes, answer: bytes) -> S
     return SecureMessaging(cipher)
 
 
+def _parse(dg14: bytes) -> SecurityInfos:
+    try:
+        return parse_security_infos(tlv.only(dg14, DG14_TAG), DG14)
+    except TlvError as error:
+        raise ChipError("DG14_MALFORMED", error.what, file=DG14, offset=error.offset) from error
+
+
 def _offers(infos: SecurityInfos) -> Iterator[ChipAuthenticationInfo]:
     """What we can run of what the chip says, and 3DES for each key that it says nothing of."""
     said = {(_family(info.oid), info.key_id) for info in infos.chip_authentication}
@@ -166,7 +173,7 @@ def _offers(infos: SecurityInfos) -> Iterator[ChipAuthenticationInfo]:
 def _read(public_key: bytes, family: str) -> tuple[KeyAgreementGroup, Element]:
     group, element = read_key(public_key)
     if isinstance(group, Curve) != (family == ELLIPTIC):
-        raise ChipError("KEY_UNSUPPORTED", "a key of another kind than its protocol's", file="DG14")
+        raise ChipError("KEY_UNSUPPORTED", "a key of another kind than its protocol's", file=DG14)
     return group, element
 
 

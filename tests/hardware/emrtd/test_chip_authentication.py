@@ -221,6 +221,13 @@ def test_an_offer_out_of_reach_says_why(infos: list[bytes], code: str) -> None:
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("content", [b"", b"\x6e", b"\x6e\x05\x31", b"\x31\x00", b"\x6e\x02\x31\x00\x00"])
+def test_a_malformed_dg14_says_so_with_its_file(content: bytes) -> None:
+    with pytest.raises(ChipError) as caught:
+        choose(content)
+    assert (caught.value.code, caught.value.file) == ("DG14_MALFORMED", "DG14")
+
+
 def test_a_known_group_is_known_even_where_its_order_is_not_stated() -> None:
     group = DH_GROUPS[2]
     key = fresh(group)
