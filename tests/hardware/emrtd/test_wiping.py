@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from hardware.emrtd import tlv
 from hardware.emrtd.apdu import ResponseApdu
 from hardware.emrtd.errors import SecureMessagingError
 from hardware.emrtd.lds import build_dg2
 from hardware.emrtd.secure_messaging import pad, session, unpad
+from hardware.emrtd.security_infos import encode_oid
 
 READER = """
 import socket, struct, sys
@@ -41,6 +43,7 @@ print(len(data.files["DG2"]), any(data.files["DG2"]), flush=True)
 sys.stdin.read()
 """
 BLOCK = 16
+PACE_GM_AES = tlv.encode(0x31, tlv.encode(0x30, tlv.encode(0x06, encode_oid("0.4.0.127.0.7.2.2.4.2.4")) + b"\2\1\2\2\1\x0d"))
 
 
 def portrait(blocks: int) -> tuple[bytes, set[bytes]]:
@@ -81,10 +84,11 @@ def blocks_in_memory(pid: int, blocks: set[bytes]) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("extended", [True, False], ids=["extended", "short"])
+@pytest.mark.parametrize("card_access", [{}, {"EF.CardAccess": PACE_GM_AES}], ids=["3DES", "AES"])
 @pytest.mark.parametrize("kept", ["wiped", "kept"])
-def test_no_block_of_a_wiped_portrait_is_left_in_memory(kit, kept: str, extended: bool) -> None:
+def test_no_block_of_a_wiped_portrait_is_left_in_memory(kit, kept: str, card_access: dict[str, bytes], extended: bool) -> None:
     image, blocks = portrait(1260)
-    files = kit.files() | {"DG2": build_dg2(image, "jpeg")}
+    files = kit.files() | {"DG2": build_dg2(image, "jpeg")} | card_access
     chip = kit.passport(files=files, extended_length=extended)
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-c", READER, str(theirs.fileno()), kit.mrz_information, kept]
