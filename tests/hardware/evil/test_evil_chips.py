@@ -94,7 +94,10 @@ DEFECTS = {
         "hardware.emrtd.secure_messaging.SecureMessaging._mac",
         lambda self, _, message: self._cipher.mac(pad(message, self._cipher.block)),
     ),
-    "sealed without padding": ("hardware.emrtd.secure_messaging.unpadded", lambda _, end, __: end),
+    "sealed without padding": (
+        "hardware.emrtd.secure_messaging.unpadded",
+        lambda data, end, _: data.rfind(0x80, 0, end) % (end + 1),
+    ),
     "PACE turned down: referenced data not found": ("hardware.emrtd.access.Access._choose", Access._bac),
     "ephemeral key: ours sent back": (
         "hardware.emrtd.pace._Run._trade",
