@@ -102,20 +102,13 @@ def choose(dg14: bytes) -> Choice | None:
     """
     infos = _parse(dg14)
     keys = {(key.oid.removeprefix(ID_PK), key.key_id): key.public_key for key in reversed(infos.public_keys)}
+    offers = [
+        offer for offer in sorted(_offers(infos), key=_strength, reverse=True) if (_family(offer.oid), offer.key_id) in keys
+    ]
     reason = None
-    for offer in sorted(_offers(infos), key=_strength, reverse=True)[:MAX_OFFERS]:
-        public_key = keys.get((_family(offer.oid), offer.key_id))
+    for offer in offers[:MAX_OFFERS]:
         try:
-            if public_key is not None:
-                group, element = _read(public_key, _family(offer.oid))
-                return Choice(
-                    oid=offer.oid,
-                    version=offer.version,
-                    key_id=offer.key_id,
-                    public_key=public_key,
-                    group=group,
-                    element=element,
-                )
+            return _choice(offer, keys[_family(offer.oid), offer.key_id])
         except ChipError as error:
             reason = reason or error
     if reason is None and (infos.chip_authentication or infos.public_keys):
@@ -170,11 +163,11 @@ def _offers(infos: SecurityInfos) -> Iterator[ChipAuthenticationInfo]:
     return (info for info in (*infos.chip_authentication, *unsaid) if info.oid in PROTOCOLS and info.version in VERSIONS)
 
 
-def _read(public_key: bytes, family: str) -> tuple[KeyAgreementGroup, Element]:
+def _choice(offer: ChipAuthenticationInfo, public_key: bytes) -> Choice:
     group, element = read_key(public_key)
-    if isinstance(group, Curve) != (family == ELLIPTIC):
+    if isinstance(group, Curve) != (_family(offer.oid) == ELLIPTIC):
         raise ChipError("KEY_UNSUPPORTED", "a key of another kind than its protocol's", file=DG14)
-    return group, element
+    return Choice(oid=offer.oid, version=offer.version, key_id=offer.key_id, public_key=public_key, group=group, element=element)
 
 
 def _strength(info: ChipAuthenticationInfo) -> tuple[int, int, str]:

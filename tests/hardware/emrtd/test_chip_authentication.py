@@ -180,6 +180,11 @@ def test_an_offer_falls_back_to_the_next_key_that_we_can_use() -> None:
     assert (choice.oid, choice.key_id) == (f"{CA_ECDH}.2", 2)
 
 
+def test_protocols_without_a_key_do_not_crowd_out_one_that_has_its_own() -> None:
+    dangling = [info(f"{CA_ECDH}.4", 1, number) for number in range(9)]
+    assert chosen(*dangling, info(f"{CA_ECDH}.2", 1, 9), info(PK_ECDH, spki(P256.key(5)), 9)).key_id == 9
+
+
 def test_a_dg14_without_chip_authentication_offers_none() -> None:
     assert choose(dg14(info("0.4.0.127.0.7.2.2.2", 1))) is None
     assert choose(dg14()) is None
