@@ -114,7 +114,10 @@ def parse_certificate(encoded: bytes) -> Certificate:
     if signed_algorithm.encoded != algorithm.encoded:  # RFC 5280 §4.1.1.2
         raise algorithm.error("signature algorithm differs from the signed one")
     validity, subject, key = fields.take().fields(), parse_name(fields.take()), fields.take(der.SEQUENCE)
-    extensions = next((element for element in fields.rest() if element.tag == 0xA3), None)
+    for unique_id in (0x81, 0x82):  # issuerUniqueID, subjectUniqueID: not read
+        fields.optional(unique_id)
+    extensions = fields.optional(0xA3)
+    fields.end()
     return Certificate(
         encoded=encoded,
         signed_part=to_be_signed.encoded,

@@ -12,7 +12,7 @@ from pki.signed_list import MAX_LIST, ListKind, open_signed_list
 from pki.trust import TrustStore
 
 DEVIATION_LIST = ListKind(content_type="2.23.136.1.1.7", purpose="2.23.136.1.1.8")
-MAX_ENTRIES, MAX_DESCRIPTIONS, MAX_NUMBERS = 5_000, 64, 1_000_000
+MAX_ENTRIES, MAX_DESCRIPTIONS, MAX_NUMBERS = 5_000, 64, 500_000
 """Of one list; numbers of all entries together. The longest list known has one entry with 169,422 numbers."""
 MAX_NUMBER, MAX_DESCRIPTION = 32, 200
 """Characters of a document number (TD1 with overflow has up to 22) and of a description as it is shown."""

@@ -7,7 +7,7 @@ The proof. A step that does not pass ends it with a reason code; which codes rej
  3. *attributes*: signed contentType and messageDigest are those of the content (RFC 5652 §5.4, §11.1, §11.2).
  4. *signature*: the signer's key signed the attributes, by the SignerInfo's algorithms (Doc 9303-11 §5.1 step 3).
  5. *chain*: a CSCA of the trust store issued the signer certificate (Doc 9303-12 §7.1; Doc 9303-11 §5.1 step 2).
- 6. *validity*: the signer is entitled to sign documents and was valid when it signed; without a signing time, now.
+ 6. *validity*: the signer is entitled to sign documents, and was valid and its key in use when it signed; without a signing time: valid now.
  7. *country*: signer and CSCA name one State (Doc 9303-12 §7.1.1).
  8. *revocation*: no CRL of that State lists the signer (Doc 9303-12 §7.1.4). No CRL or a stale one is reported, not judged.
  9. *hashes*: each data group at hand is listed and has its signed hash (Doc 9303-11 §5.1 step 5).

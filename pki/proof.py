@@ -102,13 +102,18 @@ def _check_entitled(certificate: Certificate) -> None:
 
 
 def check_valid(certificate: Certificate, signed_at: datetime | None, now: datetime) -> None:
-    """PkiError unless the signer was valid when it signed; ``now`` where it does not say when (SIGNED_IN_FUTURE, …_AT_SIGNING)."""
+    """PkiError unless the signer was valid, and its key in use, when it signed (SIGNED_IN_FUTURE, …_AT_SIGNING).
+
+    Where it does not say when, it must be valid ``now``; its key's period of use is over by then as a rule, and asked for nothing.
+    """
     if signed_at and signed_at > now + CLOCK_TOLERANCE:
         raise PkiError(ReasonCode.SIGNED_IN_FUTURE, f"signed {signed_at:%Y-%m-%d}")
     time = signed_at or now
     if not certificate.valid_at(time):
         period = f"{certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}"
         raise PkiError(ReasonCode.CERTIFICATE_NOT_VALID_AT_SIGNING, f"valid {period}, used {time:%Y-%m-%d}")
+    if signed_at and not certificate.may_sign_at(signed_at):
+        raise PkiError(ReasonCode.CERTIFICATE_NOT_VALID_AT_SIGNING, f"key not in use any more or yet on {signed_at:%Y-%m-%d}")
 
 
 def country_of(certificate: Certificate, csca: Csca) -> str:

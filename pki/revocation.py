@@ -37,7 +37,7 @@ class Crl:
     this_update: datetime
     next_update: datetime | None
     revoked: frozenset[int]
-    """Serial numbers, whatever reason or date is given."""
+    """Serial numbers read as unsigned, whatever reason or date is given."""
     partial: bool
     """It has a critical extension (a delta, a list for some reasons only): what it does not list may still be revoked."""
     signature_algorithm: bytes = field(repr=False)
@@ -62,11 +62,20 @@ def parse_crl(encoded: bytes) -> Crl:
         issuer=issuer,
         this_update=this_update,
         next_update=next_update.time() if next_update else None,
-        revoked=frozenset(entry.fields().take().integer() for entry in entries.children(MAX_ENTRIES)) if entries else frozenset(),
+        revoked=frozenset(map(_serial, entries.children(MAX_ENTRIES))) if entries else frozenset(),
         partial=extensions is not None and any(map(_critical, extensions.only_child().children())),
         signature_algorithm=algorithm.encoded,
         signature=signature.bits(),
     )
+
+
+def _serial(entry: der.Element) -> int:
+    return int.from_bytes(entry.fields().take(der.INTEGER).content, "big")
+
+
+def _unsigned(serial: int) -> int:
+    """A negative serial number as its octets read without a sign: a list may write 00FB for the certificate's FB."""
+    return serial if serial >= 0 else serial + (1 << 8 * (serial.bit_length() // 8 + 1))
 
 
 def _critical(extension: der.Element) -> bool:
@@ -85,7 +94,7 @@ def revocation_of(
     A revoked serial counts even in a stale list. Raises nothing.
     """
     lists = _verified(certificate, authorities, crls)
-    if any(certificate.serial in crl.revoked for crl in lists):
+    if any(_unsigned(certificate.serial) in crl.revoked for crl in lists):
         return Revocation.REVOKED
     if any(not crl.partial and crl.next_update and crl.this_update <= now <= crl.next_update for crl in lists):
         return Revocation.GOOD
@@ -94,7 +103,7 @@ def revocation_of(
 
 def is_revoked(certificate: Certificate, authorities: Iterable[Certificate], crls: Iterable[bytes]) -> bool:
     """As :func:`revocation_of`, where only the bad answer matters. Raises nothing."""
-    return any(certificate.serial in crl.revoked for crl in _verified(certificate, authorities, crls))
+    return any(_unsigned(certificate.serial) in crl.revoked for crl in _verified(certificate, authorities, crls))
 
 
 def _verified(certificate: Certificate, authorities: Iterable[Certificate], crls: Iterable[bytes]) -> list[Crl]:

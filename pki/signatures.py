@@ -125,7 +125,7 @@ def _pss(parameters: der.Element | None) -> SignatureScheme:
     return SignatureScheme(hash=message, padding=padding.PSS(mgf=padding.MGF1(mask), salt_length=salt), salt_length=salt)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def load_public_key(subject_public_key_info: bytes) -> PublicKey:
     """RSA or EC key of a SubjectPublicKeyInfo. Raises DerError, PkiError(UNSUPPORTED_ALGORITHM or UNSUPPORTED_CURVE).
 

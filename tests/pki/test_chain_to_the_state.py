@@ -166,6 +166,16 @@ def test_signer_expired_at_signing_is_undetermined(workshop, now):
     assert undetermined(result, ReasonCode.CERTIFICATE_NOT_VALID_AT_SIGNING, "validity")
 
 
+@pytest.mark.parametrize(("days", "authentic"), [(-31, False), (-29, True), (59, True), (61, False)])
+def test_signer_signs_within_its_keys_period_of_use_only(days, authentic, workshop, now):
+    """privateKeyUsagePeriod: the key was made 30 days ago for 90 days, the certificate lives eleven years."""
+    content, moment = workshop.content(), now + timedelta(days=days)
+    info = workshop.signer_info(content, attributes=workshop.attributes(content, now=moment))
+    result = workshop.judge(workshop.sod(content, signer_infos=[info]), now=now + timedelta(days=400))
+    assert isinstance(result, Authentic) == authentic
+    assert authentic or undetermined(result, ReasonCode.CERTIFICATE_NOT_VALID_AT_SIGNING, "validity")
+
+
 def test_signer_and_csca_expired_since_signing_do_not_matter(workshop, now):
     assert isinstance(workshop.judge(workshop.sod(), now=now + timedelta(days=20 * 365)), Authentic)
 
@@ -232,6 +242,18 @@ def test_revoked_signer_is_rejected_even_by_a_stale_list(workshop, now):
     trust = workshop.state.trust_store(crls=[crl])
     for moment in (now, now + timedelta(days=400)):
         assert rejected(workshop.judge(workshop.sod(), trust=trust, now=moment), ReasonCode.SIGNER_REVOKED, "revocation")
+
+
+def test_negative_serial_number_is_revoked_by_the_same_octets_without_a_sign(workshop, now):
+    """States have issued serial numbers whose first bit is set; their lists may write a zero octet before them."""
+    signer = workshop.reissued(lambda fields: fields.__setitem__(SERIAL, der.encode_integer(-5)))
+    for serial, revoked in ((251, True), (252, False)):
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+        issuer = x509.load_der_x509_certificate(workshop.state.csca).subject
+        builder = x509.CertificateRevocationListBuilder(issuer, now, now + timedelta(days=9), revoked_certificates=[entry])
+        crl = builder.sign(workshop.state.private_key, hashes.SHA256()).public_bytes(Encoding.DER)
+        result = workshop.judge(workshop.sod(signer=signer), trust=workshop.state.trust_store(crls=[crl]))
+        assert isinstance(result, Rejected) == revoked
 
 
 def test_revocation_of_another_signer_leaves_this_one_good(workshop):
