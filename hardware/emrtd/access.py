@@ -67,6 +67,7 @@ class Access:
         self._tolerant = BAC_WHERE_PACE_FAILED in tolerances and key.kind == "mrz"
         self._tolerance = ""
         self._sessions = 0
+        self._looked = False
         self.offer: PaceOffer | None = None
         """The offer that PACE ran with; None for BAC."""
         self.session: PaceSession | None = None
@@ -92,14 +93,14 @@ class Access:
         """
         self._channel.restart()
         self._reader.restart()
-        if not self._sessions:
+        if not self._looked:
             with self._steps.step("capabilities"):
                 self._reader.learn_length()
         with self._steps.step("card_access") as outcome:
             seen = self._offered()
-            if self._sessions and seen != self.card_access:
+            if self._looked and seen != self.card_access:
                 raise ChipChangedError("CHIP_CHANGED", "not the offer that was made before", file=CARD_ACCESS)
-            self.card_access = seen
+            self.card_access, self._looked = seen, True
             if seen is None:
                 outcome.result = "not_supported"
 
