@@ -77,6 +77,22 @@ def offer_with_other_domain_parameters(state):
     return opened(state, card_access(info(PACE_GM_AES_128, 2, 9)), PACE)
 
 
+@case(clause="Doc 9303-11 §9.2.1: parameterId 0 to 31", access="differs/PACE_OFFER_REDUCED", over=(255, -1, 1 << 64))
+def offer_with_domain_parameters_that_cannot_be(state, number):
+    """A number of no set, negative, or far beyond all sets."""
+    return opened(state, card_access(info(PACE_GM_AES_128, 2, number)), PACE)
+
+
+@case(
+    clause="Doc 9303-11 §9.2.1: parameterId 0 to 31",
+    access="differs/PACE_OFFER_REDUCED",
+    pending="raises ValueError: Python writes no integer of more than 4300 digits into a message",
+)
+def offer_with_domain_parameters_of_thousands_of_digits(state):
+    """EF.CardAccess is signed by nobody: anybody can put this into it."""
+    return opened(state, card_access(info(PACE_GM_AES_128, 2, 1 << 16_000)), PACE)
+
+
 @case(clause="Doc 9303-11 §9.2.11", access="unsigned/PACE_OFFER_NOT_SIGNED")
 def offer_that_nothing_signed_repeats(state):
     """The document has no DG14: the offer may be the State's or not."""

@@ -121,6 +121,14 @@ def integer_of_thousands_of_digits(state, where):
     return inspection(state, state.sod(security_object(entries=entries, version=0 if entries else huge)))
 
 
+@case(clause="X.690 §8.3", over=("signed data", "signer info"))
+def version_of_thousands_of_digits(state, where):
+    """Versions of the wrapping are not signed and not used."""
+    if where == "signer info":
+        return inspection(state, state.sod(version=1 << 32_000))
+    return inspection(state, replace(state.signer.sod(), version=der.encode_integer(1 << 32_000)).built())
+
+
 @case(
     clause="X.690 §8.3.2: the shortest form, in BER too",
     expect="Undetermined/MALFORMED",

@@ -10,10 +10,12 @@ from forge import (
     CSCA_KEY_END,
     CSCA_START,
     DAY,
+    EXTENDED_KEY_USAGE,
     NAME_CHANGE,
     NOW,
     SIGNER_START,
     SUBJECT_KEY,
+    TRUE,
     YEAR,
     Signer,
     State,
@@ -26,7 +28,7 @@ from forge import (
     signer_parts,
     subject_key,
 )
-from forge_keys import NULL, key
+from forge_keys import NULL, key, sequence
 from inspection import case, inspection
 
 from pki import der
@@ -212,3 +214,21 @@ def one_of_two_certificates_of_a_key_was_valid_at_issue(state, order):
 def signer_that_outlives_its_csca(state):
     """States should not issue so; the CSCA's word of the day of issue stands."""
     return inspection(state, state.issue(state.parts.valid(SIGNER_START, CSCA_END + YEAR)).sod().built())
+
+
+@case(
+    clause="RFC 5280 §4.2.1.3: certificates are verified with a key for keyCertSign; Doc 9303-12 §7.1",
+    expect="Undetermined/NO_TRUST_ANCHOR",
+    pending="every certificate of the store may issue, whatever it is for",
+    over=("a list signer", "a document signer"),
+)
+def certificate_in_the_store_that_may_not_issue(state, what):
+    """Lists hold certificates of list signers, directories those of document signers: neither makes a key a CSCA's."""
+    own = key("ec:secp256r1", "list signer")
+    subject = pretended("UT", "Signer of lists")
+    holder = signer_parts(state.csca_parts.subject, state.csca_parts.public, subject, own.public)
+    if what == "a list signer":
+        holder = holder.having(extension(EXTENDED_KEY_USAGE, sequence(der.encode_oid("2.23.136.1.1.3")), critical=TRUE))
+    below = signer_parts(subject, own.public, state.parts.subject, state.parts.public)
+    signer = Signer(key=state.signer.key, certificate=below.signed(own))
+    return inspection(state, signer.sod().built(), anchors=(holder.signed(state.csca_key),))

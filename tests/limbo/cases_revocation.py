@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from forge import DAY, NOW, TRUE, authority_key, extension, key_identifier, pretend, pretended
+from forge import DAY, NOW, TRUE, State, authority_key, extension, key_identifier, pretend, pretended
 from forge_keys import NULL, key, sequence
-from inspection import case, inspection
+from inspection import Inspection, case, inspection
 
 from pki import der
 
@@ -143,15 +143,48 @@ def entry_with_an_unknown_condition_clears_nobody(state):
     return inspection(state, crls=(state.crl(3, entry_extensions=[mark]),))
 
 
-@case(
-    clause="Doc 9303-12 §4.1.3: a CSCA can be revoked",
-    expect="Rejected/CSCA_REVOKED",
-    pending="a list is asked about signers alone, never about the CSCA that issued them",
-)
-def revoked_csca(state):
+def after_roll_over(state: State, *revoked: int, **changes) -> Inspection:
+    """The store holds the old CSCA (serial number 1) and the new one (5), whose list revokes ``revoked``."""
+    new = pretend("UT", role="newer")
+    root = new.csca_parts.but(serial=der.encode_integer(5)).signed(new.csca_key)
+    notes = {"anchors": (state.csca, root), "crls": (new.crl(*revoked),)} | changes
+    return inspection(state, **notes)
+
+
+@case(clause="Doc 9303-12 §4.1.3: a CSCA can be revoked", expect="Rejected/CSCA_REVOKED", over=("fresh", "expired"))
+def revoked_csca(state, what):
     """The State revoked its own old CSCA with its new key: what the old one issues counts no longer."""
-    newer = pretend("UT", role="newer")
-    return inspection(state, anchors=(state.csca, newer.csca), crls=(newer.crl(1),))
+    if what == "fresh":
+        return after_roll_over(state, 1)
+    list_ = pretend("UT", role="newer").crl(1, at=NOW - 60 * DAY, until=NOW - DAY)
+    return after_roll_over(state, crls=(list_,))
+
+
+@case(clause="Doc 9303-12 §4.1.3")
+def csca_that_follows_a_revoked_one(state):
+    """Documents under the new key are not touched by the end of the old one."""
+    return after_roll_over(state, 1, sod=pretend("UT", role="newer").sod())
+
+
+@case(clause="RFC 5280 §6.3.3 (f)", revocation="no_crl")
+def csca_revoked_by_another_state(state):
+    """A trusted State's list under its own name says nothing about a serial number of ours."""
+    other = pretend("XX", label="Elsewhere")
+    return inspection(state, anchors=(state.csca, other.csca), crls=(other.crl(1),))
+
+
+@case(clause="RFC 5280 §6.3.3 (f)", revocation="no_crl")
+def csca_revoked_by_another_state_in_our_name(state):
+    """The same list under the name of this State: its signature is not by a key of that name."""
+    other = pretend("XX", label="Elsewhere")
+    return inspection(state, anchors=(state.csca, other.csca), crls=(state.crl(1, 2, signer=other.csca_key),))
+
+
+@case(clause="RFC 5280 §4.1.2.2, §5.1: serial numbers", expect="Rejected/SIGNER_REVOKED")
+def revoked_signer_with_a_negative_serial_number(state):
+    """It is compared as a number."""
+    signer = state.issue(state.parts.but(serial=der.encode_integer(-5)))
+    return inspection(state, signer.sod().built(), crls=(state.crl(-5),))
 
 
 @case(clause="RFC 5280 §6.3.3: names are compared", expect="Rejected/SIGNER_REVOKED")

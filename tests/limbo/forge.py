@@ -309,8 +309,9 @@ class Signer:
         """A SOD over ``content``; ``info`` changes the SignerInfo, ``hash_`` is that of its message digest."""
         content = security_object() if content is None else content
         signed = sorted(attributes(content, hash_, at=at).values())
-        made = self.info(signed, digest=identifier(HASH_OIDS[hash_]), **info)
-        return Sod(content=content, certificates=(self.certificate,), signers=(made,))
+        digest = identifier(HASH_OIDS[hash_])
+        made = self.info(signed, digest=digest, **info)
+        return Sod(digests=der.encode(der.SET, digest), content=content, certificates=(self.certificate,), signers=(made,))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
