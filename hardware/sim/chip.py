@@ -14,21 +14,23 @@ from typing import Final
 
 from cryptography.hazmat.primitives import hashes
 
+from hardware.emrtd.access import EXTERNAL_AUTHENTICATE, GET_CHALLENGE
 from hardware.emrtd.active_authentication import INTERNAL_AUTHENTICATE
 from hardware.emrtd.apdu import OK, SM_OBJECTS_MISSING, SM_OBJECTS_WRONG, WRONG_LENGTH, CommandApdu, ResponseApdu
 from hardware.emrtd.errors import ApduError, SecureMessagingError
 from hardware.emrtd.files import READ_BINARY, READ_BINARY_ODD, SELECT
 from hardware.emrtd.groups import Random
-from hardware.emrtd.pace import GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT
+from hardware.emrtd.pace import CHAINED, GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT
 from hardware.emrtd.secure_messaging import SM_CLASS, SecureMessaging
 from hardware.ports import TagLost
 from hardware.sim.chip_access import AccessCommands, ActiveKey, AgreementKey
-from hardware.sim.chip_attacks import ATTACKS, EXTERNAL_AUTHENTICATE, GET_CHALLENGE, HONEST, Attack
+from hardware.sim.chip_attack import HONEST, Attack
+from hardware.sim.chip_attacks import ATTACKS
 from hardware.sim.chip_link import LinkModel, Pacer
 
 __all__ = ["SPOILABLE", "LinkModel", "VirtualPassport"]
 
-UNKNOWN_INSTRUCTION = 0x6D00
+UNKNOWN_INSTRUCTION, UNKNOWN_CLASS = 0x6D00, 0x6E00
 PROTECTED_DATA = 231
 """Data bytes above which a protected response may not fit the 256 of a short one."""
 
@@ -181,6 +183,8 @@ class VirtualPassport(AccessCommands):
             command = CommandApdu.decode(raw)
         except ApduError:
             return self._drop(WRONG_LENGTH)
+        if command.cla & ~(SM_CLASS | CHAINED):
+            return self._drop(UNKNOWN_CLASS)
         if command.ins in self.plain_statuses:
             return self._drop(self.plain_statuses[command.ins])
         if command.extended and not self.extended_length:

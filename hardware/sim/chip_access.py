@@ -148,4 +148,4 @@ def _answer(step: Callable[[], bytes | None]) -> ResponseApdu:
     try:
         return ResponseApdu(data=step() or b"")
     except ChipError as error:
-        return ResponseApdu(sw=STATUSES.get(error.code, WRONG_DATA))
+        return ResponseApdu(sw=KEY_NOT_FOUND if error.code == "KEY_NOT_FOUND" else STATUSES.get(error.code, WRONG_DATA))
