@@ -111,10 +111,11 @@ class DemoStage:
         key = _key(self.state / KEY_FILE)
         folder = self.runtime.folder
         self.controller = SimulatedController(folder, key)
-        self.world = World(folder, self.runtime.secret, _vpcd_port(self._chip_reader))
+        self.world = World(folder, self.runtime.secret)
+        vpcd_port = _vpcd_port(self._chip_reader)
         self._start_registry()
         self.controller.start()
-        self.world.start()
+        self.world.start(vpcd_port)
         self._issue()
         port = self._registry_port()
         text = CONFIG.format(

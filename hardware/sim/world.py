@@ -43,19 +43,19 @@ class Passport(Protocol):
 class World:
     """The director's side. ``start`` runs the process; the rest may be called from any thread. All raise DeviceError."""
 
-    def __init__(self, folder: Path, secret: str, vpcd_port: int | None = None) -> None:
+    def __init__(self, folder: Path, secret: str) -> None:
         """``folder`` must exist; its path is what the simulated scanner and camera are opened with."""
-        self._folder, self._secret, self._vpcd_port = folder, secret, vpcd_port
+        self._folder, self._secret = folder, secret
         self._line = DeviceClient(folder / SOCKET, secret)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start the process and wait until it serves."""
+    def start(self, vpcd_port: int | None = None) -> None:
+        """Start the process and wait until it serves. With ``vpcd_port`` the chips lie in that slot of vpcd."""
         secret_file = self._folder / "world.secret"
         with os.fdopen(os.open(secret_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(self._secret)
         command = [sys.executable, "-m", "hardware.sim.world", "--dir", str(self._folder), "--secret-file", str(secret_file)]
-        command += [] if self._vpcd_port is None else ["--vpcd", str(self._vpcd_port)]
+        command += [] if vpcd_port is None else ["--vpcd", str(vpcd_port)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self._process.stdout is None or self._process.stdout.readline() != b"ready\n":
             self.stop()
