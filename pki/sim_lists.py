@@ -19,6 +19,8 @@ from pki.masterlist import MASTER_LIST
 from pki.signed_list import ListKind
 from pki.sim import MARK, DocumentSigner, PretendState, new_key, signed_attributes
 
+SHA256 = der.encode(der.SEQUENCE, der.encode_oid("2.16.840.1.101.3.4.2.1"))
+"""AlgorithmIdentifier."""
 LIST_SIGNER_LIFE, LINK_LIFE = timedelta(days=4 * 365), timedelta(days=10 * 365)
 
 
@@ -38,16 +40,25 @@ def list_signer(state: PretendState, kind: ListKind, *, key: str = "ec:P-256") -
 
 
 def signed_list(
-    signer: DocumentSigner, kind: ListKind, content: bytes, *, beside: Sequence[bytes] = (), attributes_sorted: bool = True
+    signer: DocumentSigner,
+    kind: ListKind,
+    content: bytes,
+    *,
+    beside: Sequence[bytes] = (),
+    attributes_sorted: bool = True,
+    algorithms: Sequence[bytes] = (SHA256,),
 ) -> bytes:
-    """CMS around ``content``; ``beside`` are further certificates in the bag. Real lists send their attributes unsorted."""
+    """CMS around ``content``; ``beside`` are further certificates in the bag, ``algorithms`` what it announces.
+
+    Real signers send attributes unsorted, and announce no algorithm.
+    """
     info = signer.signer_info(signed_attributes(content, "sha256", signer.now, kind.content_type), "sha256")
     if not attributes_sorted:
         info = _with_attributes_reversed(info)
     data = der.encode(
         der.SEQUENCE,
         der.encode_integer(3),
-        der.encode_set([]),
+        der.encode_set(list(algorithms)),
         der.encode(der.SEQUENCE, der.encode_oid(kind.content_type), der.encode(0xA0, der.encode(der.OCTET_STRING, content))),
         der.encode(0xA0, signer.certificate, *beside),
         der.encode_set([info]),
@@ -128,7 +139,7 @@ def document_numbers(numbers: Iterable[str]) -> bytes:
 def long_deviation_list(state: PretendState, count: int = 169_422) -> bytes:
     """In shape and size the longest list known: one entry with so many nine-character numbers, the signature of EF.SOD wrong."""
     entry = deviation([document_numbers(f"X{number:08d}" for number in range(count))], defect("2.3"))
-    return signed_list(list_signer(state, DEVIATION_LIST), DEVIATION_LIST, deviation_list([entry]))
+    return signed_list(list_signer(state, DEVIATION_LIST), DEVIATION_LIST, deviation_list([entry]), algorithms=())
 
 
 def _name(country: str, common_name: str) -> x509.Name:

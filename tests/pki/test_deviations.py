@@ -16,8 +16,6 @@ from pki.errors import PkiError, ReasonCode
 from pki.known_defects import Defect, DocumentFacts, read_with
 from pki.results import Authentic, Rejected
 
-SHA256 = der.encode(der.SEQUENCE, der.encode_oid("2.16.840.1.101.3.4.2.1"))
-
 
 @pytest.fixture(scope="module")
 def opened_content(workshop, now):
@@ -87,7 +85,7 @@ def signer_criteria(certificate):
 
 
 @pytest.mark.parametrize("how", range(3), ids=["issuer and serial", "key identifier", "digest"])
-@pytest.mark.parametrize("algorithm", [SHA256, b""], ids=["sha256", "no algorithm"])
+@pytest.mark.parametrize("algorithm", [sim_lists.SHA256, b""], ids=["sha256", "no algorithm"])
 def test_signer_is_known_by_each_of_its_names(how, algorithm, opened, workshop):
     own, other = (parse_certificate(state.signer.certificate) for state in (workshop.state, workshop.foreign))
     found = opened(sim_lists.deviation([list(signer_criteria(own))[how]], SIGNATURE), algorithm=algorithm)
@@ -203,7 +201,7 @@ def test_changed_content_is_a_list_or_the_rooms_error(data, opened_content, work
     """Signed by an honest signer, made by a broken tool."""
     own = parse_certificate(workshop.state.signer.certificate)
     documents = [der.encode(0x80, b"P<"), next(signer_criteria(own)), period("20200101", "20201231")]
-    content = bytearray(sim_lists.deviation_list([sim_lists.deviation(documents, SIGNATURE)], algorithm=SHA256))
+    content = bytearray(sim_lists.deviation_list([sim_lists.deviation(documents, SIGNATURE)], algorithm=sim_lists.SHA256))
     for _ in range(data.draw(st.integers(1, 3))):
         content[data.draw(st.integers(0, 200)) % len(content)] = data.draw(st.integers(0, 255))
     try:
