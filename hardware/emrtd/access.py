@@ -17,7 +17,7 @@ from typing import Literal
 
 from hardware.emrtd import pace
 from hardware.emrtd.access_key import AccessKey
-from hardware.emrtd.apdu import OK, CommandApdu
+from hardware.emrtd.apdu import OK, SHORT_NE, WRONG_LENGTH, CommandApdu, ResponseApdu
 from hardware.emrtd.bac import KEYING, NONCE, BacExchange
 from hardware.emrtd.channel import Channel
 from hardware.emrtd.errors import AccessError, ApduError, ChipChangedError, ChipError
@@ -29,7 +29,8 @@ BAC_WHERE_PACE_FAILED = "bac_where_pace_failed"
 """The tolerance: read over BAC a chip whose PACE failed, or is none that we know."""
 GET_CHALLENGE, EXTERNAL_AUTHENTICATE = 0x84, 0x82
 SEALED = 40
-"""Bytes of EXTERNAL AUTHENTICATE's data, either way."""
+"""Bytes of EXTERNAL AUTHENTICATE's data, either way. Some chips refuse to be asked for exactly these, and answer to Le 00."""
+WRONG_LE = 0x6C
 MAX_OFFERS = 4
 """So many of a chip's offers are tried; chips make one or two."""
 CARD_ACCESS = "EF.CardAccess"
@@ -167,16 +168,22 @@ class Access:
             raise AccessError("CAN_NEEDS_PACE", "the CAN is a password of PACE, which this chip does not offer")
         with self._steps.step("bac"):
             self._reader.enter_application()
-            rnd_ic = self._command(CommandApdu(ins=GET_CHALLENGE, ne=NONCE), "GET CHALLENGE")
-            if len(rnd_ic) != NONCE:
-                raise AccessError("ACCESS_REPLY_WRONG", f"a challenge of {len(rnd_ic)} bytes")
             cipher = self._key.bac_cipher()
-            exchange = BacExchange(rnd_ic=rnd_ic, rnd_ifd=self._random(NONCE), k_ifd=self._random(KEYING))
-            request = CommandApdu(ins=EXTERNAL_AUTHENTICATE, data=exchange.request(cipher), ne=SEALED)
-            self._channel.secure(exchange.session(cipher, self._command(request, "EXTERNAL AUTHENTICATE")))
+            for ne in (SEALED, SHORT_NE):
+                run = BacExchange(rnd_ic=self._challenge(), rnd_ifd=self._random(NONCE), k_ifd=self._random(KEYING))
+                response = self._channel.exchange(CommandApdu(ins=EXTERNAL_AUTHENTICATE, data=run.request(cipher), ne=ne))
+                if response.sw != WRONG_LENGTH and response.sw >> 8 != WRONG_LE:
+                    break
+            self._channel.secure(run.session(cipher, _accepted(response, "EXTERNAL AUTHENTICATE")))
 
-    def _command(self, command: CommandApdu, name: str) -> bytes:
-        response = self._channel.exchange(command)
-        if response.sw != OK:
-            raise AccessError("ACCESS_DENIED", f"{name} ended with status {response.sw:04X}")
-        return response.data
+    def _challenge(self) -> bytes:
+        rnd_ic = _accepted(self._channel.exchange(CommandApdu(ins=GET_CHALLENGE, ne=NONCE)), "GET CHALLENGE")
+        if len(rnd_ic) != NONCE:
+            raise AccessError("ACCESS_REPLY_WRONG", f"a challenge of {len(rnd_ic)} bytes")
+        return rnd_ic
+
+
+def _accepted(response: ResponseApdu, name: str) -> bytes:
+    if response.sw != OK:
+        raise AccessError("ACCESS_DENIED", f"{name} ended with status {response.sw:04X}")
+    return response.data

@@ -28,6 +28,7 @@ from hardware.emrtd.lds import FILES, ElementaryFile
 
 SELECT, READ_BINARY, READ_BINARY_ODD = 0xA4, 0xB0, 0xB1
 EMRTD_APPLICATION = bytes.fromhex("A0000002471001")
+MASTER_FILE = bytes.fromhex("3F00")
 EF_ATR_INFO, SFI_ATR_INFO = 0x2F01, 0x01
 
 SHORT_CHUNK = 223
@@ -70,13 +71,14 @@ class FileReader:
         self._channel = channel
         self._chunk = SHORT_CHUNK
         self._hasty = True  # ask for a whole chunk before the file's length is known
-        self._in_application = False
+        self._in_application = self._in_master_file = False
         self._current: Download | None = None
         self._room = bytearray(EXTENDED_CHUNK + SM_OVERHEAD)
 
     def restart(self) -> None:
-        """The chip was reset: the master file is selected, and no file in it."""
-        self._in_application, self._current = False, None
+        """The chip was reset, or is to be read anew: the master file should be selected, and no file in it."""
+        self._in_application = self._in_master_file = False
+        self._current = None
 
     def learn_length(self) -> None:
         """Read EF.ATR/INFO (Doc 9303-10 §3.6.4), where a chip that takes extended length says how much. In the clear and unproven:
@@ -85,7 +87,7 @@ class FileReader:
         try:
             response = self._channel.exchange(CommandApdu(ins=READ_BINARY, p1=0x80 | SFI_ATR_INFO, ne=SHORT_NE))
             if response.sw not in {OK, END_OF_FILE}:
-                if self._channel.exchange(select_file(EF_ATR_INFO)).sw != OK:
+                if self._select_in_master_file(EF_ATR_INFO) != OK:
                     return
                 response = self._channel.exchange(CommandApdu(ins=READ_BINARY, ne=SHORT_NE))
             if len(response.data) > SHORT_NE:
@@ -103,7 +105,7 @@ class FileReader:
         sw = self._channel.exchange(select_application()).sw
         if sw not in {OK, SECURITY_STATUS}:  # 6982: a chip that wants access control first; what follows will tell
             raise AccessError("NO_APPLICATION", f"no eMRTD application: status {sw:04X}")
-        self._in_application, self._current = True, None
+        self._in_application, self._in_master_file, self._current = True, False, None
 
     def read(self, download: Download, on_part: Callable[[int, int], None] = lambda *_: None) -> None:
         """Go on with ``download``, from its first byte or, in another session, from where it stands; ``on_part(bytes so far, bytes
@@ -160,10 +162,19 @@ class FileReader:
         except ChipError as refusal:
             if not file.master or refusal.code not in REFUSED:
                 raise
-        sw = self._channel.exchange(select_file(file.fid)).sw
+        sw = self._select_in_master_file(file.fid)
         if sw != OK:
             raise FileUnavailableError(UNAVAILABLE.get(sw, "FILE_NOT_FOUND"), f"status {sw:04X}", offset=0)
         return self._part(file, 0, missing, selected=True)
+
+    def _select_in_master_file(self, fid: int) -> int:
+        """SELECT a file in the master file; returns the status. A chip that was read before, and not reset since, still has the
+        application selected; one that does not know how to SELECT the master file (6A87 and the like) never leaves it.
+        """
+        if not self._in_master_file:
+            self._channel.exchange(CommandApdu(ins=SELECT, p1=0x00, p2=0x0C, data=MASTER_FILE))
+            self._in_master_file = True
+        return self._channel.exchange(select_file(fid)).sw
 
     def _part(self, file: ElementaryFile, offset: int, missing: int | None, *, selected: bool = False) -> memoryview:
         """One part from ``offset``, in the room: a chunk, or what is ``missing`` of the file where that is known and less."""

@@ -135,6 +135,17 @@ def test_card_access_is_found_where_the_master_file_takes_no_short_identifiers(k
     assert read(kit, offering(kit, kind=NoShortIdentifiers)).access.protocol == "pace"
 
 
+@pytest.mark.parametrize("status", [0x6700, 0x6C00])
+def test_a_chip_that_wants_another_le_for_basic_access_control_is_opened(kit, status: int) -> None:
+    def particular(command: bytes, response: bytes) -> bytes:
+        return status.to_bytes(2) if command[1] == 0x82 and command[-1] == 40 else response
+
+    assert read(kit, Spy(kit.passport(), particular)).access.protocol == "bac"
+    never = Spy(kit.passport(), spoiling(status, 0x82))
+    assert refused(kit, never) == "ACCESS_DENIED"
+    assert never.count(0x82) == 2
+
+
 # --- fail closed ---
 
 
@@ -214,7 +225,7 @@ def commands_of(kit, chip: VirtualPassport) -> list[bytes]:
 
 def test_pace_is_resumed_at_any_place(kit) -> None:
     whole = commands_of(kit, offering(kit))
-    for cut in range(1, len(whole) + 1, 2):
+    for cut in range(1, len(whole) + 1, 3):
         spy = Spy(offering(kit), cuts=[cut])
         data = read(kit, spy)
         assert {name: data.files[name] for name in kit.files()} == kit.files()
@@ -232,6 +243,17 @@ def test_a_chip_that_offers_something_else_after_the_loss_is_another_chip(kit, i
     spy.reconnect = lambda timeout: setattr(spy, "chip", other) is None
     with pytest.raises(ChipChangedError):
         read(kit, spy)
+
+
+@pytest.mark.parametrize("password", ["mrz", "can"])
+def test_an_offer_that_is_gone_after_a_loss_within_pace_is_no_way_to_bac(kit, password: str) -> None:
+    key = AccessKey.from_can(CAN) if password == "can" else None
+    spy = Spy(offering(kit, can=CAN), cuts=[5])
+    spy.reconnect = lambda timeout: setattr(spy, "chip", kit.passport()) is None
+    with pytest.raises(ChipChangedError):
+        read(kit, spy, key, tolerances=TOLERANT)
+    assert spy.sent[4][1] == 0x86
+    assert spy.count(0x84) == 0
 
 
 def test_the_tolerated_way_is_the_one_that_is_resumed(kit) -> None:
@@ -340,3 +362,12 @@ def test_a_signature_too_wide_for_the_device_is_refused_and_the_rest_is_there(ki
     assert dict(data.files) == files
     assert data.active_authentication.response == b""
     assert {step.name: step.result for step in data.steps}["active_authentication"] == "refused"
+
+
+def test_a_chip_that_was_not_reset_since_it_was_read_is_opened_by_pace_again(kit) -> None:
+    """Its application is still the current one, and knows no EF.CardAccess."""
+    chip = offering(kit)
+    for _ in range(2):
+        data = read(kit, chip)
+        assert data.access.protocol == "pace"
+        assert dict(data.files) == chip.files
