@@ -56,7 +56,6 @@ def signed_outside_the_validity_of_the_signer(state, when):
 @case(
     clause="Doc 9303-12 §7.1: privateKeyUsagePeriod of the document signer",
     expect="Undetermined/CERTIFICATE_NOT_VALID_AT_SIGNING",
-    pending="the signer's privateKeyUsagePeriod is not looked at",
     over=("before", "after"),
 )
 def signed_outside_the_key_period_of_the_signer(state, when):
