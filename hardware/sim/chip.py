@@ -163,11 +163,10 @@ class VirtualPassport(AccessCommands):
             return self._successor.reconnect(timeout)
         if self._lost and not self.returns:
             return False
-        if self._lost and self.lost_after is not None:
+        if self.lost_after is not None and self._sent >= self.lost_after:
             self.lost_after = None if self.lost_after_each is None else self._sent + self.lost_after_each
         self._lost = False
-        self._drop(OK)
-        self._enter(application=False)
+        self._power_on()
         return True
 
     def _loses(self) -> bool:
@@ -212,6 +211,10 @@ class VirtualPassport(AccessCommands):
         if self.wrong_mac:
             return ResponseApdu(data=sealed.data[:-1] + bytes([sealed.data[-1] ^ 1]), sw=sealed.sw)
         return sealed
+
+    def _power_on(self) -> None:
+        super()._power_on()
+        self._drop(OK)
 
     def _drop(self, sw: int) -> ResponseApdu:
         """End the session, and with it all access."""

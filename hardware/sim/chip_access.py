@@ -68,6 +68,11 @@ class AccessCommands(FileSystem):
         self._pace: PaceChip | None = None
         self._next_session: SecureMessaging | None = None
 
+    def _power_on(self) -> None:
+        """Forget what protocols were under way, and select the master file."""
+        self._pace, self._bac.rnd_ic = None, b""
+        self._enter(application=False)
+
     def _begin(self, session: SecureMessaging, access: Access) -> None:
         """Go on under ``session`` once the answer is out."""
         self._next_session, self._access = session, access

@@ -9,7 +9,9 @@ from types import MappingProxyType
 from hardware.emrtd import tlv
 from hardware.emrtd.access import EXTERNAL_AUTHENTICATE, GET_CHALLENGE
 from hardware.emrtd.active_authentication import INTERNAL_AUTHENTICATE
-from hardware.emrtd.apdu import OK, CommandApdu, ResponseApdu
+from hardware.emrtd.apdu import OK, SHORT_NE, CommandApdu, ResponseApdu
+from hardware.emrtd.files import READ_BINARY, SELECT
+from hardware.emrtd.lds import FILES
 from hardware.emrtd.pace import (
     DO_DYNAMIC,
     DO_KEY_CHIP,
@@ -24,6 +26,8 @@ from hardware.emrtd.secure_messaging import SM_CLASS, SecureMessaging
 from hardware.sim.chip_attack import Attack, flip_last
 
 ACCESS = frozenset({GET_CHALLENGE, EXTERNAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT, GENERAL_AUTHENTICATE})
+BY_SHORT_IDENTIFIER = 0x80 | FILES["EF.CardAccess"].sfi
+"""P1 of READ BINARY."""
 PACE_NONCE = 16
 """Octets of the nonce, and of nothing else that a chip with a group of 256 bits draws."""
 
@@ -47,14 +51,17 @@ class _AccessReplay(Attack):
 
 
 class _Refusal(Attack):
-    """Turns PACE down by this status, so that the terminal may try something weaker."""
+    """Turns down, by this status, each command that is ``meant``."""
 
-    def __init__(self, sw: int) -> None:
-        self._sw = sw
+    def __init__(self, sw: int, meant: Callable[[CommandApdu], bool]) -> None:
+        self._sw, self._meant = sw, meant
 
     def answered(self, command: CommandApdu, response: ResponseApdu) -> ResponseApdu:
-        pace = command.ins == MANAGE_SECURITY_ENVIRONMENT and (command.p1, command.p2) == SET_MUTUAL_AUTHENTICATION
-        return ResponseApdu(sw=self._sw) if pace else response
+        return ResponseApdu(sw=self._sw) if self._meant(command) else response
+
+
+def _sets_pace(command: CommandApdu) -> bool:
+    return command.ins == MANAGE_SECURITY_ENVIRONMENT and (command.p1, command.p2) == SET_MUTUAL_AUTHENTICATION
 
 
 class _Pace(Attack):
@@ -146,9 +153,9 @@ ATTACKS_ON_PROTOCOLS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
         "bac_mac_changed": lambda: _Reply(EXTERNAL_AUTHENTICATE, _flipped),
         "bac_cryptogram_reflected": lambda: _Reply(EXTERNAL_AUTHENTICATE, lambda sent, _: sent),
         "bac_cryptogram_long": lambda: _Reply(EXTERNAL_AUTHENTICATE, lambda _, sealed: sealed + bytes(8)),
-        "pace_refused": lambda: _Refusal(0x6A88),
-        "pace_conditions": lambda: _Refusal(0x6985),
-        "pace_warning": lambda: _Refusal(0x6300),
+        "pace_refused": lambda: _Refusal(0x6A88, _sets_pace),
+        "pace_conditions": lambda: _Refusal(0x6985, _sets_pace),
+        "pace_warning": lambda: _Refusal(0x6300, _sets_pace),
         "pace_nonce_short": lambda: _Pace(DO_NONCE, lambda _, value: value[:8]),
         "pace_nonce_long": lambda: _Pace(DO_NONCE, lambda _, value: value * 16),
         "pace_nonce_zero": _ZeroNonce,
@@ -163,6 +170,12 @@ ATTACKS_ON_PROTOCOLS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
         "pace_own_generator": _OwnGenerator,
         "pace_wrong_token": lambda: _Pace(DO_TOKEN_CHIP, _flipped),
         "pace_token_reflected": lambda: _Pace(DO_TOKEN_CHIP, lambda sent, _: sent),
+        # habits of chips that mean no harm
+        "select_master_file_unknown": lambda: _Refusal(0x6A87, lambda c: c.ins == SELECT and c.p1 == 0),
+        "card_access_by_selection_alone": lambda: _Refusal(
+            0x6A86, lambda c: c.ins == READ_BINARY and c.p1 == BY_SHORT_IDENTIFIER
+        ),
+        "external_authenticate_le_00": lambda: _Refusal(0x6700, lambda c: c.ins == EXTERNAL_AUTHENTICATE and c.ne != SHORT_NE),
         # the proofs
         "chip_authentication_pretended": _SaysYes,
         "chip_authentication_old_keys": lambda: _SaysYes(goes_on=True),

@@ -223,6 +223,24 @@ def test_a_chip_that_returned_knows_neither_session_nor_selection() -> None:
     assert line.plain(CommandApdu(ins=0x84, ne=8)).sw == CONDITIONS
 
 
+def test_a_loss_at_a_command_leaves_the_loss_after_bytes_to_come() -> None:
+    line = terminal()
+    line.chip.lost_after, line.chip.lost_at_command, line.chip.returns = 2 * len(CARD_ACCESS), 1, True
+    lose(line)
+    assert line.chip.reconnect(1.0)
+    lose(line)
+
+
+def test_a_reset_ends_what_protocol_was_under_way() -> None:
+    line = terminal()
+    set_pace = CommandApdu(ins=0x22, p1=0xC1, p2=0xA4, data=tlv.encode(0x80, encode_oid(f"{ID_PACE}2.2")) + b"\x83\x01\x01")
+    first_step = CommandApdu(cla=0x10, ins=0x86, data=b"\x7c\x00", ne=256)
+    assert (line.plain(set_pace).sw, line.plain(first_step).sw) == (OK, OK)
+    assert line.plain(set_pace).sw == OK
+    line.chip.reconnect(0.0)
+    assert line.plain(first_step).sw == CONDITIONS
+
+
 def test_a_chip_is_lost_again_after_as_many_bytes_as_it_should() -> None:
     line = terminal()
     chip, size = line.chip, len(CARD_ACCESS)
