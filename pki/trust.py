@@ -131,7 +131,7 @@ def load_trust_store(folder: Path) -> TrustStore:
         if path.name == DEMO_MARKER:
             demo = True
         elif path.suffix.lower() in CERTIFICATE_SUFFIXES:
-            anchors |= {value: _anchor(value, path) for value in _values(path)}
+            anchors |= {anchor.certificate: anchor for anchor in read_anchors(path)}
         elif path.suffix.lower() == CRL_SUFFIX:
             crls += _values(path)
         elif not path.name.startswith("README"):
@@ -151,6 +151,11 @@ def save_trust_store(store: TrustStore, folder: Path) -> None:
         (folder / f"{hashlib.sha256(crl).hexdigest()[:16]}.crl").write_bytes(crl)
     if store.demo:
         (folder / DEMO_MARKER).write_text("Pretend States, for demonstration only.\n", encoding="utf-8")
+
+
+def read_anchors(path: Path) -> list[Csca]:
+    """The certificates of one file (DER, or PEM with one or several), its name their provenance. Raises PkiError naming the file."""
+    return [_anchor(value, path) for value in _values(path)]
 
 
 def _files(folder: Path) -> list[Path]:
