@@ -16,7 +16,7 @@ from hardware.emrtd import tlv
 from hardware.emrtd.access_key import AccessKey
 from hardware.emrtd.apdu import EXTENDED_NE, OK, SHORT_NE, CommandApdu, ResponseApdu
 from hardware.emrtd.cipher_suites import SessionCipher, authentication_token
-from hardware.emrtd.curves import read_public_key
+from hardware.emrtd.domain_parameters import read_key
 from hardware.emrtd.errors import AccessError, ChipError
 from hardware.emrtd.groups import Element, PrivateKey, Random
 from hardware.emrtd.pace_mapping import map_generic, map_integrated, nonce_length
@@ -190,8 +190,8 @@ def cam_public_key(session: PaceSession, card_security_infos: SecurityInfos, off
 
 def _fits(proof: PrivateKey, public_key: bytes, offer: PaceOffer, mapping_key: bytes) -> bool:
     try:
-        curve, point = read_public_key(public_key)
-        return curve == offer.group and proof.multiply(point) == mapping_key
+        group, point = read_key(public_key)
+        return group == offer.group and proof.multiply(point) == mapping_key
     except ChipError:
         return False
 

@@ -113,7 +113,7 @@ class _Reader:
         elif oid.startswith(ID_PACE):
             own = PaceDomainParameterInfo(oid=oid, parameters=_sequence(rest), parameter_id=_optional(rest, 1))
             self.pace_parameters.append(own)
-        elif oid.startswith(ID_CA):
+        elif oid.startswith(ID_CA) and oid.count(".") == ID_CA.count(".") + 1:  # id-CA-ECDH alone names domain parameters
             self.chip_authentication.append(ChipAuthenticationInfo(oid=oid, version=_number(rest, 0), key_id=_optional(rest, 1)))
         elif oid.startswith(ID_PK):
             key = ChipAuthenticationPublicKeyInfo(oid=oid, public_key=_sequence(rest), key_id=_optional(rest, 1))

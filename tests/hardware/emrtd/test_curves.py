@@ -6,7 +6,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from hardware.emrtd import curves, tlv, weierstrass
-from hardware.emrtd.curves import CURVES, Curve, EcKey, read_public_key
+from hardware.emrtd.curves import CURVES, Curve, EcKey
+from hardware.emrtd.domain_parameters import read_key
 from hardware.emrtd.elliptic_curve import Point
 from hardware.emrtd.errors import ChipError
 
@@ -88,7 +89,7 @@ def test_a_scalar_out_of_range_is_no_private_key(scalar: int) -> None:
 @pytest.mark.parametrize("curve", CURVES, ids=lambda curve: curve.name)
 def test_explicit_parameters_that_equal_a_named_curve_are_that_curve(curve: Curve) -> None:
     point = EcKey.generate(curve).public
-    assert read_public_key(explicit_spki(curve, point)) == (curve, point)
+    assert read_key(explicit_spki(curve, point)) == (curve, point)
 
 
 @pytest.mark.parametrize("change", ["p", "a", "b", "n", "h", "gx"])
@@ -96,7 +97,7 @@ def test_explicit_parameters_that_differ_in_one_number_are_refused(change: str) 
     curve = P256
     true = {"p": curve.p, "a": curve.a, "b": curve.b, "n": curve.n, "h": 1, "gx": curve.g[0]}[change]
     with pytest.raises(ChipError, match="CURVE_UNSUPPORTED"):
-        read_public_key(explicit_spki(curve, curve.encode(curve.g), **{change: true - 1}))
+        read_key(explicit_spki(curve, curve.encode(curve.g), **{change: true - 1}))
 
 
 @pytest.mark.parametrize("spoil", [b"", b"\x04", b"\x04" + bytes(64), b"\x02" + bytes(64), b"\0"])

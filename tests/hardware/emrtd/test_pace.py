@@ -329,6 +329,16 @@ def test_the_chips_key_is_found_in_card_security_by_its_id() -> None:
     assert cam_public_key(session, card_security((CAM_KEY, None)), CAM_OFFER) == spki(CAM_KEY)
 
 
+def test_a_key_that_names_its_domain_parameters_by_number_is_found_as_well() -> None:
+    """German passports write standardizedDomainParameters in EF.CardSecurity (§9.5.1)."""
+    session = Line((CAM, 12), cam_key=CAM_KEY).run(CAM_OFFER)
+    algorithm = tlv.encode(0x30, tlv.encode(0x06, bytes.fromhex("04007F00070102")) + tlv.encode(0x02, b"\x0c"))
+    numbered = tlv.encode(0x30, algorithm + tlv.encode(0x03, b"\0" + CAM_KEY.public))
+    key = ChipAuthenticationPublicKeyInfo(oid="0.4.0.127.0.7.2.2.1.2", public_key=numbered, key_id=12)
+    infos = SecurityInfos(**{**fields(card_security()), "public_keys": (key,)})
+    assert cam_public_key(session, infos, CAM_OFFER) == numbered
+
+
 def test_a_clone_without_the_key_fits_no_public_key() -> None:
     session = Line((CAM, 12)).run(CAM_OFFER)
     assert cam_public_key(session, card_security((CAM_KEY, 12)), CAM_OFFER) is None

@@ -132,6 +132,7 @@ def test_everything_of_use_is_read_and_the_rest_is_counted() -> None:
             info(GM, key, 40),
             info("0.4.0.127.0.7.2.2.1.2", key, 7),
             info("0.4.0.127.0.7.2.2.3.2.4", 1),
+            info("0.4.0.127.0.7.2.2.3.2", key, 7),
             info("2.23.136.1.1.5", 1, tlv.encode(0x06, encode_oid("0.4.0.127.0.7.1.1.4.1.3"))),
             info(TERMINAL_AUTHENTICATION, 1),
             info("1.2.3", b"\x04\x03abc"),
@@ -142,7 +143,7 @@ def test_everything_of_use_is_read_and_the_rest_is_counted() -> None:
     assert [(own.oid, own.parameters, own.parameter_id) for own in infos.pace_parameters] == [(GM, key, 40)]
     assert [(public.oid[-3:], public.public_key, public.key_id) for public in infos.public_keys] == [("1.2", key, 7)]
     assert [(chip.oid[-5:], chip.version, chip.key_id) for chip in infos.chip_authentication] == [("3.2.4", 1, None)]
-    assert (infos.active_authentication, infos.unknown) == ("0.4.0.127.0.7.1.1.4.1.3", 2)
+    assert (infos.active_authentication, infos.unknown) == ("0.4.0.127.0.7.1.1.4.1.3", 3)
 
 
 @pytest.mark.parametrize(
