@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardware.emrtd.pcsc import PcscTransceiver
-from hardware.ports import DeviceError, DocumentScanner, ScannedDocument
+from hardware.ports import DocumentScanner, ScannedDocument
 
 CHIP_S = 1.5
 """How long a chip may take to be noticed beneath a page that lies there: pcscd looks every 0.4 s only, and a virtual reader stays
@@ -11,21 +11,16 @@ empty for 0.5 s first."""
 
 
 class ScannerWithPcsc:
-    """A :class:`hardware.ports.DocumentScanner`: the page from ``page``, the chip from ``chip``, whatever ``page`` says of one.
+    """A :class:`hardware.ports.DocumentScanner`: the page from ``page``, the chip from ``chip``, whatever ``page`` says of one."""
 
-    ``only`` is the one answer to reset that is taken, None: any. A chip with another one gets no command, and is a DeviceError.
-    """
-
-    def __init__(self, page: DocumentScanner, chip: PcscTransceiver, only: bytes | None = None) -> None:
-        self._page, self._chip, self._only = page, chip, only
+    def __init__(self, page: DocumentScanner, chip: PcscTransceiver) -> None:
+        self._page, self._chip = page, chip
 
     def wait_for_document(self, timeout: float) -> ScannedDocument | None:
         document = self._page.wait_for_document(timeout)
         if document is None:
             return None
         chip = self._chip if self._chip.reconnect(CHIP_S) else None
-        if chip is not None and self._only not in {None, chip.atr}:
-            raise DeviceError(chip.reader, "a chip that is no simulator of this run", "take it out of the reader")
         return ScannedDocument(mrz_lines=document.mrz_lines, chip=chip)
 
     def wait_for_removal(self, timeout: float) -> bool:

@@ -66,9 +66,8 @@ def open_chip_link(config: Config, page: DocumentScanner, secret: str) -> tuple[
             from hardware.sim.vpcd import run_atr
 
             assert config.chip.reader is not None, "gate.config sees to it"
-            chip = PcscTransceiver(config.chip.reader)
-            only = run_atr(secret) if PROFILES[config.profile].demonstration else None
-            return ScannerWithPcsc(page, chip, only), f"pcsc {chip.reader} ({backend()})"
+            chip = PcscTransceiver(config.chip.reader, run_atr(secret) if PROFILES[config.profile].demonstration else None)
+            return ScannerWithPcsc(page, chip), f"pcsc {chip.reader} ({backend()})"
     assert_never(config.chip.link)
 
 

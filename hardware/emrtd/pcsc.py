@@ -50,9 +50,12 @@ class PcscTransceiver:
     Nobody else may use the chip meanwhile (exclusive mode). It is not yet connected: :meth:`reconnect` first.
     """
 
-    def __init__(self, reader: str) -> None:
-        """Raises DeviceError without pyscard, without the service, and without a reader of this name."""
-        self._scard, self.reader = _scard(), reader
+    def __init__(self, reader: str, only: bytes | None = None) -> None:
+        """``only`` is the one answer to reset that is taken, None: any; a chip with another one gets no command, and is a DeviceError.
+
+        Raises DeviceError without pyscard, without the service, and without a reader of this name.
+        """
+        self._scard, self.reader, self._only = _scard(), reader, only
         self._context = _context(self._scard)
         self._card: Any = None
         self.atr = b""
@@ -113,6 +116,11 @@ class PcscTransceiver:
         status, _, _, _, atr = scard.SCardStatus(card)
         self._check(status)
         self.atr, self.longest_response = bytes(atr), _longest_response(scard, card)
+        if self._only not in {None, self.atr}:
+            self.disconnect()
+            raise DeviceError(
+                self.reader, "a foreign chip: its answer to reset is not the one expected", "take it out of the reader"
+            )
 
     def disconnect(self) -> None:
         """Power the chip down, so that the next connection meets it as after power-on (a cold reset). Others may use it meanwhile."""

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -75,6 +76,14 @@ def test_a_lost_tag_is_taken_up_where_it_was(kit, field, reader, pace):
     assert data.chip_authentication.succeeded
 
 
+def test_a_chip_that_was_swapped_while_the_tag_was_lost_fails_the_proof_of_the_first(kit, field, reader):
+    field.chip = kit.passport(extended_length=False)
+    field.chip.lost_after, field.chip.replaced_by = 9000, kit.passport(extended_length=False)
+    data = read_chip(reader, AccessKey(kit.mrz_information), clock=SystemClock())
+    assert data.access.sessions >= 2
+    assert not data.chip_authentication.succeeded
+
+
 def test_a_lifted_chip_is_lost_and_another_one_is_a_chip_again(kit, slot, field, reader):
     field.chip = kit.passport()
     assert reader.transceive(SELECT) == b"\x90\x00"
@@ -125,7 +134,7 @@ class Page:
 
 def test_the_page_comes_from_the_scanner_and_the_chip_from_the_reader(kit, reader):
     page = Page(None)
-    scanner = ScannerWithPcsc(page, reader, run_atr(kit.secret))
+    scanner = ScannerWithPcsc(page, reader)
     assert scanner.wait_for_document(0.0) is None
     page.document = ScannedDocument(mrz_lines=kit.mrz_lines, chip=None)
     document = scanner.wait_for_document(0.0)
@@ -142,11 +151,16 @@ def test_a_demonstration_sends_no_command_to_a_chip_that_is_none_of_its_own(kit,
     sent: list[bytes] = []
     field.chip = kit.passport()
     field.chip.transceive = sent.append  # type: ignore[method-assign,assignment]  # nothing may come
-    page = Page(ScannedDocument(mrz_lines=kit.mrz_lines, chip=None))
+    reader.disconnect()
     for foreign in (run_atr("another run"), atr(), atr(b"\x80\x5d" + bytes(13))):
-        with pytest.raises(DeviceError, match="no simulator of this run"):
-            ScannerWithPcsc(page, reader, foreign).wait_for_document(0.0)
+        with closing(PcscTransceiver(kit.reader, only=foreign)) as wary:
+            with pytest.raises(DeviceError, match="foreign chip"):
+                wary.reconnect(5.0)
+            with pytest.raises(TagLost, match="no chip is connected"):
+                wary.transceive(SELECT)
     assert sent == []
+    with closing(PcscTransceiver(kit.reader, only=run_atr(kit.secret))) as wary:
+        assert wary.reconnect(5.0)
 
 
 def test_a_page_without_a_chip_is_a_document_all_the_same(kit, slot, field, shared_reader):
