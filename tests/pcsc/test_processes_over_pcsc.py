@@ -1,4 +1,6 @@
-"""The demonstration with its chips in a virtual PC/SC reader, by configuration alone: the same outcomes, and the records name the backend."""
+"""Whole processes over PC/SC: the demonstration by configuration alone, with the same outcomes and the backend in its records; and a
+specimen that one process serves and another reads.
+"""
 
 from __future__ import annotations
 
@@ -66,3 +68,30 @@ def test_travellers_meet_the_same_outcomes_and_the_result_names_the_reader(kit, 
     backends = {each["backends"]["chip"] for each in transactions}
     assert len(backends) == 1
     assert backends.pop().startswith(f"pcsc {kit.demo_reader} (pyscard ")
+
+
+@pytest.mark.shared
+def test_a_specimen_in_a_virtual_reader_is_read_by_who_types_its_number_and_dates(kit, service, shared_dir):
+    folder = shared_dir / "data" / "pki" / "bsi_dataset"
+    until_free(kit.demo_reader)
+    serve = [sys.executable, "-m", "hardware.sim.vpcd", "--specimen", str(folder), "--reader", kit.demo_reader]
+    read = [sys.executable, "-m", "gate", "chip", "read", "--json", "--reader", kit.demo_reader]
+    with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        try:
+            assert kit.demo_reader.encode() in server.stdout.readline()
+            wrong = subprocess.run(read, input=b"C11T002JM\n960812\n231030\n", capture_output=True, check=False)
+            right = subprocess.run(read, input=b"C11T002JM\n960812\n231031\n", capture_output=True, check=False)
+        finally:
+            server.stdin.close()
+    assert server.returncode == 0
+    assert wrong.returncode == 1
+    assert b"ACCESS_DENIED" in wrong.stderr
+    told = json.loads(right.stdout)
+    sizes = {"EF.SOD": "EF_SOD", "DG1": "Datagroup1", "DG2": "Datagroup2", "DG14": "Datagroup14", "DG15": "Datagroup15"}
+    assert {name: told["files"][name] for name in sizes} == {
+        name: (folder / f"{file}.bin").stat().st_size for name, file in sizes.items()
+    }
+    assert told["proofs"]["chip_authentication"]["succeeded"] is True
+    assert told["proofs"]["active_authentication"]["response_bytes"] == 128
