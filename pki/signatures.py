@@ -133,6 +133,7 @@ def load_public_key(subject_public_key_info: bytes) -> PublicKey:
     """
     fields = der.read(subject_public_key_info).fields()
     algorithm, key = fields.take(der.SEQUENCE), fields.take(der.BIT_STRING)
+    fields.end()
     identifier = algorithm.fields()
     oid = identifier.take().oid()
     if oid in (RSA_ENCRYPTION, _RSA_PSS):
@@ -146,6 +147,7 @@ def _rsa(key: der.Element) -> rsa.RSAPublicKey:
     numbers = der.read(key.bits()).fields()
     # Unsigned: chips are in use whose modulus lacks the leading zero octet and so reads as a negative INTEGER.
     n, e = (int.from_bytes(numbers.take(der.INTEGER).content, "big") for _ in "ne")
+    numbers.end()
     if not MIN_RSA_BITS <= n.bit_length() <= MAX_RSA_BITS or n % 2 == 0:
         raise PkiError(ReasonCode.UNSUPPORTED_ALGORITHM, f"RSA modulus of {n.bit_length()} bits")
     try:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from itertools import chain
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pki import der
 from pki.certificates import parse_certificate
 from pki.cms import parse_signed_data
+from pki.curves import CURVES
+from pki.errors import PkiError
 from pki.oddities import Oddity, anchor_oddities, oddities
 
 VERSION, SERIAL, ALGORITHM, ISSUER, VALIDITY, SUBJECT, KEY, EXTENSIONS = range(8)
@@ -90,6 +95,33 @@ CASES = {
 }
 
 
+@pytest.fixture(scope="module")
+def published_sample(workshop, rsa_state):
+    """An explicit curve, a named one, RSA, and what is odd about each of the cases above."""
+    odd = [workshop.reissued(case).certificate for case in CASES.values()]
+    return [workshop.state.csca, rsa_state.csca, workshop.reissued(put(KEY, explicit_key())).certificate, *odd]
+
+
+def explicit_key() -> bytes:
+    """A P-256 key with its parameters spelt out, a seed among them."""
+    curve = next(curve for curve in CURVES if curve.name == "secp256r1")
+
+    def octets(value: int) -> bytes:
+        return der.encode(der.OCTET_STRING, value.to_bytes(32, "big"))
+
+    point = b"\x04" + b"".join(value.to_bytes(32, "big") for value in curve.g)
+    parameters = (
+        der.encode_integer(1),
+        der.encode(der.SEQUENCE, der.encode_oid("1.2.840.10045.1.1"), der.encode_integer(curve.p)),
+        der.encode(der.SEQUENCE, octets(curve.a), octets(curve.b), der.encode(der.BIT_STRING, b"\0" + bytes(20))),
+        der.encode(der.OCTET_STRING, point),
+        der.encode_integer(curve.n),
+        der.encode_integer(curve.h),
+    )
+    algorithm = der.encode(der.SEQUENCE, der.encode_oid("1.2.840.10045.2.1"), der.encode(der.SEQUENCE, *parameters))
+    return der.encode(der.SEQUENCE, algorithm, der.encode(der.BIT_STRING, b"\0", point))
+
+
 def test_an_ordinary_signer_and_its_csca_have_no_oddity(workshop, rsa_state):
     for state in (workshop.state, rsa_state):
         assert not oddities(parse_certificate(state.signer.certificate))
@@ -108,6 +140,17 @@ def test_signer_is_odd_as_an_anchor(workshop):
         Oddity.NOT_AN_ISSUER,
         Oddity.NO_KEY_CERT_SIGN,
     }
+
+
+@settings(max_examples=400)
+@given(data=st.data())
+def test_changed_certificate_has_oddities_or_raises_the_rooms_error(data, published_sample):
+    good = data.draw(st.sampled_from(published_sample))
+    changed = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(PkiError):
+        assert anchor_oddities(parse_certificate(bytes(changed))) <= set(Oddity)
 
 
 @pytest.mark.shared
