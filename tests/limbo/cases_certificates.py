@@ -241,14 +241,14 @@ def signer_that_ends_before_it_begins(state):
     return with_signer(state, state.parts.valid(NOW + DAY, NOW - DAY))
 
 
-@case(clause="Doc 9303-12 §7.1.1: countryName is mandatory", expect="Undetermined/ISSUING_STATE_UNKNOWN")
+@case(clause="Doc 9303-12 §7.1: countryName is mandatory", expect="Undetermined/ISSUING_STATE_UNKNOWN")
 def signer_without_a_country(state):
     """Nothing says whose signer it is."""
     return with_signer(state, state.parts.but(subject=name(("2.5.4.3", MARK))))
 
 
 @case(
-    clause="Doc 9303-12 §7.1.1: one countryName",
+    clause="Doc 9303-12 §7.1: one countryName",
     expect="Rejected/ISSUING_COUNTRY_MISMATCH",
     pending="the first of several countries counts",
 )

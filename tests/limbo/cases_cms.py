@@ -210,13 +210,13 @@ def file_under_another_tag(state, tag):
     return inspection(state, der.encode(tag, der.read(state.sod()).content))
 
 
-@case(clause="Doc 9303-12 §7.1.4: CRLs come from the issuing State, not from the document")
+@case(clause="Doc 9303-12 §7.1: CRLs come from the issuing State, not from the document")
 def revocation_list_in_the_document_itself(state):
     """A list in the SOD is chosen by whoever made the SOD: it neither revokes nor clears."""
     return inspection(state, replace(state.signer.sod(), crls=der.encode(0xA1, state.crl(2))).built())
 
 
-@case(clause="Doc 9303-12 §7.1.4", expect="Rejected/SIGNER_REVOKED")
+@case(clause="Doc 9303-12 §7.1", expect="Rejected/SIGNER_REVOKED")
 def clean_list_in_the_document_does_not_clear(state):
     """The document carries a list that knows no revocation; the inspector's own list does."""
     sod = replace(state.signer.sod(), crls=der.encode(0xA1, state.crl())).built()

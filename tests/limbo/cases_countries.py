@@ -27,7 +27,7 @@ def code_of_the_mrz_and_country_of_the_certificates(_state, codes):
     return document_of(pretend(country), code)
 
 
-@case(clause="Doc 9303-12 §7.1.1: countryName in upper case", over=("signer", "csca", "both"))
+@case(clause="Doc 9303-12 §7.1: countryName in upper case", over=("signer", "csca", "both"))
 def country_in_lower_case(_state, where):
     """Some States write theirs in lower case."""
     lower, upper = pretend("ut"), pretend("UT")
@@ -37,7 +37,7 @@ def country_in_lower_case(_state, where):
 
 
 @case(
-    clause="Doc 9303-12 §7.1.1: countryName is a code of two letters",
+    clause="Doc 9303-12 §7.1: countryName is a code of two letters",
     pending="a country of three letters is compared as it is: every document of such a CSCA is rejected",
 )
 def csca_whose_country_has_three_letters(_state):
@@ -48,13 +48,13 @@ def csca_whose_country_has_three_letters(_state):
     return document_of(replace(lithuania, csca=root, signer=signer), "LTU")
 
 
-@case(clause="Doc 9303-12 §7.1.1: countryName", expect="Rejected/ISSUING_COUNTRY_MISMATCH", over=("D", "IDN", "GBR"))
+@case(clause="Doc 9303-12 §7.1: countryName", expect="Rejected/ISSUING_COUNTRY_MISMATCH", over=("D", "IDN", "GBR"))
 def state_that_vouches_for_anothers_document(state, code):
     """All signatures are good, the CSCA is trusted: for its own documents, not for those of others."""
     return document_of(state, code)
 
 
-@case(clause="Doc 9303-12 §7.1.1: countryName", expect="Rejected/ISSUING_COUNTRY_MISMATCH")
+@case(clause="Doc 9303-12 §7.1: countryName", expect="Rejected/ISSUING_COUNTRY_MISMATCH")
 def state_that_signs_as_another(_state):
     """The signer's certificate names the victim, the CSCA its own State."""
     rogue = pretend("XX", label="Elsewhere")
@@ -62,7 +62,7 @@ def state_that_signs_as_another(_state):
     return document_of(replace(rogue, signer=rogue.issue(parts)), "UTO", anchors=(rogue.csca, pretend().csca))
 
 
-@case(clause="Doc 9303-12 §7.1.1: issuer and subject name one country", expect="Rejected/ISSUING_COUNTRY_MISMATCH")
+@case(clause="Doc 9303-12 §7.1: issuer and subject name one country", expect="Rejected/ISSUING_COUNTRY_MISMATCH")
 def signer_that_names_another_issuer_than_signed_it(_state):
     """Issuer and subject are the victim's, the key that signed is the rogue's, and the identifier leads to it."""
     rogue = pretend("XX", label="Elsewhere")

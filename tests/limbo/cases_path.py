@@ -50,14 +50,14 @@ def link(old: State, new: State) -> bytes:
     return parts.having(authority_key(key_identifier(old.csca_parts.public))).signed(old.csca_key)
 
 
-@case(clause="Doc 9303-12 §4.1.2: several CSCA keys at once", over=("old", "new"))
+@case(clause="Doc 9303-12 §4.1: several CSCA keys at once", over=("old", "new"))
 def two_csca_keys_of_one_name(state, which):
     """Both keys are in the store; each signer is found its own."""
     new = newer(state)
     return inspection(state, (state if which == "old" else new).sod(), anchors=(state.csca, new.csca))
 
 
-@case(clause="Doc 9303-12 §4.1.2", over=("old", "new"))
+@case(clause="Doc 9303-12 §4.1", over=("old", "new"))
 def two_csca_keys_of_one_name_and_no_identifiers(state, which):
     """The same, found by trying: neither signers nor CSCAs have key identifiers."""
     new = newer(state)
@@ -168,7 +168,7 @@ def signer_that_was_issued_by_a_document_signer(state):
     return inspection(state, replace(below.sod(), certificates=(below.certificate, true.certificate)).built())
 
 
-@case(clause="Doc 9303-12 §5: a CSCA certificate need not be valid at inspection")
+@case(clause="Doc 9303-12 §4.1: a CSCA certificate need not be valid at inspection")
 def csca_that_expired_after_the_signer_was_issued(state):
     """A passport lives longer than the key that vouches for it."""
     root = state.csca_parts.valid(CSCA_START, NOW + YEAR).signed(state.csca_key)

@@ -32,7 +32,7 @@ def signed_at(state: State, signed: datetime | None, parts: Certificate | None =
     return inspection(state, signer.sod(at=signed).built(), at=at)
 
 
-@case(clause="Doc 9303-12 §5: a document outlives the validity of nobody at signing")
+@case(clause="Doc 9303-12 §4.1: a document outlives the validity of nobody at signing")
 def signer_expired_since_signing(state):
     """Signed in time, inspected ten years on."""
     return signed_at(state, NOW, state.parts.valid(SIGNER_START, NOW + DAY), at=NOW + 10 * YEAR)
