@@ -110,12 +110,9 @@ class FileSystem:
 
     def _content(self, name: str) -> bytes | None:
         content = self.files.get(name)
-        if content is None and name == ATR_INFO and self.extended_length:
-            return atr_info()
-        if content is not None and name in self.announced:
-            _, start, _ = tlv.read_header(content)
-            return content[: 2 if content[0] & 0x1F == 0x1F else 1] + b"\x83" + self.announced[name].to_bytes(3) + content[start:]
-        return content
+        if content is None:
+            return atr_info() if name == ATR_INFO and self.extended_length else None
+        return _announcing(content, self.announced[name]) if name in self.announced else content
 
     def _read_binary(self, command: CommandApdu) -> ResponseApdu:
         offset = command.p1 << 8 | command.p2
@@ -155,6 +152,15 @@ def atr_info(limit: int = LONGEST) -> bytes:
     """EF.ATR/INFO with the extended length information alone (Doc 9303-10 §3.6.4): ``limit`` bytes, either way."""
     number = tlv.encode(0x02, limit.to_bytes(3).removeprefix(b"\0"))
     return tlv.encode(EXTENDED_LENGTH_INFORMATION, number + number)
+
+
+def _announcing(content: bytes, length: int) -> bytes:
+    """The file with another length in its header, if it has one."""
+    try:
+        tag, start, _ = tlv.read_header(content)
+    except ChipError:
+        return content
+    return tag.to_bytes(2 if tag > 0xFF else 1) + b"\x83" + length.to_bytes(3) + content[start:]
 
 
 def _fitting(ne: int) -> int:

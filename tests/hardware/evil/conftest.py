@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hardware.emrtd import tlv
+from hardware.emrtd.errors import ChipError
 from hardware.emrtd.lds import build_com, build_dg1, build_dg2
 from hardware.emrtd.reader import AccessKey, ChipData, read_chip
 from hardware.emrtd.security_infos import ID_CA, ID_PACE, ID_PK, encode_oid
@@ -112,7 +113,7 @@ FILE_EDITS: dict[str, Callable[[dict[str, bytes]], object]] = {
     "card_access_empty_set": lambda f: f.update({"EF.CardAccess": card_access()}),
     "card_access_weaker": lambda f: f.update({"EF.CardAccess": card_access(pace_info("2.1", P256))}),
     "card_access_garbage": lambda f: f.update({"EF.CardAccess": b"\x31\x05\x30\x03\x06\x09\x00"}),
-    "card_access_other_tag": lambda f: f.update({"EF.CardAccess": b"\x30" + f["EF.CardAccess"][1:]}),
+    "card_access_other_tag": lambda f: f.update({"EF.CardAccess": b"\x30" + f.get("EF.CardAccess", b"")[1:]}),
     "card_access_unknown_protocol": lambda f: f.update({"EF.CardAccess": card_access(pace_info("9.9", P256))}),
     "card_access_other_version": lambda f: f.update(
         {"EF.CardAccess": card_access(info(f"{ID_PACE}2.2", number(1), number(P256)))}
@@ -122,7 +123,7 @@ FILE_EDITS: dict[str, Callable[[dict[str, bytes]], object]] = {
     "card_access_crowded": lambda f: f.update({"EF.CardAccess": card_access(*[pace_info("2.2", P256)] * 100)}),
     "card_security_other_key": lambda f: f.update({"EF.CardSecurity": card_security(spki(OTHER_KEY), b"")}),
     "card_security_garbage": lambda f: f.update({"EF.CardSecurity": b"\x30\x03\x06\x05\x2a"}),
-    "card_security_missing": lambda f: f.pop("EF.CardSecurity"),
+    "card_security_missing": lambda f: f.pop("EF.CardSecurity", None),
     "dg14_garbage": lambda f: f.update({"DG14": tlv.encode(0x6E, b"\x31\x7f" + bytes(20))}),
     "dg14_crowded": lambda f: f.update({"DG14": dg14(*[info(f"{ID_CA}2.2", number(1))] * 100)}),
     "dg14_without_key": lambda f: f.update({"DG14": dg14(info(f"{ID_CA}2.2", number(1)))}),
@@ -224,6 +225,8 @@ class Counting:
         self.most_calls, self._calls = max(self.most_calls, self._calls), 0
         try:
             return self.chip.transceive(command)
+        except ChipError as error:
+            raise AssertionError("the chip itself raised") from error
         finally:
             sys.setprofile(self._count)
 
