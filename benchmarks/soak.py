@@ -1,7 +1,8 @@
 """``python -m benchmarks.soak [--scale 1.0] [--seed 7] [--out soak.json] [--only NAME]``: the long suites at full count.
 
+``work`` is what the product spent on single answers of a chip: how many, the worst CPU time, how many took over 50 ms, the most memory.
 The file is written after each suite; a suite that is complete in it for the same commit, seed and count is not run again. Exit
-status 1 on any failure. ``--only NAME --case N`` repeats one case and lets its exception through.
+status 1 on any failure, and where an answer cost over 50 ms. ``--only NAME --case N`` repeats one case and lets its exception through.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtime
 
 from benchmarks import machine
+from benchmarks.soak_cases import METER
 from benchmarks.soak_suites import SUITES, Suite
 
 FAILURES_KEPT = 20
@@ -28,6 +30,7 @@ def run(name: str, suite: Suite, cases: int, seed: int) -> dict[str, Any]:
     """One suite: what came out how often, what failed, how long it took."""
     seen: Counter[str] = Counter()
     failures: list[dict[str, Any]] = []
+    METER.reset()
     begun = time.monotonic()
     with suite.prepare() as case:
         for number in range(cases):
@@ -35,15 +38,21 @@ def run(name: str, suite: Suite, cases: int, seed: int) -> dict[str, Any]:
                 seen[case(dice(seed, name, number))] += 1
             except Exception as error:  # noqa: BLE001 - whatever escapes is what a soak looks for
                 seen["FAILED"] += 1
-                failures.append({"case": number, "what": f"{type(error).__name__}: {error}"[:4000]})
+                failures.append({"case": number, "what": told(error)[:4000]})
     return {
         "cases": cases,
         "failed": len(failures),
         "failures": failures[:FAILURES_KEPT],
         "not_seen": sorted(suite.must_see - seen.keys()),
         "seen": dict(seen.most_common()),
+        "work": METER.report(),
         "seconds": round(time.monotonic() - begun, 1),
     }
+
+
+def told(error: Exception) -> str:
+    """What it is, what it says, and the notes to it."""
+    return "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])])
 
 
 def dice(seed: int, name: str, number: int) -> random.Random:
@@ -59,6 +68,10 @@ def earlier(path: Path, stamp: dict[str, Any]) -> dict[str, Any]:
         return dict(found["suites"]) if same and not stamp["changed"] else {}
     except (OSError, ValueError, KeyError):
         return {}
+
+
+def _work(suite: dict[str, Any]) -> list[str]:
+    return [f"{name} {figure}" for name, figure in suite["work"].items()]
 
 
 def main() -> int:
@@ -84,10 +97,15 @@ def main() -> int:
         suites[name] = run(name, SUITES[name], cases, options.seed)
         report = {**stamp, "scale": options.scale, "machine": machine.facts(), "suites": suites}
         options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        print(f"{name}: {cases:,} cases, {suites[name]['failed']} failed, {suites[name]['seconds']} s", flush=True)
-    bad = [name for name, told in suites.items() if told["failed"] or told["not_seen"]]
+        print(
+            f"{name}: {cases:,} cases, {suites[name]['failed']} failed, {suites[name]['seconds']} s",
+            *_work(suites[name]),
+            flush=True,
+        )
+    bad = [name for name, of in suites.items() if of["failed"] or of["not_seen"] or of["work"].get("over_50_ms")]
     for name in bad:
-        print(f"{name}: {suites[name]['failed']} failed, never seen: {suites[name]['not_seen']}", file=sys.stderr)
+        of = suites[name]
+        print(f"{name}: {of['failed']} failed, never seen: {of['not_seen']}", *_work(of), file=sys.stderr)
     return 1 if bad else 0
 
 

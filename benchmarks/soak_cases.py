@@ -1,9 +1,12 @@
-"""What every long suite is made of: dice in, a word out; and how bytes are spoilt."""
+"""What every long suite is made of: dice in, a word out; how bytes are spoilt; and what work on them may cost."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -27,3 +30,63 @@ def spoil(data: bytes, dice: random.Random) -> bytes:
             case _:
                 spoilt[at : at + 1] = dice.randbytes(1)
     return bytes(spoilt)
+
+
+class Meter:
+    """What single pieces of work on foreign bytes cost: this thread's CPU time, and now and then the memory that Python took.
+
+    A piece is what the product does between two answers of whoever talks to it, so other parties are stopped out.
+    """
+
+    LIMIT_MS = 50.0
+    """Per answer, whatever the answer is."""
+    MEMORY_KIB = 8192
+    """Likewise: far above the largest file that is read, far below what would hurt."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.pieces = self.over = self.peak_kib = 0
+        self.worst_ms = 0.0
+        self._begun: float | None = None
+
+    def start(self) -> None:
+        self._begun = time.thread_time()
+
+    def stop(self) -> None:
+        """End a piece; nothing where none was begun."""
+        if self._begun is None:
+            return
+        milliseconds = 1000 * (time.thread_time() - self._begun)
+        self._begun = None
+        if not tracemalloc.is_tracing():  # which costs several times the work
+            self.pieces += 1
+            self.over += milliseconds > self.LIMIT_MS
+            self.worst_ms = max(self.worst_ms, milliseconds)
+
+    @contextmanager
+    def traced(self) -> Iterator[None]:
+        """Measure the memory of a case instead of its time. Raises AssertionError where it takes too much."""
+        tracemalloc.start()
+        try:
+            yield
+            self.peak_kib = max(self.peak_kib, tracemalloc.get_traced_memory()[1] // 1024)
+        finally:
+            tracemalloc.stop()
+        assert self.peak_kib <= self.MEMORY_KIB, f"{self.peak_kib} KiB"
+
+    def report(self) -> dict[str, float]:
+        """Figures so far; none where nothing was measured."""
+        if not self.pieces:
+            return {}
+        return {
+            "pieces": self.pieces,
+            "worst_ms": round(self.worst_ms, 2),
+            "over_50_ms": self.over,
+            "peak_kib": self.peak_kib,
+        }
+
+
+METER = Meter()
+"""The meter of the suite that runs."""

@@ -12,8 +12,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from benchmarks.soak_cases import Case
+from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
 from benchmarks.soak_documents import chip_responses, images, mrz_text, sod_mutations
 from benchmarks.soak_gate import channel_messages, gate_link, lane_walks, policy
+from benchmarks.soak_readings import readings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,30 @@ class Suite:
 SUITES: dict[str, Suite] = {
     "sod_mutations": Suite(cases=100_000, prepare=sod_mutations, must_see=frozenset({"SIGNATURE_INVALID", "MALFORMED"})),
     "chip_responses": Suite(cases=10_000, prepare=chip_responses, must_see=frozenset({"authentic"})),
+    "chip_language": Suite(
+        cases=250_000,
+        prepare=mutations(LANGUAGE),
+        must_see=frozenset({"read", "TLV_TRUNCATED", "APDU_LENGTH", "RESPONSE_LENGTH"}),
+    ),
+    "chip_messages": Suite(
+        cases=250_000, prepare=mutations(MESSAGES), must_see=frozenset({"read behind the MAC", "SM_MAC_WRONG", "SM_PADDING"})
+    ),
+    "chip_files": Suite(
+        cases=400_000, prepare=mutations(FILES), must_see=frozenset({"read", "1 offer", "DG2_COUNT", "EC_POINT", "TLV_MANY"})
+    ),
+    "chip_agreement": Suite(
+        cases=60_000,
+        prepare=mutations(AGREEMENT),
+        must_see=frozenset({"established", "PACE_REPLY_WRONG", "agreed", "CA_REPLY_WRONG", "a key fits", "DH_ELEMENT"}),
+    ),
+    "chip_parts": Suite(
+        cases=30_000, prepare=mutations(PARTS), must_see=frozenset({"read", "FILE_TAG", "LENGTH_LOOP", "FILE_ENDS_EARLY"})
+    ),
+    "chip_readings": Suite(
+        cases=20_000,
+        prepare=readings,
+        must_see=frozenset({"read by pace", "read by bac again", "TagLost", "CHIP_CHANGED", "SM_MAC_WRONG", "CAN_NEEDS_PACE"}),
+    ),
     "mrz_text": Suite(
         cases=500_000, prepare=mrz_text, must_see=frozenset({"malformed", "check digits right", "check digits wrong"})
     ),
