@@ -207,6 +207,7 @@ def _error(scard: Any, device: str, status: int) -> DeviceError:
         scard.SCARD_E_NO_SERVICE: lambda: DeviceLost(_SERVICE, "it does not run", _START),
         scard.SCARD_E_SERVICE_STOPPED: lambda: DeviceLost(_SERVICE, "it was stopped", _START),
         scard.SCARD_E_INVALID_HANDLE: lambda: DeviceLost(_SERVICE, "it was started anew", "connect again"),
+        scard.SCARD_W_SECURITY_VIOLATION: lambda: DeviceError(_SERVICE, "this user may not use it", "let polkit allow it"),
         scard.SCARD_E_READER_UNAVAILABLE: lambda: DeviceLost(device, "the PC/SC reader is gone", "plug it in again"),
         scard.SCARD_E_UNKNOWN_READER: lambda: DeviceLost(device, "the PC/SC reader is gone", "plug it in again"),
         scard.SCARD_E_SHARING_VIOLATION: lambda: DeviceError(device, "another program uses the chip", "end that program"),

@@ -16,6 +16,7 @@ from hardware.ports import DeviceError, DeviceLost, TagLost
 NAMES = [
     "SCARD_S_SUCCESS",
     "SCARD_E_TIMEOUT",
+    "SCARD_W_SECURITY_VIOLATION",
     "SCARD_E_NO_SERVICE",
     "SCARD_E_SERVICE_STOPPED",
     "SCARD_E_INVALID_HANDLE",
@@ -32,7 +33,7 @@ NAMES = [
     "SCARD_W_UNPOWERED_CARD",
     "SCARD_W_UNRESPONSIVE_CARD",
 ]
-TAG_LOST = [name for name in NAMES if "_W_" in name or name.endswith(("SMARTCARD", "TRANSACTED", "COMM_ERROR"))]
+TAG_LOST = [name for name in NAMES if name.endswith(("_CARD", "SMARTCARD", "TRANSACTED", "COMM_ERROR"))]
 
 
 class Service:
@@ -158,6 +159,7 @@ def test_a_reader_that_was_unplugged_is_lost_while_a_chip_is_awaited(service, st
     ("call", "status", "what"),
     [
         ("establish", "SCARD_E_NO_SERVICE", "start pcscd"),
+        ("establish", "SCARD_W_SECURITY_VIOLATION", "polkit"),
         ("list", "SCARD_E_SERVICE_STOPPED", "start pcscd"),
         ("list", "SCARD_E_NO_READERS_AVAILABLE", "none is there"),
         ("connect", "SCARD_E_SHARING_VIOLATION", "another program"),
