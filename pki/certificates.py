@@ -16,7 +16,7 @@ from pki.signatures import PublicKey, load_public_key, scheme_of, verifies
 
 KEY_CERT_SIGN, DIGITAL_SIGNATURE = 1 << 5, 1 << 0
 """Bits of keyUsage (RFC 5280 §4.2.1.3)."""
-MAX_EXTENSIONS = 64
+MAX_EXTENSIONS, MAX_DOCUMENT_TYPES = 64, 64
 MAX_NAME_OCTETS, MAX_NAME = 4096, 200
 """Octets of a name, and characters of it that are shown. Real names stay below 400 octets."""
 
@@ -60,6 +60,8 @@ class Extensions:
     key_period_start: datetime | None = None
     key_period_end: datetime | None = None
     """privateKeyUsagePeriod (Doc 9303-12 §7.1.1): from when until when the key may sign."""
+    document_types: tuple[str, ...] = ()
+    """documentTypeList (Doc 9303-12 §7.1.1): the document codes that a signer may sign; empty where it does not say."""
     unknown_critical: tuple[str, ...] = ()
     """Critical extensions that are not read here: such a certificate may not be relied on (RFC 5280 §4.2)."""
 
@@ -177,17 +179,29 @@ def _extensions(element: der.Element) -> Extensions:
         extended_key_usage=tuple(part.oid() for part in _inside(values.get(_EXTENDED_KEY_USAGE))),
         key_period_start=period[0x80],
         key_period_end=period[0x81],
+        document_types=_document_types(values.get(_DOCUMENT_TYPES)),
         unknown_critical=tuple(unknown_critical),
     )
 
 
 _SUBJECT_KEY, _AUTHORITY_KEY, _KEY_USAGE = "2.5.29.14", "2.5.29.35", "2.5.29.15"
 _BASIC_CONSTRAINTS, _EXTENDED_KEY_USAGE, _KEY_PERIOD = "2.5.29.19", "2.5.29.37", "2.5.29.16"
-_READ = frozenset((_SUBJECT_KEY, _AUTHORITY_KEY, _KEY_USAGE, _BASIC_CONSTRAINTS, _EXTENDED_KEY_USAGE, _KEY_PERIOD))
+_DOCUMENT_TYPES = "2.23.136.1.1.6.2"
+_READ = frozenset(
+    (_SUBJECT_KEY, _AUTHORITY_KEY, _KEY_USAGE, _BASIC_CONSTRAINTS, _EXTENDED_KEY_USAGE, _KEY_PERIOD, _DOCUMENT_TYPES)
+)
 
 
 def _inside(extension: der.Element | None) -> list[der.Element]:
     return extension.expect(der.SEQUENCE).children() if extension else []
+
+
+def _document_types(extension: der.Element | None) -> tuple[str, ...]:
+    if extension is None:
+        return ()
+    fields = extension.fields()
+    fields.take(der.INTEGER)
+    return tuple(element.text() for element in fields.take(der.SET).children(MAX_DOCUMENT_TYPES))
 
 
 def _period_end(part: der.Element) -> datetime:

@@ -1,4 +1,4 @@
-"""Of DG1 (Doc 9303-10 §4.7.1) the one field that passive authentication compares: the issuing State."""
+"""Of DG1 (Doc 9303-10 §4.7.1) what passive authentication compares: the issuing State and the document code."""
 
 from __future__ import annotations
 
@@ -11,7 +11,16 @@ MRZ_LENGTHS = frozenset({88, 72, 90})
 
 def issuing_state_of(data_group_1: bytes) -> str:
     """Three characters, fillers included. Raises DerError."""
+    return _mrz(data_group_1)[2:5]
+
+
+def document_code_of(data_group_1: bytes) -> str:
+    """One or two characters, without fillers. Raises DerError."""
+    return _mrz(data_group_1)[:2].rstrip("<")
+
+
+def _mrz(data_group_1: bytes) -> str:
     mrz = der.read(data_group_1).expect(DATA_GROUP_1).only_child().expect(MRZ)
     if len(mrz.content) not in MRZ_LENGTHS:
         raise mrz.error(f"MRZ of {len(mrz.content)} characters")
-    return mrz.content[2:5].decode("ascii", "replace")
+    return mrz.content.decode("ascii", "replace")

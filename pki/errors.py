@@ -24,6 +24,8 @@ class ReasonCode(StrEnum):
     """The certificate is a CSCA's, or one for master lists and the like: its key may not sign documents."""
     ISSUING_COUNTRY_MISMATCH = "ISSUING_COUNTRY_MISMATCH"
     """Signer, CSCA and MRZ do not name one State: a State vouching for another's document."""
+    DOCUMENT_TYPE_MISMATCH = "DOCUMENT_TYPE_MISMATCH"
+    """The signer's certificate limits it to documents of other types."""
     SIGNER_REVOKED = "SIGNER_REVOKED"
     CSCA_REVOKED = "CSCA_REVOKED"
     """The State itself revoked the CSCA certificate behind the signer (Doc 9303-12 §4.2)."""
@@ -72,6 +74,7 @@ _REJECTING = frozenset(
         ReasonCode.SIGNER_CERTIFICATE_FORGED,
         ReasonCode.SIGNER_NOT_ENTITLED,
         ReasonCode.ISSUING_COUNTRY_MISMATCH,
+        ReasonCode.DOCUMENT_TYPE_MISMATCH,
         ReasonCode.SIGNER_REVOKED,
         ReasonCode.CSCA_REVOKED,
         ReasonCode.DATA_GROUP_NOT_SIGNED,

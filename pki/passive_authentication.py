@@ -12,8 +12,9 @@ The proof. A step that does not pass ends it with a reason code; which codes rej
  8. *revocation*: no CRL of that State lists the signer (Doc 9303-12 §7.1.4). No CRL or a stale one is reported, not judged.
  9. *hashes*: each data group at hand is listed and has its signed hash (Doc 9303-11 §5.1 step 5).
 10. *issuing state*: the MRZ names the State that signed; a rogue State could otherwise vouch for another's document.
+11. *document type*: the signer's documentTypeList, if it has one, names the type of document that DG1 does (Doc 9303-12 §7.1.1).
 
-Steps 1 to 8 need no data group and run while the chip still sends (:func:`authenticate_sod`); 9 and 10 are
+Steps 1 to 8 need no data group and run while the chip still sends (:func:`authenticate_sod`); 9 to 11 are
 :func:`bind_data_groups`. Left to the caller: that DG1 is the MRZ printed in the document.
 """
 
@@ -26,7 +27,7 @@ from types import MappingProxyType
 from pki.cms import SignedData
 from pki.cms_signature import only_signer
 from pki.countries import countries_of
-from pki.data_group_1 import issuing_state_of
+from pki.data_group_1 import document_code_of, issuing_state_of
 from pki.errors import PkiError, ReasonCode
 from pki.proof import Proof, prove_signature
 from pki.results import Authentic, PassiveAuthResult, Rejected, SignedHashes, Undetermined
@@ -38,7 +39,7 @@ from pki.trust import TrustStore
 def passive_authentication(
     sod: bytes, data_groups: Mapping[int, bytes], trust: TrustStore, now: datetime, *, mrz_issuing_state: str | None = None
 ) -> PassiveAuthResult:
-    """All ten steps. See :func:`authenticate_sod` and :func:`bind_data_groups`. Raises nothing on any bytes."""
+    """All eleven steps. See :func:`authenticate_sod` and :func:`bind_data_groups`. Raises nothing on any bytes."""
     match authenticate_sod(sod, trust, now):
         case SignedHashes() as signed:
             return bind_data_groups(signed, data_groups, mrz_issuing_state=mrz_issuing_state)
@@ -64,6 +65,7 @@ def authenticate_sod(sod: bytes, trust: TrustStore, now: datetime) -> SignedHash
         csca=signature.csca,
         signed_at=signature.signed_at,
         revocation=signature.revocation,
+        document_types=signature.document_types,
         steps=proof.steps,
     )
 
@@ -71,7 +73,7 @@ def authenticate_sod(sod: bytes, trust: TrustStore, now: datetime) -> SignedHash
 def bind_data_groups(
     signed: SignedHashes, data_groups: Mapping[int, bytes], *, mrz_issuing_state: str | None = None
 ) -> PassiveAuthResult:
-    """Steps 9 and 10 for data groups as read (number → bytes with header). Groups that are listed but not at hand are no fault.
+    """Steps 9 to 11 for data groups as read (number → bytes with header). Groups that are listed but not at hand are no fault.
 
     ``mrz_issuing_state`` is the three-letter code of the printed MRZ; None takes the one in the verified DG1. Raises nothing.
     """
@@ -82,6 +84,8 @@ def bind_data_groups(
             proof.detail = " ".join(f"DG{number}" for number in sorted(data_groups))
         with proof.step(10, "issuing state"):
             proof.detail = _check_issuing_state(signed, data_groups, mrz_issuing_state)
+        with proof.step(11, "document type"):
+            proof.detail = _check_document_type(signed, data_groups)
     except PkiError as error:
         return proof.verdict(error)
     return Authentic(
@@ -128,3 +132,15 @@ def _check_issuing_state(signed: SignedHashes, data_groups: Mapping[int, bytes],
     if signed.issuing_country not in countries:
         raise PkiError(ReasonCode.ISSUING_COUNTRY_MISMATCH, f"MRZ says {state}, signed by {signed.issuing_country}")
     return state
+
+
+def _check_document_type(signed: SignedHashes, data_groups: Mapping[int, bytes]) -> str:
+    """A listed type of one letter covers the codes that begin with it: their second letter is the State's own (Doc 9303-4 §4.2.2)."""
+    if not signed.document_types:
+        return "the signer is not limited"
+    if 1 not in data_groups:
+        return "DG1 not at hand"
+    code = document_code_of(data_groups[1])
+    if not {code, code[:1]} & {kind.rstrip("<") for kind in signed.document_types}:
+        raise PkiError(ReasonCode.DOCUMENT_TYPE_MISMATCH, f"{code!r}, the signer may sign {', '.join(signed.document_types)}")
+    return code

@@ -62,6 +62,7 @@ class StateSignature:
     csca: str
     signed_at: datetime | None
     revocation: Revocation
+    document_types: tuple[str, ...]
 
 
 def prove_signature(proof: Proof, signed: SignedData, signer: SignerInfo, trust: TrustStore, now: datetime) -> StateSignature:
@@ -87,7 +88,12 @@ def prove_signature(proof: Proof, signed: SignedData, signer: SignerInfo, trust:
         revocation = check_not_revoked(certificate, trust, now)
         proof.detail = revocation.value
     return StateSignature(
-        issuing_country=country, signer=signer_label, csca=csca_label, signed_at=signed_at, revocation=revocation
+        issuing_country=country,
+        signer=signer_label,
+        csca=csca_label,
+        signed_at=signed_at,
+        revocation=revocation,
+        document_types=certificate.extensions.document_types,
     )
 
 

@@ -32,6 +32,8 @@ class SignedHashes:
     csca: str
     signed_at: datetime | None
     revocation: Revocation
+    document_types: tuple[str, ...] = ()
+    """What the signer may sign, by document code; empty: anything."""
     steps: tuple[Step, ...]
 
 

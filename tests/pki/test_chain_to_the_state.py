@@ -234,6 +234,27 @@ def test_data_group_1_that_is_no_mrz_is_undetermined(workshop):
     assert undetermined(workshop.judge(workshop.sod(workshop.content(odd)), odd), ReasonCode.MALFORMED, "issuing state")
 
 
+# --- document type
+
+
+def limited_to(workshop, edit_element, *kinds: str):
+    listed = der.encode_set([der.encode(0x13, kind.encode()) for kind in kinds])
+    return with_extension(workshop, edit_element, "2.23.136.1.1.6.2", der.encode(der.SEQUENCE, der.encode_integer(0), listed))
+
+
+@pytest.mark.parametrize(("kinds", "authentic"), [(["P"], True), (["ID", "P<"], True), (["ID"], False), (["PD"], False)])
+def test_signer_signs_the_types_of_document_that_it_is_limited_to(kinds, authentic, workshop, edit_element):
+    result = workshop.judge(workshop.sod(signer=limited_to(workshop, edit_element, *kinds)))
+    assert isinstance(result, Authentic) == authentic
+    assert authentic or rejected(result, ReasonCode.DOCUMENT_TYPE_MISMATCH, "document type")
+
+
+def test_list_of_document_types_that_cannot_be_read_is_malformed(workshop, edit_element):
+    signer = with_extension(workshop, edit_element, "2.23.136.1.1.6.2", b"\x05\x00")
+    with pytest.raises(PkiError):
+        parse_certificate(signer.certificate)
+
+
 # --- revocation
 
 

@@ -118,7 +118,7 @@ def judge(document, folder, capsys, *more) -> tuple[int, dict]:
 def test_command_prints_the_verdict_with_its_steps(document, folder, capsys):
     status, verdict = judge(document, folder, capsys)
     assert (status, verdict["verdict"], verdict["demonstration"]) == (0, "authentic", True)
-    assert [step["number"] for step in verdict["steps"]] == list(range(1, 11))
+    assert [step["number"] for step in verdict["steps"]] == list(range(1, 12))
     assert (verdict["signed_at"], verdict["revocation"]) == ("2026-09-01 12:00:00+00:00", "good")
 
 
