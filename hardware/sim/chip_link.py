@@ -16,7 +16,7 @@ BITS_PER_BYTE = 9
 class LinkModel:
     """How long one exchange takes at ``kbit_s`` (106, 212, 424 or 848).
 
-    A block is at most ``fsc`` bytes towards the chip and ``fsd`` towards the reader (ISO/IEC 14443-4 §5.2.3: 16 to 256), ``turn_around_s``
+    A block is at most ``fsc`` bytes towards the chip and ``fsd`` towards the reader (FSC and FSD of ISO/IEC 14443-4: 16 to 256), ``turn_around_s``
     passes before each. What does not fit one block is chained, each part of a chain but the last being acknowledged by an empty block.
     ``computing_s`` is what the chip itself needs, in seconds by the instruction it was sent; what is not in it takes no time.
     """
