@@ -80,7 +80,7 @@ class PcscTransceiver:
 
     def reconnect(self, timeout: float) -> bool:
         """Wait up to ``timeout`` seconds for a chip, power it down and up. False where none came. Raises DeviceError."""
-        self.disconnect()
+        self._let_go(self._scard.SCARD_LEAVE_CARD)
         deadline = time.monotonic() + timeout
         while self.wait_for_card(deadline - time.monotonic()):
             try:
@@ -109,10 +109,14 @@ class PcscTransceiver:
             self._context = None
 
     def _connect(self) -> None:
+        """Connect, and reset cold: whoever had the chip before us may have left it in the middle of anything."""
         scard = self._scard
-        status, card, _ = scard.SCardConnect(self._context, self.reader, scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1)
+        mode, protocol = scard.SCARD_SHARE_EXCLUSIVE, scard.SCARD_PROTOCOL_T1
+        status, card, _ = scard.SCardConnect(self._context, self.reader, mode, protocol)
         self._check(status)
         self._card = card
+        status, _ = scard.SCardReconnect(card, mode, protocol, scard.SCARD_UNPOWER_CARD)
+        self._check(status)
         status, _, _, _, atr = scard.SCardStatus(card)
         self._check(status)
         self.atr, self.longest_response = bytes(atr), _longest_response(scard, card)
@@ -123,10 +127,13 @@ class PcscTransceiver:
             )
 
     def disconnect(self) -> None:
-        """Power the chip down, so that the next connection meets it as after power-on (a cold reset). Others may use it meanwhile."""
+        """Power the chip down; others may use it. Again is harmless."""
+        self._let_go(self._scard.SCARD_UNPOWER_CARD)
+
+    def _let_go(self, disposition: int) -> None:
         card, self._card = self._card, None
         if card is not None:
-            self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
+            self._scard.SCardDisconnect(card, disposition)
 
     def _wait(self, timeout: float, wanted: int) -> bool:
         scard, known, deadline = self._scard, self._scard.SCARD_STATE_UNAWARE, time.monotonic() + timeout

@@ -48,6 +48,7 @@ class Service:
             "SCardListReaders": (0, ["Reader"]),
             "SCardGetStatusChange": (0, [("Reader", 32, [])]),
             "SCardConnect": (0, 1, 2),
+            "SCardReconnect": (0, 2),
             "SCardStatus": (0, "Reader", 0, 2, list(self.atr)),
             "SCardControl": (1, []),
             "SCardDisconnect": 0,

@@ -39,7 +39,8 @@ TAG_LOST = [name for name in NAMES if name.endswith(("_CARD", "SMARTCARD", "TRAN
 class Service:
     """A service with one reader and a chip in it. ``fails`` maps a call to the status that it ends with."""
 
-    SCARD_SCOPE_USER = SCARD_SHARE_EXCLUSIVE = SCARD_PROTOCOL_T1 = SCARD_PCI_T1 = SCARD_UNPOWER_CARD = 0
+    SCARD_SCOPE_USER = SCARD_SHARE_EXCLUSIVE = SCARD_PROTOCOL_T1 = SCARD_PCI_T1 = SCARD_LEAVE_CARD = 0
+    SCARD_UNPOWER_CARD = 2
     SCARD_STATE_UNAWARE, SCARD_STATE_CHANGED, SCARD_STATE_UNKNOWN = 0, 2, 4
     SCARD_STATE_UNAVAILABLE, SCARD_STATE_EMPTY, SCARD_STATE_PRESENT = 8, 0x10, 0x20
 
@@ -48,7 +49,7 @@ class Service:
             setattr(self, name, status)
         self.fails: dict[str, str] = {}
         self.state, self.features, self.properties = self.SCARD_STATE_PRESENT, b"", b""
-        self.powered_down = 0
+        self.powered_down = 0  # times that the chip lost its power
 
     def _ends(self, call: str) -> int:
         return getattr(self, self.fails.get(call, "SCARD_S_SUCCESS"))
@@ -68,8 +69,12 @@ class Service:
     def SCardStatus(self, card):
         return self._ends("status"), "Reader", 0, 0, [0x3B, 0x80]
 
+    def SCardReconnect(self, card, mode, protocols, initialisation):
+        self.powered_down += initialisation == self.SCARD_UNPOWER_CARD
+        return self._ends("reconnect"), 0
+
     def SCardDisconnect(self, card, disposition):
-        self.powered_down += 1
+        self.powered_down += disposition == self.SCARD_UNPOWER_CARD
         return 0
 
     def SCardGetStatusChange(self, context, timeout, states):
@@ -105,10 +110,16 @@ def test_a_connected_chip_answers_and_says_its_answer_to_reset(service):
     reader = connected(service)
     assert reader.transceive(b"\xa5\0\0\0") == b"\xa5\x90\x00"
     assert reader.atr == b"\x3b\x80"
+
+
+def test_every_connection_begins_and_the_last_one_ends_with_a_chip_without_power(service):
+    reader = connected(service)
+    assert service.powered_down == 1
     assert reader.reconnect(0.0)
-    reader.close()
-    reader.close()
     assert service.powered_down == 2
+    reader.close()
+    reader.close()
+    assert service.powered_down == 3
 
 
 @pytest.mark.parametrize("status", TAG_LOST)
@@ -123,7 +134,7 @@ def test_a_chip_that_left_is_a_lost_tag_and_comes_back_only_by_a_new_connection(
     assert reader.reconnect(0.0)
 
 
-@pytest.mark.parametrize("call", ["connect", "status"])
+@pytest.mark.parametrize("call", ["connect", "reconnect", "status"])
 def test_a_chip_that_does_not_power_up_is_no_chip(service, call):
     service.fails[call] = "SCARD_W_UNRESPONSIVE_CARD"
     assert not pcsc.PcscTransceiver("Reader").reconnect(0.05)
