@@ -183,3 +183,46 @@ def card_security_of_a_state_that_is_in_no_list(state):
 def signed_file_of_another_kind_for_card_security(state):
     """A good signature of the State over a set of its own, called a master list."""
     return mapped_document(state, card_security(state, mapping_infos(), oid="2.23.136.1.1.2"), mapped(chip_key().public))
+
+
+# --- the mapping beside DG14
+
+
+def both_offered(state: State, key_in_dg14: bytes, **more) -> Inspection:
+    """DG14 and EF.CardAccess offer the mapping, DG14 a key for chip authentication, too."""
+    groups = groups_with(dg14=data_group_14(CAM, info(CA_AES_256, 1), key_info(key_in_dg14)))
+    security = card_security(state, mapping_infos())
+    notes = {"data_groups": groups, "card_access": card_access(CAM), "card_security": security} | more
+    return inspection(state, chip_sod(state, groups), **notes)
+
+
+@case(clause="Doc 9303-11 §4.4: the mapping stands in for chip authentication", chip="genuine", access="agrees")
+def mapping_with_the_key_of_data_group_14(state):
+    """One key in both signed files: it was proven once, and need not be again."""
+    return both_offered(state, chip_key().public, cam=mapped(chip_key().public))
+
+
+@case(clause="Doc 9303-11 §4.4, §6.2", chip="not_genuine/CA_NOT_RUN")
+def mapping_by_another_chip_of_the_same_state(state):
+    """The files are of one document; the mapping was done by another true chip, with its own true EF.CardSecurity."""
+    return both_offered(state, chip_key("the document's").public, cam=mapped(chip_key().public))
+
+
+@case(clause="Doc 9303-11 §6.2", chip="not_genuine/CA_FAILED")
+def chip_authentication_that_fails_after_a_good_mapping(state):
+    """What was run must have been passed."""
+    notes = {"cam": mapped(chip_key().public), "chip": agreed(chip_key().public, succeeded=False)}
+    return both_offered(state, chip_key().public, **notes)
+
+
+@case(clause="Doc 9303-11 §4.4, §6.2", chip="genuine")
+def chip_authentication_instead_of_the_mapping(state):
+    """Opened by another mapping, proven by chip authentication."""
+    return both_offered(state, chip_key().public, chip=agreed(chip_key().public))
+
+
+@case(clause="Doc 9303-11 §4.4, §9.2.11", chip="not_genuine/CAM_NOT_RUN", access="differs/PACE_HIDDEN")
+def mapping_hidden_and_nothing_run(state):
+    """EF.CardAccess shows nothing; the signed DG14 says what this chip should have done."""
+    groups = groups_with(dg14=data_group_14(CAM))
+    return inspection(state, chip_sod(state, groups), data_groups=groups)

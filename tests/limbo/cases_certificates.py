@@ -25,15 +25,17 @@ from forge import (
     State,
     appended,
     authority_key,
+    bit_string,
     edited,
     extension,
     generalized_time,
     key_usage,
     name,
+    pretend,
     pretended,
     subject_key,
 )
-from forge_keys import NULL, ecdsa, key, sequence
+from forge_keys import NULL, RSA, ecdsa, identifier, key, rsa_public, sequence
 from inspection import Inspection, case, inspection
 
 from pki import der
@@ -301,3 +303,49 @@ def bag_with_something_that_is_no_certificate(state, what):
         "half": edited(state.signer.certificate, 2),
     }[what]
     return inspection(state, replace(state.signer.sod(), certificates=(odd, state.signer.certificate)).built())
+
+
+@case(clause="RFC 5280 §4.1.2.8: unique identifiers are not used, and to be parsed")
+def signer_with_unique_identifiers(state):
+    """Two optional elements from before key identifiers."""
+    public = state.parts.public + der.encode(0x81, b"\0issuer") + der.encode(0x82, b"\0subject")
+    return with_signer(state, state.parts.but(public=public))
+
+
+@case(clause="RFC 5280 §4.1: TBSCertificate ends with its extensions", expect="Undetermined/MALFORMED")
+def something_after_the_extensions(state):
+    """Signed by the CSCA, and in no place of the syntax."""
+    return with_signer(state, state.parts.but(after=NULL))
+
+
+@case(clause="RFC 5280 §4.1.2.7: SubjectPublicKeyInfo", expect="Undetermined/MALFORMED", over=("key", "numbers"))
+def something_after_the_public_key(_state, where):
+    """An element that no reader asks for."""
+    rsa = pretend("UT", "rsa:2048")
+    numbers = sequence(der.encode_integer(rsa.signer.key.n), der.encode_integer(65537), NULL)
+    longer = sequence(identifier(RSA, NULL), bit_string(numbers))
+    public = appended(rsa.signer.key.public, NULL) if where == "key" else longer
+    return with_signer(rsa, rsa.parts.but(public=public))
+
+
+@case(clause="RFC 8017 §3.1: the modulus is positive")
+def rsa_modulus_without_its_leading_zero(_state):
+    """Read with a sign it is negative: in use in genuine documents, and a modulus has no sign."""
+    rsa = pretend("UT", "rsa:2048")
+    numbers = sequence(der.encode(der.INTEGER, rsa.signer.key.number(rsa.signer.key.n)), der.encode_integer(65537))
+    return with_signer(rsa, rsa.parts.but(public=sequence(identifier(RSA, NULL), bit_string(numbers))))
+
+
+@case(clause="RFC 8017 §3.1: n is odd", expect="Undetermined/UNSUPPORTED_ALGORITHM")
+def rsa_modulus_that_is_even(_state):
+    """No product of odd primes."""
+    rsa = pretend("UT", "rsa:2048")
+    return with_signer(rsa, rsa.parts.but(public=rsa_public(rsa.signer.key.n + 1, 65537)))
+
+
+@case(clause="RFC 8017 §3.1: e is any odd number from 3")
+def rsa_exponent_of_two_hundred_bits(_state):
+    """Slow, met in genuine certificates, and as good as any."""
+    rsa = pretend("UT", "rsa:2048")
+    own = replace(rsa.signer.key, e=(1 << 200) + 235, private=None)
+    return inspection(rsa, rsa.issue(rsa.parts.but(public=own.public), signer_key=own).sod().built())

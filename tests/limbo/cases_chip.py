@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forge import State
+from forge import State, bit_string
 from forge_chip import (
     CA_3DES,
     CA_AES_128,
@@ -25,7 +25,7 @@ from forge_chip import (
     key_info,
     recovered,
 )
-from forge_keys import RsaKey, ec_public, ecdsa, key, uncompressed
+from forge_keys import NULL, RSA, RsaKey, ec_public, ecdsa, identifier, key, sequence, uncompressed
 from inspection import Inspection, case, inspection
 
 from pki import der
@@ -87,6 +87,15 @@ def active_authentication_with_rsa(state, trailer):
 def active_authentication_with_rsa_2048(state):
     """A longer key."""
     return rsa_document(state, recovered(aa_rsa(2048)), bits=2048)
+
+
+@case(clause="Doc 9303-11 §6.1", chip="genuine")
+def active_authentication_with_a_modulus_without_its_leading_zero(state):
+    """As in a specimen: the INTEGER reads as negative, and the number is the modulus."""
+    signer = aa_rsa()
+    numbers = sequence(der.encode(der.INTEGER, signer.number(signer.n)), der.encode_integer(signer.e))
+    group = data_group_15(sequence(identifier(RSA, NULL), bit_string(numbers)))
+    return chip_document(state, groups_with(dg15=group), active=recovered(signer))
 
 
 @case(clause="BSI TR-03111 §5.2.1, Doc 9303-11 §6.1", chip="genuine", over=("sha1", "sha224", "sha256", "sha384", "sha512"))

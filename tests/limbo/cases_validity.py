@@ -19,8 +19,11 @@ from forge import (
     State,
     attribute,
     attributes,
+    extension,
+    key_period,
     security_object,
 )
+from forge_keys import sequence
 from inspection import Inspection, case, inspection
 
 from pki import der
@@ -119,3 +122,22 @@ def signed_in_1950(state):
     changed = attributes(security_object()) | {SIGNING_TIME: attribute(SIGNING_TIME, der.encode(der.UTC_TIME, b"500101000000Z"))}
     made = state.signer.sod()
     return inspection(state, replace(made, signers=(state.signer.info(sorted(changed.values())),)).built())
+
+
+@case(clause="Doc 9303-12 §7.1: privateKeyUsagePeriod", over=("first second", "last second", "no start", "no end"))
+def signed_at_an_end_of_the_key_period(state, what):
+    """The ends are included, and either one may be absent."""
+    period = {
+        "first second": (NOW, SIGNER_KEY_END),
+        "last second": (SIGNER_START, NOW),
+        "no start": (None, NOW),
+        "no end": (NOW, None),
+    }[what]
+    return signed_at(state, NOW, state.parts.having(key_period(*period)))
+
+
+@case(clause="RFC 5280 §4.2.1.4, X.509: GeneralizedTime", expect="Undetermined/MALFORMED", over=("20261301000000Z", "2026", ""))
+def key_period_that_is_no_time(state, text):
+    """A 13th month, a bare year, nothing."""
+    value = sequence(der.encode(0x81, text.encode()))
+    return signed_at(state, NOW, state.parts.having(extension(KEY_PERIOD, value)))
