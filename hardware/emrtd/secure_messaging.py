@@ -50,24 +50,24 @@ class TripleDesCipher:
     block = 8
 
     def __init__(self, k_enc: bytes, k_mac: bytes) -> None:
-        self._enc = TripleDES(k_enc + k_enc[:8])
-        self._mac_inner = TripleDES(k_mac[:8] * 3)  # K‖K‖K: single DES
-        self._mac_last = TripleDES(k_mac + k_mac[:8])
+        self._enc = _Cbc(TripleDES(k_enc + k_enc[:8]))
+        self._mac_inner = _Cbc(TripleDES(k_mac[:8] * 3))  # K‖K‖K: single DES
+        self._mac_last = _Cbc(TripleDES(k_mac + k_mac[:8]))
 
     def encrypt(self, ssc: bytes, padded: bytes) -> bytes:  # noqa: ARG002 - the IV is zero here
-        return _cbc(self._enc, bytes(8), padded)
+        return self._enc.encrypt(bytes(8), padded)
 
     def decrypt(self, ssc: bytes, ciphertext: bytes) -> bytes:  # noqa: ARG002 - the IV is zero here
-        return _cbc(self._enc, bytes(8), ciphertext, decrypt=True)
+        return self._enc.decrypt(bytes(8), ciphertext)
 
     def decrypt_into(self, ssc: bytes, ciphertext: bytes, room: bytearray) -> int:  # noqa: ARG002 - the IV is zero here
-        return _cbc_into(self._enc, bytes(8), ciphertext, room)
+        return self._enc.decrypt_into(bytes(8), ciphertext, room)
 
     def mac(self, padded: bytes) -> bytes:
         """ISO/IEC 9797-1 algorithm 3: single DES in CBC mode over all blocks but the last, 3DES over that one."""
         head, last = padded[:-8], padded[-8:]
-        chain = _cbc(self._mac_inner, bytes(8), head)[-8:] if head else bytes(8)
-        return _cbc(self._mac_last, chain, last)
+        chain = self._mac_inner.encrypt(bytes(8), head)[-8:] if head else bytes(8)
+        return self._mac_last.encrypt(chain, last)
 
 
 class AesCipher:
@@ -76,24 +76,57 @@ class AesCipher:
     block = 16
 
     def __init__(self, k_enc: bytes, k_mac: bytes) -> None:
-        self._enc, self._mac = algorithms.AES(k_enc), algorithms.AES(k_mac)
+        self._enc, self._mac = _Cbc(algorithms.AES(k_enc)), CMAC(algorithms.AES(k_mac))
 
     def encrypt(self, ssc: bytes, padded: bytes) -> bytes:
-        return _cbc(self._enc, self._iv(ssc), padded)
+        return self._enc.encrypt(self._iv(ssc), padded)
 
     def decrypt(self, ssc: bytes, ciphertext: bytes) -> bytes:
-        return _cbc(self._enc, self._iv(ssc), ciphertext, decrypt=True)
+        return self._enc.decrypt(self._iv(ssc), ciphertext)
 
     def decrypt_into(self, ssc: bytes, ciphertext: bytes, room: bytearray) -> int:
-        return _cbc_into(self._enc, self._iv(ssc), ciphertext, room)
+        return self._enc.decrypt_into(self._iv(ssc), ciphertext, room)
 
     def mac(self, padded: bytes) -> bytes:
-        cmac = CMAC(self._mac)
+        cmac = self._mac.copy()
         cmac.update(padded)
         return cmac.finalize()[:MAC_LENGTH]
 
     def _iv(self, ssc: bytes) -> bytes:
-        return _cbc(self._enc, bytes(16), ssc)  # one block under a zero IV is ECB
+        return self._enc.encrypt(bytes(16), ssc)  # one block under a zero IV is ECB
+
+
+class _Cbc:
+    """A key in CBC mode without padding. Its contexts are kept for the session, since making one takes longer than using it; so the
+    chain is turned from where it stands to each new IV. Data is whole blocks, else ValueError: a context would keep what is over.
+    """
+
+    def __init__(self, algorithm: TripleDES | algorithms.AES) -> None:
+        self._block = algorithm.block_size // 8
+        cipher = Cipher(algorithm, modes.CBC(bytes(self._block)))
+        self._encryptor, self._decryptor = cipher.encryptor(), cipher.decryptor()
+        self._last = 0
+
+    def encrypt(self, iv: bytes, data: bytes) -> bytes:
+        self._check(data)
+        first = int.from_bytes(data[: self._block]) ^ int.from_bytes(iv) ^ self._last
+        ciphertext = self._encryptor.update(first.to_bytes(self._block) + data[self._block :])
+        self._last = int.from_bytes(ciphertext[-self._block :])
+        return ciphertext
+
+    def decrypt(self, iv: bytes, ciphertext: bytes) -> bytes:
+        self._check(ciphertext)
+        self._decryptor.update(iv)
+        return self._decryptor.update(ciphertext)
+
+    def decrypt_into(self, iv: bytes, ciphertext: bytes, room: bytearray) -> int:
+        self._check(ciphertext)
+        self._decryptor.update(iv)  # what was decrypted last is what the next block is chained to
+        return self._decryptor.update_into(ciphertext, room)
+
+    def _check(self, data: bytes) -> None:
+        if not data or len(data) % self._block:
+            raise ValueError(f"{len(data)} bytes are no whole blocks")
 
 
 class SecureMessaging:
@@ -106,16 +139,17 @@ class SecureMessaging:
 
     def protect(self, command: CommandApdu) -> CommandApdu:
         """Return ``command`` encrypted and authenticated (§9.8.4, figure 5)."""
-        header = replace(command, cla=command.cla | SM_CLASS, data=b"", ne=None)
+        cla, ins, p1, p2 = command.cla | SM_CLASS, command.ins, command.p1, command.p2
         ssc = self._advance()
         body = self._cryptogram(ssc, command.data, odd=bool(command.ins & 1)) if command.data else b""
         if command.ne is not None:
             body += tlv.encode(
                 DO_LE, (command.ne % EXTENDED_NE).to_bytes(2) if command.extended else bytes([command.ne % SHORT_NE])
             )
-        mac = self._mac(ssc, pad(header.encode(), self._cipher.block) + body)
+        mac = self._mac(ssc, pad(bytes([cla, ins, p1, p2]), self._cipher.block) + body)
         wide = command.extended or len(body) + MAC_LENGTH + 2 > 0xFF
-        return replace(header, data=body + tlv.encode(DO_MAC, mac), ne=EXTENDED_NE if wide else SHORT_NE)
+        data = body + tlv.encode(DO_MAC, mac)
+        return CommandApdu(cla=cla, ins=ins, p1=p1, p2=p2, data=data, ne=EXTENDED_NE if wide else SHORT_NE)
 
     def unprotect(self, response: ResponseApdu) -> ResponseApdu:
         """Return the response's plain data and status. Raises SecureMessagingError; a plain status is one, whatever it says."""
@@ -234,13 +268,3 @@ def session(secret: bytes, *, cipher: str, key_length: int, ssc: int = 0) -> Sec
     tdes = cipher == "3DES"
     k_enc, k_mac = (derive_key(secret, counter, length=key_length, tdes=tdes) for counter in (KDF_ENC, KDF_MAC))
     return SecureMessaging(TripleDesCipher(k_enc, k_mac) if tdes else AesCipher(k_enc, k_mac), ssc)
-
-
-def _cbc(algorithm: TripleDES | algorithms.AES, iv: bytes, data: bytes, *, decrypt: bool = False) -> bytes:
-    cipher = Cipher(algorithm, modes.CBC(iv))
-    context = cipher.decryptor() if decrypt else cipher.encryptor()
-    return context.update(data) + context.finalize()
-
-
-def _cbc_into(algorithm: TripleDES | algorithms.AES, iv: bytes, data: bytes, room: bytearray) -> int:
-    return Cipher(algorithm, modes.CBC(iv)).decryptor().update_into(data, room)
