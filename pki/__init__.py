@@ -9,6 +9,30 @@ modules below and are imported from there, so that importing the package itself 
     from pki.trust import Csca, TrustStore, load_trust_store, save_trust_store
     from pki.results import Authentic, PassiveAuthResult, Rejected, SignedHashes, Step, Undetermined
     from pki.errors import PkiError, ReasonCode
+
+    from pki.sources import read_sources              # master lists, directory files, certificates, folders
+    from pki.union import union                       # each once, the home State's pinned
+    from pki.rollover import roll_over, vouched_for   # links between keys
+    from pki.inventory import outlook, take_inventory # what the anchors are worth
+    from pki.trust_file import open_trust_file, seal, statement, trust_body
+    from pki.deviations import open_deviation_list
+    from pki.known_defects import DocumentFacts, read_with
 """
 
-__all__ = ["active_authentication", "chip_authenticity", "errors", "passive_authentication", "results", "revocation", "trust"]
+__all__ = [
+    "active_authentication",
+    "chip_authenticity",
+    "deviations",
+    "errors",
+    "inventory",
+    "known_defects",
+    "masterlist",
+    "passive_authentication",
+    "results",
+    "revocation",
+    "rollover",
+    "sources",
+    "trust",
+    "trust_file",
+    "union",
+]

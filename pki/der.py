@@ -101,10 +101,12 @@ class Element(NamedTuple):
 
     def oid(self) -> str:
         """Dotted form."""
-        content = self.expect(OID).content
-        if not content or len(content) > MAX_OID or content[-1] & 0x80:
-            raise self.error("malformed object identifier")
-        return _dotted(content)
+        if self.tag != OID:
+            raise self.error(f"tag {self.tag:#x} instead of {OID:#x}")
+        try:
+            return _dotted(self.data[self.body : self.end])
+        except ValueError:
+            raise self.error("malformed object identifier") from None
 
     def octets(self) -> bytes:
         return self.expect(OCTET_STRING).content
@@ -213,6 +215,9 @@ _new = tuple.__new__  # what Element() does, without its detour over a Python fu
 
 @lru_cache(maxsize=1024)
 def _dotted(content: bytes) -> str:
+    """ValueError if malformed. Cached: a document names thirty, and all documents name the same."""
+    if not content or len(content) > MAX_OID or content[-1] & 0x80:
+        raise ValueError
     arcs, value = [], 0
     for octet in content:
         value = value << 7 | octet & 0x7F
