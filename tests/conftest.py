@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 REQUIRE_ALL = os.environ.get("AUTOGATE_REQUIRE_ALL") == "1"
 
 
-FIRST = ("demo", "processes", "browser", "controller")
+FIRST = ("demo", "processes", "pcsc", "browser", "controller")
 """Folders whose tests mostly wait for doors and pages: they start first, so that the others fill the gaps."""
 
 
