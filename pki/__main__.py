@@ -89,7 +89,7 @@ def _inspect(arguments: list[str]) -> int:
     now = options.at or datetime.now(UTC)
     list_anchors = TrustStore(anchors=tuple(anchor for file in options.anchor for anchor in read_anchors(file)))
     found = read_sources(options.files, list_anchors, now)
-    merged = union(found.anchors)
+    merged = union((*found.anchors, *found.bare))
     inventory = take_inventory(merged.anchors)
     if options.json:
         report = asdict(inventory) | {"refused": _labels(merged.refused), "unreadable": found.unreadable}

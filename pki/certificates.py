@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from pki import der
+from pki.countries import two_letters
 from pki.errors import DerError
 from pki.signatures import PublicKey, load_public_key, scheme_of, verifies
 
@@ -38,8 +39,8 @@ class Name:
 
     @property
     def country(self) -> str:
-        """Country in upper case, empty if none: some States write theirs in lower case."""
-        return next((value.strip().upper() for kind, value in self.parts if kind == _COUNTRY), "")
+        """Two letters in upper case, empty if none: some States write theirs in lower case, or three letters."""
+        return two_letters(next((value.strip().upper() for kind, value in self.parts if kind == _COUNTRY), ""))
 
     def __str__(self) -> str:
         """For people and records: one printable line of bounded length, whatever a stranger wrote into the name."""

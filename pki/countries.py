@@ -36,3 +36,9 @@ _COUNTRIES = {entry[:3]: frozenset({entry[3:]}) for entry in _ISO_3166.split()} 
 def countries_of(issuing_state: str) -> frozenset[str]:
     """Two-letter countries for an MRZ issuing State (fillers ``<`` allowed); empty if the code is unknown."""
     return _COUNTRIES.get(issuing_state.rstrip("<"), frozenset())
+
+
+def two_letters(country: str) -> str:
+    """The country of a certificate as it is compared: States have written the three letters of their MRZ (LTU) instead of two."""
+    found = countries_of(country) if len(country) == 3 else frozenset()
+    return next(iter(found)) if len(found) == 1 else country

@@ -13,15 +13,18 @@ from pki.masterlist import open_master_list
 from pki.signed_list import MAX_LIST
 from pki.trust import CERTIFICATE_SUFFIXES, Csca, TrustStore, read_anchors
 
-BARE = "bare"
-"""In the provenance of a certificate that nobody signed for: fit for a store marked as a demonstration's, or for a person's judgement."""
-
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What the sources held: ``crls`` are unverified; ``unreadable`` says in one line each what had to be left out."""
+    """What the sources held.
+
+    ``anchors`` are of verified master lists and of files that somebody chose one by one. ``bare`` are of directory files: nobody
+    signed for them, so they are fit for a store marked as a demonstration's alone. ``crls`` are unverified. ``unreadable`` says
+    in one line each what had to be left out.
+    """
 
     anchors: list[Csca] = field(default_factory=list)
+    bare: list[Csca] = field(default_factory=list)
     crls: list[bytes] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
@@ -67,7 +70,7 @@ def _read_directory(file: Path, list_anchors: TrustStore, now: datetime, found: 
                     case "master_list":
                         _add_master_list(value.content, list_anchors, now, found)
                     case "csca_certificate":
-                        found.anchors.append(Csca.of(value.content, f"{BARE}, {value.entry}"))
+                        found.bare.append(Csca.of(value.content, f"bare, {value.entry}"))
                     case "crl":
                         found.crls.append(value.content)
             except PkiError as error:

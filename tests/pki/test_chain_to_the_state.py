@@ -148,6 +148,14 @@ def test_country_in_lower_case_is_the_same_country(workshop, now):
     assert isinstance(workshop.judge(workshop.sod(signer=state.signer), trust=state.trust_store()), Authentic)
 
 
+@pytest.mark.parametrize(("letters", "authentic"), [(b"IDN", True), (b"idn", True), (b"XXA", False), (b"IRN", False)])
+def test_country_in_three_letters_is_the_country_of_that_mrz_code(letters, authentic, workshop):
+    pair = der.encode(der.SEQUENCE, der.encode_oid("2.5.4.6"), der.encode(0x13, letters))
+    subject = der.encode(der.SEQUENCE, der.encode(der.SET, pair))
+    signer = workshop.reissued(lambda fields: fields.__setitem__(SUBJECT, subject))
+    assert isinstance(workshop.judge(workshop.sod(signer=signer)), Authentic) == authentic
+
+
 def test_trusted_state_cannot_vouch_for_another_states_document(workshop, data_groups):
     """A rogue but trusted State signs an Indonesian passport."""
     sod = workshop.sod(signer=workshop.foreign.signer)

@@ -10,10 +10,11 @@ import pytest
 
 from pki import path, sim, sim_lists
 from pki.errors import PkiError, ReasonCode
-from pki.masterlist import open_master_list
 from pki.results import Authentic, Undetermined
 from pki.rollover import roll_over, vouched_for
+from pki.sources import read_sources
 from pki.trust import Csca, TrustStore
+from pki.union import union
 
 
 def csca(certificate: bytes) -> Csca:
@@ -90,24 +91,36 @@ def test_signer_that_would_need_too_many_checks_is_undetermined(workshop, now, m
 # --- what States publish
 
 
+@pytest.fixture(scope="module")
+def published(shared_dir):
+    """Both published master lists, verified, and the Indonesian files: each certificate once."""
+    folder, moment = shared_dir / "data/pki", datetime(2026, 9, 1, tzinfo=UTC)
+    anchors = [csca((folder / "masterlists" / name).read_bytes()) for name in ("DE_ROOT_CA_CSCA07.cer", "NL_ROOT_CA.cer")]
+    found = read_sources([*(folder / "masterlists").glob("*.ml"), folder / "csca_id"], TrustStore(anchors=tuple(anchors)), moment)
+    return union(found.anchors).anchors
+
+
 @pytest.mark.shared
-def test_published_certificates_chain_as_counted(shared_dir):
+def test_published_certificates_chain_as_counted(published, shared_dir):
     """417 self-signed, 204 under another, 11 links whose CSCA is in neither list; in any order, and well within the budget."""
-    folder = shared_dir / "data/pki"
-    union: dict[bytes, Csca] = {}
-    for name, anchor in (("DE_ML_2026-05-28.ml", "DE_ROOT_CA_CSCA07.cer"), ("NL_ML_2026-07-22.ml", "NL_ROOT_CA.cer")):
-        anchors = TrustStore(anchors=(csca((folder / "masterlists" / anchor).read_bytes()),))
-        found = open_master_list((folder / "masterlists" / name).read_bytes(), anchors, datetime(2026, 9, 1, tzinfo=UTC))
-        union |= {one.certificate: one for one in found.certificates}
-    union |= {file.read_bytes(): csca(file.read_bytes()) for file in sorted((folder / "csca_id").glob("*.cer"))}
-    certificates = list(union.values())
+    certificates = list(published)
     random.Random(4).shuffle(certificates)
     graph = roll_over(certificates, budget=2_000)
     assert (len(graph.self_signed), len(graph.chained), len(graph.orphans)) == (417, 204, 11)
     assert sorted(one.country for one in graph.orphans) == ["AE", "AT", "BG", "CY", "HU", "LB", "LV", "MA", "MD", "PH", "TR"]
     home = [one for one in certificates if one.country == "ID"]
-    first = csca((folder / "csca_id/2010-12_CSCA.cer").read_bytes())
+    first = csca((shared_dir / "data/pki/csca_id/2010-12_CSCA.cer").read_bytes())
     assert len(vouched_for([first], home)) == 5
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("country", ["ID", "DE", "CN", "QQ"])
+def test_document_of_a_key_in_no_published_list_has_no_trust_anchor_and_is_never_called_forged(country, published, workshop, now):
+    """Also where its State has up to 27 other keys in the lists, all of which are tried."""
+    state = sim.PretendState.create(country=country, name="New", now=now)
+    result = workshop.judge(workshop.sod(signer=state.signer), trust=TrustStore(anchors=published))
+    assert isinstance(result, Undetermined)
+    assert (result.code, result.step) == (ReasonCode.NO_TRUST_ANCHOR, "chain")
 
 
 # --- revocation of a CSCA

@@ -12,7 +12,7 @@ from pki.__main__ import main
 from pki.errors import PkiError, ReasonCode
 from pki.inventory import outlook, take_inventory
 from pki.revocation import parse_crl
-from pki.sources import BARE, read_sources
+from pki.sources import read_sources
 from pki.trust import Csca, TrustStore
 
 
@@ -37,8 +37,8 @@ def test_all_sources_are_read_each_with_its_provenance(folder, workshop, now):
         ("ID", "anchor.cer"),
         ("XX", "master list of ID, 2026-09-01"),
         ("XX", "master list of ID, 2026-09-01"),
-        ("XX", f"{BARE}, c=XX"),
     ]
+    assert [(anchor.country, anchor.provenance) for anchor in found.bare] == [("XX", "bare, c=XX")]
     (crl,), (line,) = found.crls, found.unreadable
     assert parse_crl(crl).issuer.same_as(workshop.parsed_csca.subject)
     assert "c=YY" in line
@@ -46,7 +46,7 @@ def test_all_sources_are_read_each_with_its_provenance(folder, workshop, now):
 
 def test_directory_keeps_what_is_good_beside_a_list_that_is_not_vouched_for(folder, workshop, now):
     found = read_sources([folder / "pkd.ldif"], workshop.foreign.trust_store(), now)
-    assert [anchor.provenance for anchor in found.anchors] == [f"{BARE}, c=XX"]
+    assert (found.anchors, len(found.bare)) == ([], 1)
     assert len(found.unreadable) == 2
 
 
