@@ -5,15 +5,17 @@ BIN    := $(VENV)/bin
 LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/faces.lock
 STAMP  := $(VENV)/.setup-stamp
 PCSC   := $(VENV)/.pcsc-stamp
+ATHERIS := $(VENV)/.fuzz-stamp
 ROOMS  := gate mrz pki faceverify hardware
 ARGS   ?=
 TESTS  ?= tests
 WORKERS ?= 3
+SECONDS ?= 60
 
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc demo test interop check soak bench fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-fuzz demo test interop fuzz check soak bench fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,6 +39,12 @@ $(PCSC): $(STAMP) requirements/pcsc.lock requirements/pcsc-build.lock
 	    --build-constraints requirements/pcsc-build.lock -r requirements/pcsc.lock
 	@touch $@
 
+setup-fuzz: $(ATHERIS) ## add atheris, which steers fuzzing by what it reaches (Linux and macOS)
+
+$(ATHERIS): $(STAMP) requirements/fuzz.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/fuzz.lock
+	@touch $@
+
 demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless --once --json out.json")
 	$(BIN)/autogate demo $(ARGS)
 
@@ -46,7 +54,11 @@ test: $(STAMP) ## all tests (TESTS=tests/mrz for some)
 interop: $(STAMP) ## a thousand sessions of each protocol variant against independent implementations
 	$(BIN)/python -m pytest tests/interop --sessions 1000 $(ARGS)
 
-check: lint types layers test ## what CI runs
+fuzz: $(STAMP) ## any bytes into whatever parses a chip's (SECONDS=60 in all; ARGS="--only dg2" for some)
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(ARGS)
+
+check: lint types layers test ## what CI runs; a minute of fuzzing comes last
+	$(MAKE) fuzz ARGS=
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -17,6 +17,7 @@ LOCKS: dict[str, list[str]] = {
     "screens.lock": [PROJECT, "--extra", "screens", "-c", str(HERE / "core.lock")],
     "dev.lock": [PROJECT, "--extra", "screens", "--extra", "dev", "-c", str(HERE / "screens.lock")],
     "faces.lock": ["--no-deps", str(HERE / "faces.in")],
+    "fuzz.lock": ["--no-deps", str(HERE / "fuzz.in")],
     "pcsc.lock": ["--no-deps", str(HERE / "pcsc.in")],
     "pcsc-build.lock": ["--no-deps", str(HERE / "pcsc-build.in")],
 }
