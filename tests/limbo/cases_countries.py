@@ -38,7 +38,6 @@ def country_in_lower_case(_state, where):
 
 @case(
     clause="Doc 9303-12 §7.1: countryName is a code of two letters",
-    pending="a country of three letters is compared as it is: every document of such a CSCA is rejected",
 )
 def csca_whose_country_has_three_letters(_state):
     """One State's CSCA writes the three letters of the MRZ: the same State, and no reason to reject its documents."""
