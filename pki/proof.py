@@ -43,7 +43,9 @@ class Proof:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         result: Literal["successful", "failed", "undetermined"] = "successful"
-        if isinstance(error, PkiError):
+        if error is not None and not isinstance(error, PkiError):
+            return  # a bug is not a finding
+        if error is not None:
             result, self.detail = "failed" if error.code.rejects else "undetermined", str(error)
         self.steps += (Step(number=self._number, name=self._name, result=result, detail=self.detail),)
 
