@@ -57,7 +57,8 @@ interop: $(STAMP) ## a thousand sessions of each protocol variant against indepe
 fuzz: $(STAMP) ## any bytes into whatever parses a chip's (SECONDS=60 in all; ARGS="--only dg2" for some)
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(ARGS)
 
-check: lint types layers test ## what CI runs; a minute of fuzzing comes last
+# Where every real component is required, atheris is one.
+check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(ATHERIS)) lint types layers test ## what CI runs; a minute of fuzzing comes last
 	$(MAKE) fuzz ARGS=
 
 lint: $(STAMP)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.soak [--scale 1.0] [--seed 7] [--out soak.json] [--only NAME]``: the long suites at full count.
+"""``python -m benchmarks.soak [--scale 1.0] [--seed 7] [--out soak.json] [--only NAME …]``: the long suites at full count.
 
 ``work`` is what the product spent on single answers of a chip: how many, the worst CPU time, how many took over 50 ms, the most memory.
 The file is written after each suite; a suite that is complete in it for the same commit, seed and count is not run again. Exit
@@ -79,17 +79,17 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0, help="share of the full counts")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path(".state/soak.json"))
-    parser.add_argument("--only", choices=sorted(SUITES))
-    parser.add_argument("--case", type=int, help="with --only: this case alone")
+    parser.add_argument("--only", nargs="+", choices=sorted(SUITES), metavar="NAME", default=list(SUITES))
+    parser.add_argument("--case", type=int, help="this case alone, of the first suite of --only")
     options = parser.parse_args()
-    if options.only and options.case is not None:
-        with SUITES[options.only].prepare() as case:
-            print(case(dice(options.seed, options.only, options.case)))
+    if options.case is not None:
+        with SUITES[options.only[0]].prepare() as case:
+            print(case(dice(options.seed, options.only[0], options.case)))
         return 0
     stamp = {"seed": options.seed, **machine.commit()}
     suites = earlier(options.out, stamp)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    for name in [options.only] if options.only else SUITES:
+    for name in options.only:
         cases = max(1, round(SUITES[name].cases * options.scale))
         if suites.get(name, {}).get("cases") == cases:
             print(f"{name}: complete before")

@@ -125,6 +125,12 @@ def pace_answers(offers: tuple[PaceOffer, ...] = OFFERS) -> Target:
     return Target(seeds=everything, parse=parse, change=framed(2, 2), errors=(AccessError, ApduError))
 
 
+def quick_pace_answers() -> Target:
+    """As :func:`pace_answers`, over P-256 and the group of 1024 bits alone; every mapping is among them."""
+    quick = {seeds.P256, seeds.RFC5114_1024}
+    return pace_answers(tuple(offer for offer in OFFERS if offer.parameter_id in quick))
+
+
 def card_security() -> Target:
     """EF.CardSecurity after PACE with chip authentication mapping: a key that fits, or none, or ChipError."""
     offer = next(offer for offer in OFFERS if offer.protocol.mapping == "CAM")

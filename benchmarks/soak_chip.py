@@ -22,8 +22,15 @@ AGREEMENT: Mapping[str, Prepare] = {
     "card_security": soak_agreement.card_security,
 }
 PARTS: Mapping[str, Prepare] = {"file_parts": soak_agreement.file_parts}
-TARGETS: Mapping[str, Prepare] = {**LANGUAGE, **MESSAGES, **FILES, **AGREEMENT, **PARTS}
-"""Each parser and protocol, by its name."""
+TARGETS: Mapping[str, Prepare] = {
+    **LANGUAGE,
+    **MESSAGES,
+    **FILES,
+    **AGREEMENT,
+    **PARTS,
+    "pace": soak_agreement.quick_pace_answers,
+}
+"""Each parser and protocol for the fuzzer, by its name: of PACE what a second has room for."""
 TRACED = 400
 """One case in so many is measured by memory instead of time."""
 
