@@ -67,7 +67,7 @@ class KnownDefect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentFacts:
-    """What is known of a document: ``country`` has two letters; None, where something is not known."""
+    """What is known of a document: ``country`` has two letters, ``document_number`` no fillers; None, where something is not known."""
 
     country: str
     document_number: str | None = field(default=None, repr=False)

@@ -65,20 +65,17 @@ def vouched_for(trusted: Iterable[Csca], offered: Sequence[Csca], *, budget: int
 
     A certificate is vouched for if a vouched key signed it, or if it certifies a vouched key (the new root beside its link).
     """
-    keys = {csca.parsed.subject_public_key_info for csca in trusted}
+    known = tuple(trusted)
+    keys = {csca.parsed.subject_public_key_info for csca in known}
+    every = {csca.certificate: csca for csca in (*offered, *known)}
     edges = [
         (entry.issuer.parsed.subject_public_key_info, entry.certificate.parsed.subject_public_key_info)
-        for entry in roll_over((*trusted_and(trusted, offered),), budget=budget).issued
+        for entry in roll_over(tuple(every.values()), budget=budget).issued
         if entry.issuer
     ]
     while grown := {certified for signing, certified in edges if signing in keys} - keys:
         keys |= grown
     return tuple(csca for csca in offered if csca.parsed.subject_public_key_info in keys)
-
-
-def trusted_and(trusted: Iterable[Csca], offered: Iterable[Csca]) -> tuple[Csca, ...]:
-    """Both, each certificate once."""
-    return tuple({csca.certificate: csca for csca in (*offered, *trusted)}.values())
 
 
 class _Search:
