@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pki.certificates import Certificate
+from pki.certificates import KEY_CERT_SIGN, Certificate
 from pki.errors import PkiError, ReasonCode
 from pki.path import candidates
 from pki.trust import Csca, TrustStore
@@ -63,19 +63,30 @@ def roll_over(certificates: Sequence[Csca], *, budget: int = MAX_CHECKS) -> Roll
 def vouched_for(trusted: Iterable[Csca], offered: Sequence[Csca], *, budget: int = MAX_CHECKS) -> tuple[Csca, ...]:
     """Those of ``offered`` that a chain of links leads to from the keys of ``trusted``, in their order.
 
-    A certificate is vouched for if a vouched key signed it, or if it certifies a vouched key (the new root beside its link).
+    A certificate is vouched for if a vouched key of its own country signed it, or if it certifies a vouched key (the new root
+    beside its link). It must say that it is a CSCA's: document signers are signed by the same keys, and vouch for nobody.
     """
-    known = tuple(trusted)
-    keys = {csca.parsed.subject_public_key_info for csca in known}
-    every = {csca.certificate: csca for csca in (*offered, *known)}
+    known, eligible = tuple(trusted), [csca for csca in offered if _is_csca(csca.parsed)]
+    every = {csca.certificate: csca for csca in (*eligible, *known)}
     edges = [
-        (entry.issuer.parsed.subject_public_key_info, entry.certificate.parsed.subject_public_key_info)
+        (_node(entry.issuer), _node(entry.certificate))
         for entry in roll_over(tuple(every.values()), budget=budget).issued
-        if entry.issuer
+        if entry.issuer and entry.issuer.country == entry.certificate.country
     ]
-    while grown := {certified for signing, certified in edges if signing in keys} - keys:
-        keys |= grown
-    return tuple(csca for csca in offered if csca.parsed.subject_public_key_info in keys)
+    vouched = set(map(_node, known))
+    while grown := {certified for signing, certified in edges if signing in vouched} - vouched:
+        vouched |= grown
+    return tuple(csca for csca in eligible if _node(csca) in vouched)
+
+
+def _node(csca: Csca) -> tuple[bytes, str]:
+    """A key, in the hands of one country."""
+    return csca.parsed.subject_public_key_info, csca.country
+
+
+def _is_csca(certificate: Certificate) -> bool:
+    usage = certificate.extensions.key_usage
+    return certificate.extensions.is_issuer and (usage is None or bool(usage & KEY_CERT_SIGN))
 
 
 class _Search:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -61,6 +62,28 @@ def test_link_by_name_alone_vouches_for_nobody(generations, workshop, now):
     namesake = sim.PretendState.create(country="ID", name="Pretendia", now=now)
     forged = sim_lists.link_certificate(namesake, generations[1])
     assert vouched_for([csca(generations[0].csca)], [csca(forged), csca(generations[1].csca)]) == ()
+
+
+def test_document_signer_of_a_trusted_key_is_no_csca_nor_makes_one(generations, workshop):
+    """The CSCA's key signed it too. With it alone somebody could go on to make roots of the State."""
+    state = generations[0]
+    made = sim_lists.link_certificate(_as_state(state, state.signer), generations[1])
+    offered = [csca(item) for item in (state.signer.certificate, made, generations[1].csca)]
+    assert vouched_for([csca(state.csca)], offered) == ()
+
+
+def _as_state(state, signer):
+    return replace(state, private_key=signer.private_key, csca=signer.certificate)
+
+
+def test_state_vouches_for_no_key_of_another_state(generations, workshop):
+    """Neither by a link across the border, nor by a root of the other State's name for its own new key."""
+    across = sim_lists.link_certificate(generations[0], workshop.foreign)
+    assert vouched_for([csca(generations[0].csca)], [csca(across), csca(workshop.foreign.csca)]) == ()
+    key, life = sim.new_key("ec:P-256"), (workshop.now - sim.CSCA_KEY_LIFE, sim.CSCA_LIFE, sim.CSCA_KEY_LIFE)
+    names = [sim._name(country, "CSCA") for country in ("XX", "ID")]
+    own, masked = (csca(sim._certificate(name, name, key, key.public_key(), life, csca=True)) for name in names)
+    assert vouched_for([own], [own, masked]) == (own,)
 
 
 def test_budget_of_signature_checks_is_kept(generations):
