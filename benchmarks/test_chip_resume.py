@@ -17,13 +17,10 @@ CUTS = 1000
 P256 = 12
 """The curve that takes least time: what is counted is the same on all."""
 KINDS = {
-    "PACE, extended length": {},
-    "PACE, short length": {"extended_length": False},
-    "BAC, extended length": {"pace": ""},
-    "BAC, short length": {"pace": "", "extended_length": False},
-    "BAC, short length, 64 bytes at a time": {"pace": "", "extended_length": False, "takes": 64},
+    f"{access}, {length} length": (pace, length == "extended")
+    for access, pace in {"BAC": "", "PACE GM": "2.4", "PACE IM": "4.4", "PACE CAM": "6.4"}.items()
+    for length in ("extended", "short")
 }
-"""A chip that minds longer answers has more places to be cut at."""
 FREE = frozenset({"EF.CardAccess", "EF.ATR/INFO"})
 """Read in the clear before access control: part of entering again."""
 
@@ -65,11 +62,9 @@ class Cut:
 
 
 def make(kind: str) -> Counting:
-    changes = dict(KINDS[kind])
-    takes = changes.pop("takes", None)
-    chip = passport(kind=Counting, active=True, parameter_id=P256, chip_parameters=P256, **changes)
+    pace, extended = KINDS[kind]
+    chip = passport(pace, P256, kind=Counting, active=True, chip_parameters=P256, extended_length=extended)
     assert isinstance(chip, Counting)
-    chip.takes = takes
     return chip
 
 
