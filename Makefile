@@ -39,7 +39,7 @@ $(PCSC): $(STAMP) requirements/pcsc.lock requirements/pcsc-build.lock
 	    --build-constraints requirements/pcsc-build.lock -r requirements/pcsc.lock
 	@touch $@
 
-setup-fuzz: $(ATHERIS) ## add atheris, which steers fuzzing by what it reaches (Linux and macOS)
+setup-fuzz: $(ATHERIS) ## add atheris, which steers fuzzing by what it reaches (Linux, Python 3.11 to 3.13)
 
 $(ATHERIS): $(STAMP) requirements/fuzz.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/fuzz.lock

@@ -34,6 +34,9 @@ TARGETS: Mapping[str, Prepare] = {
 TRACED = 400
 """One case in so many is measured by memory instead of time."""
 
+SHOWN = 1000
+"""Octets of an input that are shown where it broke something; the case's number brings back all of it."""
+
 
 def mutations(targets: Mapping[str, Prepare]) -> Callable[[], AbstractContextManager[Case]]:
     """Changed seeds of ``targets``, each as often as another."""
@@ -51,7 +54,7 @@ def mutations(targets: Mapping[str, Prepare]) -> Callable[[], AbstractContextMan
                         return target.judge(data)
                 return target.judge(data)
             except Exception as error:
-                error.add_note(f"on {data.hex()}")
+                error.add_note(f"on {len(data)} bytes: {data[:SHOWN].hex()}")
                 raise
 
         yield case

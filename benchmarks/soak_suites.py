@@ -47,7 +47,7 @@ SUITES: dict[str, Suite] = {
         must_see=frozenset({"established", "PACE_REPLY_WRONG", "agreed", "CA_REPLY_WRONG", "a key fits", "DH_ELEMENT"}),
     ),
     "chip_parts": Suite(
-        cases=30_000, prepare=mutations(PARTS), must_see=frozenset({"read", "FILE_TAG", "LENGTH_LOOP", "FILE_ENDS_EARLY"})
+        cases=100_000, prepare=mutations(PARTS), must_see=frozenset({"read", "FILE_TAG", "LENGTH_LOOP", "FILE_ENDS_EARLY"})
     ),
     "chip_readings": Suite(
         cases=20_000,

@@ -25,6 +25,8 @@ from benchmarks.soak_chip import TARGETS  # noqa: E402 - found by the path above
 
 GRACE_S = 60
 """Seconds beyond its time after which a target is ended: longer than any limit that it sets itself."""
+SHOWN = 20_000
+"""Characters of a report that are printed; all of it is kept."""
 EXECUTED, COVERED = re.compile(r"number_of_executed_units: (\d+)"), re.compile(r"cov: (\d+)")
 
 
@@ -61,9 +63,11 @@ def run(name: str, folder: Path, arguments: list[str]) -> Outcome:
 
 
 def _report(ended: subprocess.CompletedProcess[str], folder: Path) -> str:
-    """What the target says; where libFuzzer ended it (a hang, too much memory, a crash in native code), its words and the input."""
+    """What the target says; where libFuzzer ended it (a hang, too much memory, a crash in native code), the input and its words."""
+    if "input: " in ended.stdout:
+        return ended.stdout.strip()
     inputs = [f"input: {path.read_bytes().hex()}" for path in folder.rglob("found-*")]
-    return ended.stdout.strip() or "\n".join([f"status {ended.returncode}", *inputs, ended.stderr[-4000:]])
+    return "\n".join([f"status {ended.returncode}", *inputs, ended.stdout[-4000:], ended.stderr[-4000:]])
 
 
 def engine() -> str:
@@ -110,7 +114,7 @@ def _print(outcome: Outcome, out: Path) -> None:
     if outcome.found:
         out.mkdir(parents=True, exist_ok=True)
         (out / f"{outcome.name}.txt").write_text(outcome.found + "\n", encoding="utf-8")
-        print(f"FOUND in {outcome.name} (kept in {out / outcome.name}.txt)\n{outcome.found}", flush=True)
+        print(f"FOUND in {outcome.name} (kept in {out / outcome.name}.txt)\n{outcome.found[:SHOWN]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from benchmarks.soak_chip import TARGETS  # noqa: E402 - found by the path above
+from benchmarks.soak_chip import FILES, LANGUAGE, MESSAGES, TARGETS  # noqa: E402 - found by the path above
 
 DEFECT = """
 from hardware.emrtd.apdu import CommandApdu
@@ -56,6 +56,17 @@ def fuzz(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_honest_seeds_are_accepted(name: str) -> None:
     target = TARGETS[name]()
     assert ACCEPTED.get(name, "read") in {target.judge(seed) for seed in target.seeds}
+
+
+@pytest.mark.parametrize("name", sorted({*LANGUAGE, *MESSAGES, *FILES} - {"public_key"}))
+def test_octet_by_octet(name: str) -> None:
+    """Every beginning of a seed, and every single octet at its edges: a value or the parser's own error."""
+    target = TARGETS[name]()
+    for seed in target.seeds[:: max(1, len(target.seeds) // 6)]:
+        for at in range(min(len(seed), 120)):
+            target.judge(seed[:at])
+            for octet in (0x00, 0x7F, 0x80, 0xFF):
+                target.judge(seed[:at] + bytes([octet]) + seed[at + 1 :])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
