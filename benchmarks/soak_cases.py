@@ -6,7 +6,7 @@ import random
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)
@@ -43,6 +43,9 @@ class Meter:
     MEMORY_KIB = 8192
     """Likewise: far above the largest file that is read, far below what would hurt."""
 
+    TRACED = 400
+    """One case in so many is measured by memory instead of time."""
+
     def __init__(self) -> None:
         self.reset()
 
@@ -75,6 +78,12 @@ class Meter:
         finally:
             tracemalloc.stop()
         assert self.peak_kib <= self.MEMORY_KIB, f"{self.peak_kib} KiB"
+
+    @contextmanager
+    def now_and_then(self, dice: random.Random) -> Iterator[None]:
+        """:meth:`traced`, one case in so many."""
+        with self.traced() if dice.randrange(self.TRACED) == 0 else nullcontext():
+            yield
 
     def report(self) -> dict[str, float]:
         """Figures so far; none where nothing was measured."""

@@ -31,9 +31,6 @@ TARGETS: Mapping[str, Prepare] = {
     "pace": soak_agreement.quick_pace_answers,
 }
 """Each parser and protocol for the fuzzer, by its name: of PACE what a second has room for."""
-TRACED = 400
-"""One case in so many is measured by memory instead of time."""
-
 SHOWN = 1000
 """Octets of an input that are shown where it broke something; the case's number brings back all of it."""
 
@@ -49,10 +46,8 @@ def mutations(targets: Mapping[str, Prepare]) -> Callable[[], AbstractContextMan
             target = dice.choice(ready)
             data = target.change(dice.choice(target.seeds), dice)
             try:
-                if dice.randrange(TRACED) == 0:
-                    with METER.traced():
-                        return target.judge(data)
-                return target.judge(data)
+                with METER.now_and_then(dice):
+                    return target.judge(data)
             except Exception as error:
                 error.add_note(f"on {len(data)} bytes: {data[:SHOWN].hex()}")
                 raise
