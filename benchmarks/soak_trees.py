@@ -12,7 +12,8 @@ from hardware.emrtd.errors import ChipError
 
 DEPTH = 10
 BLOATED = 60_000
-"""Octets up to which an object is repeated or filled now and then: a little less than one response can hold."""
+BLOATS = 300
+"""Octets up to which an object is repeated or filled, once in so many times: a little less than one response can hold."""
 EDGES = (b"", b"\0", b"\x01", b"\x7f", b"\x80", b"\xff", bytes(8), b"\xff" * 8, b"\x7f" + b"\xff" * 7, b"\xff" * 33)
 
 
@@ -55,9 +56,14 @@ def reshape(data: bytes, dice: random.Random) -> bytes:
     try:
         root = Node(tag=0, children=parse(data))
     except ChipError:
+        root = Node(tag=0)
+    if not root.children:
         return spoil(data, dice)
-    for _ in range(dice.randint(1, 3)):
-        _change(root, dice)
+    if dice.randrange(BLOATS) == 0:
+        _bloat(root, dice)
+    else:
+        for _ in range(dice.randint(1, 3)):
+            _change(root, dice)
     return b"".join(node.encode() for node in root.children)
 
 
@@ -111,8 +117,6 @@ def _change(root: Node, dice: random.Random) -> None:
         case 5:
             other = dice.choice(root.all()[1:])
             node.children, node.value = [], other.encode()
-        case 6 if dice.randrange(30) == 0:
-            _bloat(parent, at, dice)
         case _:
             _touch(node, dice)
 
@@ -128,9 +132,12 @@ def _touch(node: Node, dice: random.Random) -> None:
     node.value = value[:at] + bytes([dice.choice((dice.randrange(256), value[at] ^ 1, 0, 255))]) + value[at + 1 :]
 
 
-def _bloat(parent: Node, at: int, dice: random.Random) -> None:
+def _bloat(root: Node, dice: random.Random) -> None:
+    """Repeat one object, or its value. Once only: what is repeated within something repeated has no end."""
+    parent = dice.choice([node for node in root.all() if node.children])
+    at = dice.randrange(len(parent.children))
     node = parent.children[at]
     if dice.random() < 0.5:
-        parent.children[at:at] = [node] * (BLOATED // (len(node.encode()) + 1))
+        parent.children[at:at] = [node] * (BLOATED // len(node.encode()))
     else:
         node.children, node.value = [], (node.value or b"\0") * (BLOATED // max(1, len(node.value)))
