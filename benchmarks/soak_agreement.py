@@ -216,7 +216,7 @@ def file_parts() -> Target:
 
     def parse(data: bytes) -> str:
         name = NAMES[data[0] % len(NAMES)] if data else NAMES[0]
-        chip = Script(_split(data[1:]))
+        chip = Script(split(data[1:]))
         reader = FileReader(Channel(chip))
         try:
             reader.learn_length()
@@ -228,11 +228,11 @@ def file_parts() -> Target:
         return "read"
 
     everything = [
-        bytes([which]) + _framed_answers(_read_honestly(name, extended_length=extended))
+        bytes([which]) + joined(_read_honestly(name, extended_length=extended))
         for which, name in enumerate(NAMES)
         for extended in (False, True)
     ]
-    return Target(seeds=tuple(everything), parse=parse, change=_change_parts)
+    return Target(seeds=tuple(everything), parse=parse, change=change_answers)
 
 
 class _OpenChip(FileSystem):
@@ -268,9 +268,9 @@ def _read_honestly(name: str, *, extended_length: bool) -> list[bytes]:
     return chip.said
 
 
-def _change_parts(data: bytes, dice: Random) -> bytes:
-    """Some answers spoilt, dropped, said twice or replaced by a status."""
-    parts = _split(data[1:])
+def change_answers(data: bytes, dice: Random) -> bytes:
+    """Some answers spoilt, dropped, said twice or replaced by a status; the first octet stays."""
+    parts = split(data[1:])
     for _ in range(dice.randint(1, 3)):
         at = dice.randrange(len(parts) or 1)
         match dice.randrange(6):
@@ -284,10 +284,11 @@ def _change_parts(data: bytes, dice: Random) -> bytes:
                 parts[at : at + 1] = [dice.randbytes(dice.choice((2, 18, 225, 5000)))]
             case _:
                 parts[at : at + 1] = [mutate(part, dice) for part in parts[at : at + 1]]
-    return data[:1] + _framed_answers(parts)
+    return data[:1] + joined(parts)
 
 
-def _split(data: bytes) -> list[bytes]:
+def split(data: bytes) -> list[bytes]:
+    """Answers, each behind its length in two octets."""
     answers, at = [], 0
     while at + 2 < len(data):
         start = at + 2
@@ -296,5 +297,6 @@ def _split(data: bytes) -> list[bytes]:
     return answers
 
 
-def _framed_answers(answers: list[bytes]) -> bytes:
+def joined(answers: list[bytes]) -> bytes:
+    """Inverse of :func:`split`."""
     return b"".join(len(answer[:0xFFFF]).to_bytes(2) + answer[:0xFFFF] for answer in answers)

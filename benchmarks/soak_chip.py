@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
-from benchmarks import soak_agreement, soak_messaging
+from benchmarks import soak_agreement, soak_messaging, soak_readings
 from benchmarks.soak_cases import METER, Case
 from benchmarks.soak_targets import FILES, LANGUAGE, Prepare
 
@@ -21,7 +21,7 @@ AGREEMENT: Mapping[str, Prepare] = {
     "dg14": soak_agreement.dg14,
     "card_security": soak_agreement.card_security,
 }
-PARTS: Mapping[str, Prepare] = {"file_parts": soak_agreement.file_parts}
+PARTS: Mapping[str, Prepare] = {"file_parts": soak_agreement.file_parts, "reading": soak_readings.scripted}
 TARGETS: Mapping[str, Prepare] = {
     **LANGUAGE,
     **MESSAGES,

@@ -8,15 +8,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from benchmarks import soak_seeds as seeds
-from benchmarks.soak_agreement import CAN
+from benchmarks.soak_agreement import CAN, Script, change_answers, joined, split
 from benchmarks.soak_cases import METER, NOW, Case, spoil
+from benchmarks.soak_targets import Target
 from benchmarks.soak_trees import mutate
+from hardware.emrtd import tlv
 from hardware.emrtd.access_key import AccessKey
 from hardware.emrtd.errors import ChipError
+from hardware.emrtd.groups import Random
 from hardware.emrtd.lds import FILES
 from hardware.emrtd.pace_offers import offers
 from hardware.emrtd.reader import BAC_WHERE_PACE_FAILED, EXTRA, ChipData, read_chip
-from hardware.ports import DeviceError, TagLost
+from hardware.ports import DeviceError, TagLost, Transceiver
 from hardware.sim.chip import SPOILABLE, VirtualPassport
 from hardware.sim.chip_attacks import ATTACKS
 
@@ -24,6 +27,7 @@ MOST_COMMANDS = 12_000
 """For files of at most 64 KiB in the smallest steps that are taken, and a chip that haggles; an honest one needs about forty."""
 KINDS = {"bac": None, "pace": 0, "im": 2, "cam": 3, "dh": 4}
 """Kind of chip → its PACE, an index into ``soak_seeds.OFFERS``."""
+PORTRAIT = 3000
 NAMES = tuple(FILES)
 STATUSES = (0x6A82, 0x6982, 0x6985, 0x6F00, 0x6700, 0x6B00, 0x6282, 0x6C10, 0x6300, 0x9000)
 INSTRUCTIONS = (0xA4, 0xB0, 0xB1, 0x84, 0x82, 0x22, 0x86, 0x88)
@@ -101,16 +105,13 @@ class Still:
         return NOW
 
 
-def _chip(kind: str, dice: random.Random) -> VirtualPassport:
-    files, cam = dict(seeds.passport_files(PORTRAIT)), None
+def _honest(kind: str, random: Random, portrait: int) -> VirtualPassport:
+    files, cam = dict(seeds.passport_files(portrait)), None
     if (which := KINDS[kind]) is not None:
         protocol, number = seeds.OFFERS[which]
-        files["EF.CardAccess"] = b"\x31" + len(offer := seeds.pace_info(protocol, number)).to_bytes(1) + offer
+        files["EF.CardAccess"] = tlv.encode(0x31, seeds.pace_info(protocol, number))
         if kind == "cam":
             files["EF.CardSecurity"], cam = seeds.card_security(seeds.spki(seeds.chip_key(number))), seeds.chip_key(number)
-    if dice.random() < 0.5:
-        name = dice.choice(sorted(files))
-        files[name] = mutate(files[name], dice)
     return VirtualPassport(
         files,
         seeds.MRZ_INFORMATION,
@@ -119,16 +120,19 @@ def _chip(kind: str, dice: random.Random) -> VirtualPassport:
         can=CAN,
         cam_key=cam,
         sleep=lambda _: None,
-        random=dice.randbytes,
+        random=random,
     )
 
 
-PORTRAIT = 3000
-
-
-def _spoil(chip: VirtualPassport, dice: random.Random) -> None:
+def _chip(dice: random.Random) -> VirtualPassport:
+    """A chip with up to one changed file and up to five of its attributes spoilt."""
+    chip = _honest(dice.choice(sorted(KINDS)), dice.randbytes, PORTRAIT)
+    if dice.random() < 0.5:
+        name = dice.choice(sorted(chip.files))
+        chip.files[name] = mutate(chip.files[name], dice)
     for name in dice.sample(sorted(SPOILERS), dice.choice((0, 1, 1, 2, 3, 5))):
         setattr(chip, name, SPOILERS[name](dice))
+    return chip
 
 
 @contextmanager
@@ -144,8 +148,7 @@ def readings() -> Iterator[Case]:
 
 
 def _read(dice: random.Random) -> str:
-    chip = _chip(dice.choice(sorted(KINDS)), dice)
-    _spoil(chip, dice)
+    chip = _chip(dice)
     line = Line(chip, dice, noise=dice.choice((0.0, 0.01, 0.1)), losses=dice.choice((0.0, 0.0, 0.02)))
     key = AccessKey.from_can(CAN) if dice.random() < 0.2 else AccessKey(seeds.MRZ_INFORMATION)
     METER.start()
@@ -166,6 +169,45 @@ def _read(dice: random.Random) -> str:
     finally:
         METER.stop()
         assert line.commands <= MOST_COMMANDS, line.commands
+
+
+def scripted() -> Target:
+    """A reading of a chip that says what is written. First octet: by the CAN (1), with the tolerance (2); then answers, each behind its
+    length. Dice of both sides are fixed, so what an honest chip said once is right again.
+    """
+
+    def read(chip: Transceiver, how: int) -> ChipData:
+        key = AccessKey.from_can(CAN) if how & 1 else AccessKey(seeds.MRZ_INFORMATION)
+        tolerances = frozenset({BAC_WHERE_PACE_FAILED} if how & 2 else ())
+        return read_chip(chip, key, clock=Still(), tolerances=tolerances, extra=("EF.DIR",), random=seeds.dice_of("terminal"))
+
+    def parse(data: bytes) -> str:
+        chip = Script(split(data[1:]))
+        try:
+            return _told(read(chip, data[0] if data else 0))
+        finally:
+            assert chip.asked <= MOST_COMMANDS, chip.asked
+
+    def recorded(kind: str, how: int) -> bytes:
+        chip = Recorded(_honest(kind, seeds.dice_of("chip"), 300))
+        read(chip, how)
+        return bytes([how]) + joined(chip.said)
+
+    honest = tuple(recorded(kind, how) for kind, how in (("bac", 0), ("pace", 1), ("cam", 2)))
+    return Target(seeds=honest, parse=parse, change=change_answers, errors=(ChipError, DeviceError))
+
+
+class Recorded:
+    """A chip whose answers are written down."""
+
+    def __init__(self, chip: VirtualPassport) -> None:
+        self._chip = chip
+        self.said: list[bytes] = []
+        self.reconnect = chip.reconnect
+
+    def transceive(self, command: bytes) -> bytes:
+        self.said.append(self._chip.transceive(command))
+        return self.said[-1]
 
 
 def _told(data: ChipData) -> str:

@@ -31,6 +31,7 @@ ACCEPTED = {
     "chip_authentication": "agreed",
     "dg14": "agreed",
     "pace": "established",
+    "reading": "read by pace",
     "sm_command": "read behind the MAC",
     "sm_response": "read behind the MAC",
 }
