@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from benchmarks import chip_plan
 from benchmarks.chip_paced import LENGTHS, PacedReading, Reading, told
+from benchmarks.chip_secured import AES_256, PARTS, bare_libcrypto, bare_messaging, file_reading
 
 ROUNDS = {106: 3, 212: 3, 424: 30, 848: 30}
 """The slow ones take seconds each; ``goal_figures`` reads thirty of all."""
@@ -29,3 +32,16 @@ def test_the_plan_is_that_of_the_table(benchmark):
     deviations = benchmark(chip_plan.deviations)
     assert max(map(abs, deviations.values())) < 2.1
     benchmark.extra_info |= {name: round(value, 1) for name, value in deviations.items()}
+
+
+PAUSE_S = 0.005
+"""What a part of 223 bytes takes at 424 kbit/s."""
+SEPARATE = {"ours": file_reading, "secure messaging alone": bare_messaging, "libcrypto alone": bare_libcrypto}
+
+
+@pytest.mark.benchmark(group="chip: one part of 223 bytes under AES-256, terminal, every 5 ms: caches have gone cold meanwhile")
+@pytest.mark.parametrize("what", SEPARATE)
+def test_one_part_after_a_pause(benchmark, what):
+    """Why the reader's time on a paced line is a multiple of ``test_chip``'s: so is that of the bare calls of libcrypto."""
+    exchange = SEPARATE[what](AES_256)
+    benchmark.pedantic(exchange, setup=lambda: time.sleep(PAUSE_S), rounds=len(PARTS))
