@@ -59,6 +59,12 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
         add_chip_arguments(chip)
 
+    trust = commands.add_parser("trust", help="whom the gate believes: lists in, versions, two signatures")
+    if command == "trust":
+        from gate.trust_command import add_arguments as add_trust_arguments
+
+        add_trust_arguments(trust)
+
     doctor = commands.add_parser("doctor", help="examine this installation")
     doctor.add_argument("--config", type=Path)
     return parser
@@ -101,6 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.chip_command import chip_command
 
             return chip_command(options)
+        case "trust":
+            from gate.trust_command import trust_command
+
+            return trust_command(options)
         case "policy":
             from gate.policy import check_command as policy_check
 

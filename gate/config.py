@@ -33,6 +33,13 @@ Address = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,255}$", description="an 
 Url = Annotated[
     str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?$", description="an http or https address without password")
 ]
+Signer = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}:[0-9a-f]{64}$",
+        description='"NAME:KEY" with the public key in hexadecimal, as "autogate trust keygen" prints it',
+    ),
+]
 Milliseconds = Annotated[int, Meta(ge=50, le=10_000)]
 Port = Annotated[int, Meta(ge=1024, le=65_535)]
 Baud = Literal[9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600]
@@ -93,7 +100,10 @@ class Face(Section, frozen=True, kw_only=True):
 
 
 class Trust(Section, frozen=True, kw_only=True):
+    """Whose keys the gate takes for the people who decide whom it believes; demonstrations need none."""
+
     store: Path
+    signers: tuple[Signer, ...] = ()
 
 
 class Registry(Section, frozen=True, kw_only=True):
@@ -161,6 +171,16 @@ def load(path: Path) -> Config:
     if reader.findings:
         raise ConfigError(path, tuple(sorted(reader.findings, key=lambda finding: finding.line)))
     return Config(**values)
+
+
+def load_trust(path: Path) -> Trust:
+    """The section ``[trust]`` alone, for people who keep the store on a machine that is no gate. Raises :class:`ConfigError`."""
+    text, data = _parse(path)
+    reader = _Reader(_key_lines(text), path.resolve().parent)
+    values = reader.read(Trust, data.get("trust", {}), "trust.")
+    if reader.findings:
+        raise ConfigError(path, tuple(reader.findings))
+    return Trust(**values)
 
 
 def check_command(path: Path) -> int:
@@ -326,6 +346,8 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
 def _expectation(kind: Any) -> str:
     """What a value of this type looks like, in words."""
     (kind,) = _alternatives(kind)
+    if get_origin(kind) is tuple:
+        return f"a list of {_expectation(get_args(kind)[0])}"
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(_quoted(get_args(kind)))
     if isinstance(kind, type) and issubclass(kind, Enum):

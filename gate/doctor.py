@@ -199,9 +199,13 @@ def _is_free(port: int) -> bool:
 def _check_trust(config: Config | None) -> Finding | None:
     if config is None:
         return None
-    store = config.trust.store
-    problem = "" if store.is_dir() and any(store.iterdir()) else f"{store} is no folder with certificates"
-    return _finding("trust", problem, "install a trust store there", f"{store}")
+    # By name, as the face pack below.
+    trust_store, errors = importlib.import_module("gate.trust_store"), importlib.import_module("pki.errors")
+    try:
+        opened = trust_store.open_configured(config)
+    except errors.PkiError as error:
+        return _finding("trust", f"{error}", "autogate trust: import, sign (two people), activate", "")
+    return _finding("trust", "", "", opened.label)
 
 
 def _check_face_pack(config: Config | None) -> Finding | None:

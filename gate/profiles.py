@@ -63,6 +63,11 @@ def _is_remote(url: str) -> bool:
     return urlsplit(url).hostname not in {"127.0.0.1", "::1", "localhost"}
 
 
+def _are_not_two_people(signers: tuple[str, ...]) -> bool:
+    names, keys = {signer.partition(":")[0] for signer in signers}, {signer.partition(":")[2] for signer in signers}
+    return len(signers) < 2 or len(names) < len(signers) or len(keys) < len(signers)
+
+
 def _has_marker(store: Path) -> bool:
     return (store / DEMO_MARKER).exists()
 
@@ -123,6 +128,12 @@ _NO_STAND_INS = (
     ),
     Refusal(
         key="trust.store", refuses=_has_marker, what="a demonstration's trust store", remedy="install the operator's trust store"
+    ),
+    Refusal(
+        key="trust.signers",
+        refuses=_are_not_two_people,
+        what="not two people or more, each with a name and a key of his own",
+        remedy='name those who sign for the trust store; "autogate trust keygen" makes a key',
     ),
     Refusal(
         key="rules.folder",

@@ -23,7 +23,9 @@ from gate.doctor import refuse_foreign_names
 from gate.processes.channel import ChannelClosed
 from gate.records import TransactionRecord
 from gate.service import Service, ServiceError, commands
+from gate.trust_store import OpenedStore, open_configured
 from hardware.ports import DeviceError
+from pki.errors import PkiError
 
 CONNECT_TIMEOUT_S = 20.0
 SUPERVISE_S = 0.2
@@ -47,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--chip-reader", metavar="NAME", help='read the chips through PC/SC, in this reader of vpcd ("Virtual PCD 00 00")'
     )
+    parser.add_argument(
+        "--trust", type=Path, metavar="DIR", help="believe the States of this trust store beside the pretend ones"
+    )
     parser.add_argument("--traveller-port", type=int, default=8410)
     parser.add_argument("--officer-port", type=int, default=8411)
 
@@ -60,9 +65,9 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
         packs = options.state / "packs"
         demo_pack(packs)  # built once, before any process needs it
         ports = (options.traveller_port, options.officer_port)
-        with DemoStage(cast, options.state, ports, packs, options.chip_reader) as stage:
+        with DemoStage(cast, options.state, ports, packs, options.chip_reader, trust=options.trust) as stage:
             return asyncio.run(_run(stage, cast, options, terminal, change))
-    except (CastError, PackError, PictureMissingError, DeviceError, ConfigError) as error:
+    except (CastError, PackError, PictureMissingError, DeviceError, ConfigError, PkiError) as error:
         print(f"autogate demo: {error}", file=sys.stderr)
         return EXIT_USAGE
     except (DemoError, ServiceError, ChannelClosed) as error:
@@ -78,7 +83,7 @@ async def _run(stage: DemoStage, cast: Cast, options: argparse.Namespace, termin
     service = Service(change(commands(stage.config_path, config, stage.runtime)), stage.log)
     try:
         supervising = asyncio.create_task(_supervise(service))
-        work = asyncio.create_task(_perform(stage, cast.traveller, options, terminal))
+        work = asyncio.create_task(_perform(stage, cast.traveller, options, terminal, open_configured(config)))
         ending = asyncio.create_task(_wait(stop))
         done, _ = await asyncio.wait({supervising, work, ending}, return_when=asyncio.FIRST_COMPLETED)
         if work in done and work.exception() is None and not options.once:
@@ -103,12 +108,15 @@ async def _supervise(service: Service) -> None:
         await asyncio.sleep(SUPERVISE_S)
 
 
-async def _perform(stage: DemoStage, travellers: Sequence[Traveller], options: argparse.Namespace, terminal: Terminal) -> None:
+async def _perform(
+    stage: DemoStage, travellers: Sequence[Traveller], options: argparse.Namespace, terminal: Terminal, trust: OpenedStore
+) -> None:
     begun = time.monotonic()
     director = Director(stage, terminal)
     await _join(director)
     await director.until_ready()
     terminal.warnings(NOTICE)
+    terminal.say(f"  trust store {trust.label}")
     terminal.say(f"  ready in {time.monotonic() - begun:.1f} s")
     print(f"  traveller screen  http://127.0.0.1:{options.traveller_port}/", flush=True)
     print(f"  officer page      http://127.0.0.1:{options.officer_port}/", flush=True)
@@ -122,7 +130,7 @@ async def _perform(stage: DemoStage, travellers: Sequence[Traveller], options: a
     await director.leave()
     Terminal().summary(rows)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(travellers, rows))) + b"\n")
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(travellers, rows, trust))) + b"\n")
 
 
 async def _join(director: Director) -> None:
@@ -138,11 +146,14 @@ async def _join(director: Director) -> None:
             return
 
 
-def as_json(travellers: Sequence[Traveller], rows: Sequence[tuple[str, TransactionRecord]]) -> dict[str, object]:
+def as_json(
+    travellers: Sequence[Traveller], rows: Sequence[tuple[str, TransactionRecord]], trust: OpenedStore
+) -> dict[str, object]:
     """The machine-readable result of a run."""
     return {
         "demonstration": True,
         "notice": NOTICE,
+        "trust": trust.as_json(),
         "transactions": [
             {
                 "traveller": traveller.id,

@@ -20,11 +20,11 @@ from gate.audit import KEY_FILE, gate_key
 from gate.demo.cast import Cast
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
+from gate.demo.trust import write_trust
 from gate.runtime import Runtime
 from hardware.sim.controller import SimulatedController
 from hardware.sim.vpcd import slot_port
 from hardware.sim.world import World
-from pki.trust import save_trust_store
 
 PORTRAIT_SEED, PROBE_SEED = 1, 2
 """The chip's portrait and the camera's picture are different degradations of one photo."""
@@ -83,9 +83,20 @@ officer_port = {officer_port}
 class DemoStage:
     """Context manager: on entry all simulators run and the configuration is written; on exit they have ended."""
 
-    def __init__(self, cast: Cast, state: Path, ports: tuple[int, int], packs: Path, chip_reader: str | None = None) -> None:
-        """``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna."""
-        self._chip_reader = chip_reader
+    def __init__(
+        self,
+        cast: Cast,
+        state: Path,
+        ports: tuple[int, int],
+        packs: Path,
+        chip_reader: str | None = None,
+        *,
+        trust: Path | None = None,
+    ) -> None:
+        """``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
+        ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones.
+        """
+        self._chip_reader, self._trust = chip_reader, trust
         self._cast, self._ports, self._packs = cast, ports, packs
         self.state, self.log = state.resolve(), state.resolve() / "processes.log"
         self.passports: dict[str, Passport] = {}
@@ -148,7 +159,7 @@ class DemoStage:
     def _issue(self) -> None:
         now = datetime.now(UTC)
         states = create_states(self._cast, now)
-        save_trust_store(trust_store(self._cast, states), self.runtime.folder / "trust")
+        write_trust(trust_store(self._cast, states), self.runtime.folder / "trust", self._trust, now)
         self.passports = issue_passports(self._cast, states, lambda name: chip_portrait(self._faces[name], seed=PORTRAIT_SEED))
 
     def probe(self, name: str) -> bytes:

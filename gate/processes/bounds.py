@@ -13,7 +13,7 @@ from gate.records import StageTiming
 
 MOST_STAGES = 100
 """Stages of a transaction: an honest one has about thirty."""
-BACKENDS = {"reader": ("scanner", "chip", "mrz", "pki"), "vision": ("face", "pad", "camera")}
+BACKENDS = {"reader": ("scanner", "chip", "mrz", "pki", "trust"), "vision": ("face", "pad", "camera")}
 """What each role tells of, when it joins, for the records to name."""
 LONGEST_WORD = 160
 """Characters of a code, a name or a result: the longest honest one is a parser's error, cut at 120."""

@@ -28,10 +28,11 @@ from gate.processes.worker import Misconfigured, Worker, worker_main
 from gate.profiles import PROFILES
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
+from gate.trust_store import OpenedStore, open_configured, remember
 from hardware.ports import DeviceError, DocumentScanner, ScannedDocument
 from mrz import MrzRecord
 from pki.errors import PkiError
-from pki.trust import TrustStore, load_trust_store
+from pki.trust import TrustStore
 
 POLL_S = 0.5
 """How often the thread looks whether it should end."""
@@ -71,25 +72,23 @@ def open_chip_link(config: Config, page: DocumentScanner, secret: str) -> tuple[
     assert_never(config.chip.link)
 
 
-def open_trust_store(config: Config) -> TrustStore:
-    """The trust store that the configuration names. Raises Misconfigured."""
+def open_trust_store(config: Config) -> OpenedStore:
+    """The trust store in force where the configuration says; it is remembered, so that none before it is taken. Raises Misconfigured."""
     try:
-        store = load_trust_store(config.trust.store)
+        opened = open_configured(config)
+        remember(opened, config.state_dir)
     except PkiError as error:
-        raise Misconfigured(str(error)) from error
-    if store.demo != PROFILES[config.profile].demonstration:
-        kind = "pretend" if store.demo else "real"
-        raise Misconfigured(f"{config.trust.store}: holds {kind} States, which profile {config.profile} refuses")
-    return store
+        raise Misconfigured(f"trust store: {error}") from error
+    return opened
 
 
 class DocumentReader:
     """The thread that waits for documents and reads them, one after another."""
 
-    def __init__(self, config: Config, scanner: DocumentScanner, post: Callable[[AnyMessage], None]) -> None:
+    def __init__(self, config: Config, scanner: DocumentScanner, trust: TrustStore, post: Callable[[AnyMessage], None]) -> None:
         self._config, self._scanner, self._post = config, scanner, post
         self._clock = SystemClock()
-        self._chips = ChipInspector(open_trust_store(config), self._clock, frozenset(config.chip.tolerate))
+        self._chips = ChipInspector(trust, self._clock, frozenset(config.chip.tolerate))
         self._stop = threading.Event()
         self._orders: queue.SimpleQueue[ReadDocument] = queue.SimpleQueue()
 
@@ -169,10 +168,17 @@ def _checked(transaction: str, chip: ChipInspection, mrz_stage: StageTiming) -> 
 
 async def serve(config: Config, runtime: Runtime) -> None:
     """Connect to the lane and read documents until it hangs up. Raises DeviceError when the scanner broke."""
+    trust = open_trust_store(config)
     scanner, chip = open_chip_link(config, open_scanner(config, runtime.secret), runtime.secret)
-    backends = {"scanner": config.scanner.kind, "chip": chip, "mrz": "TD3 text lines", "pki": "autogate pki"}
+    backends = {
+        "scanner": config.scanner.kind,
+        "chip": chip,
+        "mrz": "TD3 text lines",
+        "pki": "autogate pki",
+        "trust": trust.label,
+    }
     worker = Worker("reader", runtime, backends)
-    reader = DocumentReader(config, scanner, worker.post)
+    reader = DocumentReader(config, scanner, trust.store, worker.post)
     await worker.run(reader.run, reader.stop, reader.take)
 
 

@@ -261,7 +261,7 @@ TRIAL = (
     .replace('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "0"')
     .replace('device = "run/controller.tty"', 'device = "/dev/ttyUSB0"\nkey_file = "key"')
     .replace('pack = "demo"', 'pack = "operator-2026"')
-    .replace('store = "trust"', 'store = "operator-trust"')
+    .replace('store = "trust"', f'store = "operator-trust"\nsigners = ["first:{"01" * 32}", "second:{"02" * 32}"]')
     .replace("http://127.0.0.1:8500", "https://registry.example/v1")
     .replace("[timeouts]", '[chip]\nlink = "pcsc"\nreader = "Reader 0 0"\n\n[timeouts]')
 )
@@ -278,6 +278,10 @@ TRIAL = (
         ("Reader 0 0", "Virtual PCD 00 00", "chip.reader"),
         ("operator-2026", "demo", "face.pack"),
         ("operator-trust", "trust", "trust.store"),
+        (f', "second:{"02" * 32}"', "", "trust.signers"),
+        ("second:", "first:", "trust.signers"),
+        ("02" * 32, "01" * 32, "trust.signers"),
+        ("02" * 32, "02" * 31, "trust.signers"),
         ("https://registry.example/v1", "http://registry.example/v1", "registries.watchlist.url"),
     ],
 )

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from gate.clock import WALL_FLOOR_FILE
 from gate.config import Camera, Config, Controller, Face, Lane, Scanner, Screens, Trust
 from gate.doctor import OUR_NAMES, Finding, doctor_command, examine, foreign_names, refuse_foreign_names
 from gate.evidence import Direction
+from pki.sim import PretendState
+from pki.trust import save_trust_store
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -30,8 +33,8 @@ def free_port() -> int:
 
 @pytest.fixture
 def config(tmp_path):
-    (tmp_path / "trust").mkdir()
-    (tmp_path / "trust" / "csca.cer").touch()
+    state = PretendState.create(country="XX", name="CSCA", now=datetime.now(UTC))
+    save_trust_store(state.trust_store(), tmp_path / "trust")
     master, slave = os.openpty()
     yield Config(
         profile="demo",
