@@ -14,6 +14,7 @@ ROUNDS = {106: 3, 212: 3, 424: 30, 848: 30}
 """The slow ones take seconds each; ``goal_figures`` reads thirty of all."""
 
 
+@pytest.mark.timeout(300)  # thirty readings, on a machine however busy
 @pytest.mark.parametrize("length", LENGTHS)
 @pytest.mark.parametrize("kbit_s", ROUNDS)
 def test_read_at(benchmark, kbit_s, length):

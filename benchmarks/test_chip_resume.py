@@ -99,6 +99,7 @@ def outcome(kind: str, at: int, *, heard: bool) -> tuple[int, int]:
     return data.access.sessions - 1, repeated(chip, MAX_HEADER)
 
 
+@pytest.mark.timeout(300)  # a thousand readings
 @pytest.mark.benchmark(group="chip: a tag lost at a thousand places")
 def test_resume(benchmark):
     cuts = places()
