@@ -6,6 +6,8 @@ LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/faces.l
 STAMP  := $(VENV)/.setup-stamp
 PCSC   := $(VENV)/.pcsc-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
+PEER   := $(VENV)/peer-pymrtd
+PYMRTD_COMMIT := 3731a0e45999d7924499393a0da5826436dffd38
 ROOMS  := gate mrz pki faceverify hardware
 ARGS   ?=
 TESTS  ?= tests
@@ -15,7 +17,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-fuzz demo test interop fuzz check soak bench fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-fuzz setup-peers demo test interop fuzz check soak bench fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -44,6 +46,13 @@ setup-fuzz: $(ATHERIS) ## add atheris, which steers fuzzing by what it reaches (
 $(ATHERIS): $(STAMP) requirements/fuzz.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/fuzz.lock
 	@touch $@
+
+setup-peers: $(STAMP) ## add pymrtd (LGPL) in an environment of its own, for `make bench` (PYMRTD=CLONE of ZeroPass/pymrtd)
+	@test -n "$(PYMRTD)" || { echo 'Say where a clone of ZeroPass/pymrtd is: make setup-peers PYMRTD=FOLDER' >&2; exit 1; }
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEER)
+	$(BIN)/uv pip sync --quiet --python $(PEER)/bin/python --require-hashes requirements/peers-pymrtd.lock
+	git -C $(PYMRTD) archive -o $(abspath $(PEER))/pymrtd.tar $(PYMRTD_COMMIT) src LICENSE.LGPL
+	tar -xf $(PEER)/pymrtd.tar -C $(PEER)
 
 demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless --once --json out.json")
 	$(BIN)/autogate demo $(ARGS)

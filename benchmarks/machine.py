@@ -77,15 +77,15 @@ class Hiccups:
         return spread(self._late)
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
+def spread(values: Sequence[float], digits: int = 2) -> dict[str, float]:
     """Count, median, p99 (nearest rank: a measured value, never an interpolated one) and maximum."""
     ranked = sorted(values)
     place = -(-len(ranked) * 99 // 100) - 1
     return {
         "n": len(ranked),
-        "p50": round(ranked[(len(ranked) - 1) // 2], 2),
-        "p99": round(ranked[place], 2),
-        "max": round(ranked[-1], 2),
+        "p50": round(ranked[(len(ranked) - 1) // 2], digits),
+        "p99": round(ranked[place], digits),
+        "max": round(ranked[-1], digits),
     }
 
 

@@ -18,6 +18,7 @@ LOCKS: dict[str, list[str]] = {
     "dev.lock": [PROJECT, "--extra", "screens", "--extra", "dev", "-c", str(HERE / "screens.lock")],
     "faces.lock": ["--no-deps", str(HERE / "faces.in")],
     "fuzz.lock": ["--no-deps", str(HERE / "fuzz.in")],
+    "peers-pymrtd.lock": [str(HERE / "peers-pymrtd.in")],
     "pcsc.lock": ["--no-deps", str(HERE / "pcsc.in")],
     "pcsc-build.lock": ["--no-deps", str(HERE / "pcsc-build.in")],
 }
