@@ -28,8 +28,12 @@ def read_file(path: Path, limit: int) -> bytes:
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write or replace ``path`` as a whole; when this returns it is on the disk. Raises OSError, ``path`` then being as it was."""
-    fresh = path.with_name(f"{UNFINISHED}{os.getpid()}-{path.name}")
+    """Write or replace ``path`` as a whole; when this returns it is on the disk. Raises OSError, ``path`` then being as it was.
+
+    One writer at a time: the caller holds a lock where there could be two.
+    """
+    fresh = path.with_name(UNFINISHED + path.name)
+    fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         try:
