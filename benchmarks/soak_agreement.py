@@ -277,7 +277,7 @@ def change_answers(data: bytes, dice: Random) -> bytes:
             case 0:
                 del parts[at : at + 1]
             case 1:
-                parts[at:at] = parts[at : at + 1] * dice.choice((1, 1, 500))
+                parts[at:at] = parts[at : at + 1] * dice.choice((1, 1, 100))
             case 2:
                 parts[at : at + 1] = [dice.choice((0x6C00, 0x6C10, 0x6700, 0x6B00, 0x6282, 0x9000, 0x6982)).to_bytes(2)]
             case 3:
