@@ -6,6 +6,7 @@ GeneralizedTime before 2050 (figures: the German and Dutch master lists).
 
 from __future__ import annotations
 
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -13,13 +14,13 @@ from functools import lru_cache
 from pki import der
 from pki.countries import two_letters
 from pki.errors import DerError
-from pki.signatures import PublicKey, load_public_key, scheme_of, verifies
+from pki.signatures import PublicKey, load_public_key, scheme_of, signed_by
 
 KEY_CERT_SIGN, DIGITAL_SIGNATURE = 1 << 5, 1 << 0
 """Bits of keyUsage (RFC 5280 §4.2.1.3)."""
 MAX_EXTENSIONS, MAX_DOCUMENT_TYPES = 64, 64
-MAX_NAME_OCTETS, MAX_NAME = 4096, 200
-"""Octets of a name, and characters of it that are shown. Real names stay below 400 octets."""
+MAX_NAME_OCTETS, MAX_NAME, MAX_SERIAL = 4096, 200, 64
+"""Octets of a name; characters of it, and of a serial number, that are shown. Real names stay below 400 octets."""
 
 _COUNTRY, _COMMON_NAME = "2.5.4.6", "2.5.4.3"
 _LABELS = {"2.5.4.3": "CN", "2.5.4.5": "SERIALNUMBER", "2.5.4.6": "C", "2.5.4.10": "O", "2.5.4.11": "OU"}
@@ -42,6 +43,11 @@ class Name:
         """Two letters in upper case, empty if none: some States write theirs in lower case, or three letters."""
         return two_letters(next((value.strip().upper() for kind, value in self.parts if kind == _COUNTRY), ""))
 
+    @property
+    def countries(self) -> frozenset[str]:
+        """All that it names, as :attr:`country`; the profile has one."""
+        return frozenset(two_letters(value.strip().upper()) for kind, value in self.parts if kind == _COUNTRY)
+
     def __str__(self) -> str:
         """For people and records: one printable line of bounded length, whatever a stranger wrote into the name."""
         line = ", ".join(f"{_LABELS.get(kind, kind)}={value}" for kind, value in self.parts)[:MAX_NAME]
@@ -61,8 +67,8 @@ class Extensions:
     key_period_start: datetime | None = None
     key_period_end: datetime | None = None
     """privateKeyUsagePeriod (Doc 9303-12 §7.1.1): from when until when the key may sign."""
-    document_types: tuple[str, ...] = ()
-    """documentTypeList (Doc 9303-12 §7.1.1): the document codes that a signer may sign; empty where it does not say."""
+    document_types: tuple[str, ...] | None = None
+    """documentTypeList (Doc 9303-12 §7.1.1): the document codes that a signer may sign; None where it does not say."""
     unknown_critical: tuple[str, ...] = ()
     """Critical extensions that are not read here: such a certificate may not be relied on (RFC 5280 §4.2)."""
 
@@ -86,7 +92,18 @@ class Certificate:
     @property
     def label(self) -> str:
         """For people and records."""
-        return f"{self.subject}, serial {self.serial:x}"
+        return f"{self.subject}, serial {f'{self.serial:x}'[:MAX_SERIAL]}"
+
+    @property
+    def may_issue(self) -> bool:
+        """Whether the key is for certificates: keyCertSign (RFC 5280 §4.2.1.3), or no word on its use by a root or one with CA = true.
+
+        basicConstraints alone do not decide: published CSCA certificates say CA = false.
+        """
+        usage = self.extensions.key_usage
+        if usage is None:
+            return self.extensions.is_issuer or self.subject.same_as(self.issuer)
+        return bool(usage & KEY_CERT_SIGN)
 
     def public_key(self) -> PublicKey:
         """Raises PkiError as :func:`pki.signatures.load_public_key`."""
@@ -95,7 +112,7 @@ class Certificate:
     def issued(self, other: Certificate) -> bool:
         """Whether this certificate's key signed ``other``. Raises PkiError if key or algorithm is not supported."""
         scheme = scheme_of(der.read(other.signature_algorithm))
-        return verifies(self.public_key(), scheme, other.signature, other.signed_part)
+        return signed_by(self.subject_public_key_info, scheme, other.signature, other.signed_part)
 
     def valid_at(self, time: datetime) -> bool:
         return self.not_before <= time <= self.not_after
@@ -113,7 +130,7 @@ def parse_certificate(encoded: bytes) -> Certificate:
     certificate.end()
     fields = to_be_signed.fields()
     fields.optional(0xA0)  # version: v1 CSCAs exist, and extensions speak for themselves
-    serial, signed_algorithm, issuer = fields.take().integer(), fields.take(der.SEQUENCE), parse_name(fields.take())
+    serial, signed_algorithm, issuer = fields.take().number(), fields.take(der.SEQUENCE), parse_name(fields.take())
     if signed_algorithm.encoded != algorithm.encoded:  # RFC 5280 §4.1.1.2
         raise algorithm.error("signature algorithm differs from the signed one")
     validity, subject, key = fields.take().fields(), parse_name(fields.take()), fields.take(der.SEQUENCE)
@@ -160,21 +177,24 @@ def _name(encoded: bytes) -> Name:
 
 def _extensions(element: der.Element) -> Extensions:
     values: dict[str, der.Element] = {}
+    seen: set[str] = set()
     unknown_critical = []
     for extension in element.expect(der.SEQUENCE).children(MAX_EXTENSIONS):
         fields = extension.fields()
         oid, critical = fields.take().oid(), fields.optional(der.BOOLEAN)
-        if oid in values:
+        if oid in seen:  # RFC 5280 §4.2
             raise extension.error(f"extension {oid} twice")
+        seen.add(oid)
         if oid in _READ:
-            values[oid] = der.read(fields.take().octets())
+            with suppress(DerError) if oid in HINTS else nullcontext():
+                values[oid] = der.read(fields.take().octets())
         elif critical and critical.boolean():
             unknown_critical.append(oid)
     period = dict.fromkeys((0x80, 0x81)) | {part.tag: _period_end(part) for part in _inside(values.get(_KEY_PERIOD))}
     constraints = _inside(values.get(_BASIC_CONSTRAINTS))
     return Extensions(
-        subject_key_identifier=values[_SUBJECT_KEY].octets() if _SUBJECT_KEY in values else None,
-        authority_key_identifier=next((part.content for part in _inside(values.get(_AUTHORITY_KEY)) if part.tag == 0x80), None),
+        subject_key_identifier=values[SUBJECT_KEY].octets() if SUBJECT_KEY in values else None,
+        authority_key_identifier=next((part.content for part in _inside(values.get(AUTHORITY_KEY)) if part.tag == 0x80), None),
         key_usage=values[_KEY_USAGE].flags() if _KEY_USAGE in values else None,
         is_issuer=bool(constraints) and constraints[0].tag == der.BOOLEAN and constraints[0].boolean(),
         extended_key_usage=tuple(part.oid() for part in _inside(values.get(_EXTENDED_KEY_USAGE))),
@@ -185,24 +205,30 @@ def _extensions(element: der.Element) -> Extensions:
     )
 
 
-_SUBJECT_KEY, _AUTHORITY_KEY, _KEY_USAGE = "2.5.29.14", "2.5.29.35", "2.5.29.15"
+SUBJECT_KEY, AUTHORITY_KEY, _KEY_USAGE = "2.5.29.14", "2.5.29.35", "2.5.29.15"
+HINTS = frozenset((SUBJECT_KEY, AUTHORITY_KEY))
+"""Extensions that say where to look first, and prove nothing: one with a wrong length inside counts as absent."""
 _BASIC_CONSTRAINTS, _EXTENDED_KEY_USAGE, _KEY_PERIOD = "2.5.29.19", "2.5.29.37", "2.5.29.16"
 _DOCUMENT_TYPES = "2.23.136.1.1.6.2"
-_READ = frozenset(
-    (_SUBJECT_KEY, _AUTHORITY_KEY, _KEY_USAGE, _BASIC_CONSTRAINTS, _EXTENDED_KEY_USAGE, _KEY_PERIOD, _DOCUMENT_TYPES)
-)
+_LETTERS = frozenset((0x0C, 0x13, 0x16))
+"""UTF8String, PrintableString (the profile's), IA5String: one letter is the same in all."""
+_READ = frozenset((SUBJECT_KEY, AUTHORITY_KEY, _KEY_USAGE, _BASIC_CONSTRAINTS, _EXTENDED_KEY_USAGE, _KEY_PERIOD, _DOCUMENT_TYPES))
 
 
 def _inside(extension: der.Element | None) -> list[der.Element]:
     return extension.expect(der.SEQUENCE).children() if extension else []
 
 
-def _document_types(extension: der.Element | None) -> tuple[str, ...]:
+def _document_types(extension: der.Element | None) -> tuple[str, ...] | None:
     if extension is None:
-        return ()
+        return None
     fields = extension.fields()
     fields.take(der.INTEGER)
-    return tuple(element.text() for element in fields.take(der.SET).children(MAX_DOCUMENT_TYPES))
+    types = fields.take(der.SET).children(MAX_DOCUMENT_TYPES)
+    for element in types:
+        if element.tag not in _LETTERS:
+            raise element.error("document type that is no text")
+    return tuple(element.text() for element in types)
 
 
 def _period_end(part: der.Element) -> datetime:

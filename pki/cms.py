@@ -52,6 +52,7 @@ def parse_signed_data(content_info: der.Element) -> SignedData:
     fields.take(der.SET)  # digestAlgorithms: a hint only, SignerInfo rules
     encapsulated = fields.take().fields()
     content_type, content = encapsulated.take().oid(), encapsulated.take(0xA0).only_child().octets()
+    encapsulated.end()
     certificates = fields.optional(0xA0)
     fields.optional(0xA1)  # CRLs: revocation is judged by the trust store's, never by the document's own
     signers = fields.take(der.SET).children(MAX_SIGNERS)
@@ -73,11 +74,14 @@ def _signer_info(element: der.Element) -> SignerInfo:
         key_identifier = identifier.content
     else:
         pair = identifier.fields()
-        issuer, serial = parse_name(pair.take()), pair.take().integer()
+        issuer, serial = parse_name(pair.take()), pair.take().number()
+        pair.end()
     digest_algorithm = fields.take(der.SEQUENCE)
     # Mandatory for any content but id-data (§5.3). Without them a set of attributes could pass as content.
     attributes = fields.take(0xA0).children()
     algorithm, signature = fields.take(der.SEQUENCE), fields.take().octets()
+    fields.optional(0xA1)  # unsigned attributes prove nothing
+    fields.end()
     return SignerInfo(
         issuer=issuer,
         serial=serial,

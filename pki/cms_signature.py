@@ -11,7 +11,7 @@ from pki import der
 from pki.certificates import Certificate, parse_certificate
 from pki.cms import CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, SignedData, SignerInfo
 from pki.errors import PkiError, ReasonCode
-from pki.signatures import digest, hash_of, scheme_of, verifies
+from pki.signatures import digest, hash_of, scheme_of, signed_by
 
 
 def only_signer(signed: SignedData) -> SignerInfo:
@@ -48,7 +48,7 @@ def check_attributes(signer: SignerInfo, signed: SignedData) -> None:
 def check_signature(signer: SignerInfo, certificate: Certificate) -> None:
     """The certificate's key signed the attributes, by the SignerInfo's algorithms. PkiError(SIGNATURE_INVALID, UNSUPPORTED_*)."""
     scheme = scheme_of(signer.signature_algorithm, hash_of(signer.digest_algorithm))
-    if not verifies(certificate.public_key(), scheme, signer.signature, signer.signed_attributes):
+    if not signed_by(certificate.subject_public_key_info, scheme, signer.signature, signer.signed_attributes):
         raise PkiError(ReasonCode.SIGNATURE_INVALID, f"not signed by {certificate.label}")
 
 

@@ -68,13 +68,13 @@ def _explicit(parameters: der.Element) -> _Explicit | None:
     field = field_id.fields()
     if field.take().oid() != _PRIME_FIELD or cofactor is None:
         return None
-    p, coefficients, point = field.take().integer(), curve.fields(), generator.octets()
+    p, coefficients, point = field.take().number(), curve.fields(), generator.octets()
     a, b = (int.from_bytes(coefficients.take().octets(), "big") for _ in "ab")
     half = len(point) // 2
     if point[:1] != b"\x04" or len(point) != 1 + 2 * half:
         return None
     g = int.from_bytes(point[1 : 1 + half], "big"), int.from_bytes(point[1 + half :], "big")
-    return p, a, b, g, order.integer(), cofactor.integer()
+    return p, a, b, g, order.number(), cofactor.number()
 
 
 # RFC 5639 §3 and FIPS 186-4 D.1.2: name, identifier; p, a, b, x and y of G, n. The cofactor is 1 in all of them.

@@ -22,6 +22,8 @@ MAX_CHILDREN = 512
 """Elements of one SEQUENCE or SET, unless the caller expects more. Certificates and SODs stay below 40."""
 MAX_OID = 32
 """Octets of an object identifier; real ones have up to 12."""
+MAX_INTEGER = 1025
+"""Octets of a number that is read: an RSA modulus of 8192 bits. Python writes none of more than 4300 digits into a message."""
 
 BOOLEAN, INTEGER, BIT_STRING, OCTET_STRING, NULL, OID, SEQUENCE, SET = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x30, 0x31
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
@@ -87,8 +89,18 @@ class Element(NamedTuple):
         """The elements inside, to be taken in order; the element must have ``tag``."""
         return Fields(self.expect(tag), limit)
 
-    def integer(self, tag: int = INTEGER) -> int:
-        content = self.expect(tag).content
+    def integer(self) -> int:
+        """At most ``MAX_INTEGER`` octets, in the fewest that hold it (X.690 §8.3.2): else some readers see 1, others nothing."""
+        value = self.number()
+        if self.end - self.body != (value if value >= 0 else ~value).bit_length() // 8 + 1:
+            raise self.error("integer in more octets than it takes")
+        if self.end - self.body > MAX_INTEGER:
+            raise self.error(f"integer of more than {MAX_INTEGER} octets")
+        return value
+
+    def number(self) -> int:
+        """An INTEGER that is only compared: of any length, however it is padded."""
+        content = self.expect(INTEGER).content
         if not content:
             raise self.error("empty integer")
         return int.from_bytes(content, "big", signed=True)
@@ -220,6 +232,8 @@ def _dotted(content: bytes) -> str:
         raise ValueError
     arcs, value = [], 0
     for octet in content:
+        if octet == 0x80 and not value:  # X.690 §8.19.2: no arc is padded, also not in BER
+            raise ValueError
         value = value << 7 | octet & 0x7F
         if not octet & 0x80:
             arcs.append(value)

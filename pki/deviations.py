@@ -46,7 +46,7 @@ def open_deviation_list(encoded: bytes, anchors: TrustStore, now: datetime) -> D
     fields = der.read(found.content, limit=MAX_LIST).fields()
     version = fields.take(der.INTEGER)
     if version.integer() != 0:
-        raise version.error(f"deviation list of version {version.integer()}")
+        raise version.error("deviation list of unknown version")
     algorithm = fields.optional(der.SEQUENCE)
     entries = fields.take(der.SET).children(MAX_ENTRIES)
     if not entries:  # an empty SET is met where the algorithm should stand
@@ -110,7 +110,7 @@ def _signer(element: der.Element) -> str:
     match element.tag:
         case 0xA1:
             issuer, serial = _two(element)
-            return signer_named(parse_name(issuer), serial.integer())
+            return signer_named(parse_name(issuer), serial.number())
         case 0x82:
             return f"key {element.content.hex()}"
         case _:

@@ -65,7 +65,9 @@ def outlook(anchors: Iterable[Csca]) -> tuple[Outlook, ...]:
     """Each State, the one that will be without a signing key soonest first."""
     states: dict[str, list[Certificate]] = {}
     for anchor in anchors:
-        states.setdefault(anchor.country, []).extend([anchor.parsed] if is_usable(anchor.parsed) else [])
+        states.setdefault(anchor.country, []).extend(
+            [anchor.parsed] if anchor.parsed.may_issue and is_usable(anchor.parsed) else []
+        )
     found = [
         Outlook(
             country=country,

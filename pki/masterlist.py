@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from pki import der
-from pki.errors import PkiError, ReasonCode
+from pki.errors import PkiError
 from pki.signed_list import MAX_LIST, ListKind, open_signed_list
 from pki.trust import Csca, TrustStore
 
@@ -56,7 +56,7 @@ def _certificates(content: bytes) -> list[der.Element]:
     fields = der.read(content, limit=MAX_LIST).fields()
     version = fields.take(der.INTEGER)
     if version.integer() != 0:
-        raise PkiError(ReasonCode.MALFORMED, f"master list of version {version.integer()}")
+        raise version.error("master list of unknown version")
     certificates = fields.take(der.SET).children(MAX_CERTIFICATES)
     fields.end()
     return certificates

@@ -1,8 +1,9 @@
 """What is unusual about a certificate and was read nonetheless: each has its code, so that people see what a State really issues.
 
 Refused outright elsewhere, as they are dangerous: a second extension of the same kind, an outer algorithm that is not the signed
-one, indefinite lengths, octets after the end, curve parameters of one's own, points off the curve, RSA moduli that are even or
-shorter than 1024 bits, a PSS mask that is not MGF1. Off the hot path: a verdict on a document does not ask for oddities.
+one, indefinite lengths, wrong ones in what limits a key, octets after the end, padded object identifiers, curve parameters of one's
+own, points off the curve, RSA moduli that are even or shorter than 1024 bits, PSS parameters that are absent, twice or out of order,
+a mask that is not MGF1. Off the hot path: a verdict on a document does not ask for oddities.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from collections.abc import Iterator
 from enum import StrEnum, unique
 
 from pki import der
-from pki.certificates import KEY_CERT_SIGN, Certificate
+from pki.certificates import AUTHORITY_KEY, HINTS, KEY_CERT_SIGN, Certificate
+from pki.errors import DerError
 from pki.signatures import ECDSA, RSA_ENCRYPTION, scheme_of
 
 MAX_SERIAL_OCTETS, SMALLEST_GOOD_EXPONENT, LARGEST_COMMON_EXPONENT = 20, 65537, 1 << 32
 """RFC 5280 §4.1.2.2; an exponent of 3 or 17 is sound only with sound padding; longer ones make verifying slow."""
 _GENERALIZED_FROM = 2050
 """RFC 5280 §4.1.2.5: UTCTime until 2049."""
-_BASIC_CONSTRAINTS, _AUTHORITY_KEY, _COUNTRY = "2.5.29.19", "2.5.29.35", "2.5.4.6"
+_BASIC_CONSTRAINTS, _COUNTRY = "2.5.29.19", "2.5.4.6"
 
 
 @unique
@@ -30,6 +32,7 @@ class Oddity(StrEnum):
     NEGATIVE_SERIAL = "NEGATIVE_SERIAL"  # RFC 5280 §4.1.2.2
     ZERO_SERIAL = "ZERO_SERIAL"
     LONG_SERIAL = "LONG_SERIAL"
+    PADDED_SERIAL = "PADDED_SERIAL"  # X.690 §8.3.2
     LONG_LENGTH = "LONG_LENGTH"  # X.690 §10.1: DER takes the fewest octets
     DEFAULT_ENCODED = "DEFAULT_ENCODED"  # X.690 §11.5: CA = false, critical = false
     GENERALIZED_TIME_TOO_EARLY = "GENERALIZED_TIME_TOO_EARLY"
@@ -47,7 +50,9 @@ class Oddity(StrEnum):
     COUNTRY_NOT_TWO_LETTERS = "COUNTRY_NOT_TWO_LETTERS"
     NO_AUTHORITY_KEY_IDENTIFIER = "NO_AUTHORITY_KEY_IDENTIFIER"  # the search falls back to names
     NO_SUBJECT_KEY_IDENTIFIER = "NO_SUBJECT_KEY_IDENTIFIER"
+    WRONG_LENGTH_IN_KEY_IDENTIFIER = "WRONG_LENGTH_IN_KEY_IDENTIFIER"  # counts as absent
     NO_KEY_USAGE = "NO_KEY_USAGE"
+    EXTENDED_KEY_USAGE = "EXTENDED_KEY_USAGE"  # Doc 9303-12 §7.1: list signers alone have one
     SHA1_SIGNATURE = "SHA1_SIGNATURE"
     SALT_NOT_HASH_LENGTH = "SALT_NOT_HASH_LENGTH"
     SMALL_EXPONENT = "SMALL_EXPONENT"
@@ -56,14 +61,14 @@ class Oddity(StrEnum):
 
     # it matters in an anchor: the certificate does not say that it is a CSCA's (see anchor_oddities)
     NOT_AN_ISSUER = "NOT_AN_ISSUER"  # basicConstraints absent or CA = false
-    NO_KEY_CERT_SIGN = "NO_KEY_CERT_SIGN"
+    NO_KEY_CERT_SIGN = "NO_KEY_CERT_SIGN"  # vouches for nobody
 
 
 def oddities(certificate: Certificate) -> frozenset[Oddity]:
     """Of any certificate that was parsed. Raises PkiError where its key or signature algorithm cannot be read."""
     outer = der.read(certificate.encoded).children()
     found = {Oddity.LONG_LENGTH} if _has_long_length(outer[0]) else set()
-    for part in (_serial(certificate), _times(outer[0]), _names(certificate), _extensions(certificate, outer[0])):
+    for part in (_serial(certificate, outer[0]), _times(outer[0]), _names(certificate), _extensions(certificate, outer[0])):
         found.update(part)
     return frozenset(found.union(_signature(certificate), _key(certificate)))
 
@@ -87,7 +92,11 @@ def _has_long_length(element: der.Element) -> bool:
     return bool(element.tag & 0x20) and any(map(_has_long_length, element.children()))
 
 
-def _serial(certificate: Certificate) -> Iterator[Oddity]:
+def _serial(certificate: Certificate, signed: der.Element) -> Iterator[Oddity]:
+    fields = signed.fields()
+    fields.optional(0xA0)
+    if fields.take().content != der.read(der.encode_integer(certificate.serial)).content:
+        yield Oddity.PADDED_SERIAL
     if certificate.serial < 0:
         yield Oddity.NEGATIVE_SERIAL
     if certificate.serial == 0:
@@ -128,6 +137,8 @@ def _extensions(certificate: Certificate, signed: der.Element) -> Iterator[Oddit
         yield Oddity.NO_KEY_USAGE
     if extensions.unknown_critical:
         yield Oddity.UNKNOWN_CRITICAL_EXTENSION
+    if extensions.extended_key_usage:
+        yield Oddity.EXTENDED_KEY_USAGE
     present = set()
     holder = next((element for element in signed.children() if element.tag == 0xA3), None)
     for extension in holder.only_child().children() if holder else ():
@@ -138,9 +149,19 @@ def _extensions(certificate: Certificate, signed: der.Element) -> Iterator[Oddit
             yield Oddity.DEFAULT_ENCODED
         if oid == _BASIC_CONSTRAINTS:
             yield from _constraints(der.read(value).children())
+        if oid in HINTS and not _whole(value):
+            yield Oddity.WRONG_LENGTH_IN_KEY_IDENTIFIER
     if extensions.authority_key_identifier is None:
-        listed = _AUTHORITY_KEY in present
+        listed = AUTHORITY_KEY in present
         yield Oddity.EMPTY_AUTHORITY_KEY_IDENTIFIER if listed else Oddity.NO_AUTHORITY_KEY_IDENTIFIER
+
+
+def _whole(value: bytes) -> bool:
+    try:
+        der.read(value)
+    except DerError:
+        return False
+    return True
 
 
 def _constraints(parts: list[der.Element]) -> Iterator[Oddity]:

@@ -136,7 +136,7 @@ def _check_issuing_state(signed: SignedHashes, data_groups: Mapping[int, bytes],
 
 def _check_document_type(signed: SignedHashes, data_groups: Mapping[int, bytes]) -> str:
     """A listed type of one letter covers the codes that begin with it: their second letter is the State's own (Doc 9303-4 §4.2.2)."""
-    if not signed.document_types:
+    if signed.document_types is None:
         return "the signer is not limited"
     if 1 not in data_groups:
         return "DG1 not at hand"

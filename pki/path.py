@@ -86,8 +86,10 @@ def _key_revoked(authority: Certificate, trust: TrustStore) -> bool:
 def candidates(signer: Certificate, trust: TrustStore) -> Iterator[Csca]:
     """Each anchor that may have issued ``signer`` once, the likeliest first; lazily, as the first is nearly always right."""
     seen: set[bytes] = set()
+    # Lists hold signers of lists, directories document signers: in a store they vouch for nobody (RFC 5280 §4.2.1.3).
     by_key = trust.holding_key(signer.extensions.authority_key_identifier)
     for anchor in chain(by_key, trust.named(signer.issuer), trust.of_country(signer.issuer.country)):
         if anchor.certificate not in seen:
             seen.add(anchor.certificate)
-            yield anchor
+            if anchor.parsed.may_issue:
+                yield anchor

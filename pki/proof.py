@@ -22,8 +22,11 @@ from pki.trust import Csca, TrustStore
 CLOCK_TOLERANCE = timedelta(days=1)
 """How far ahead of our clock a signing time may lie: States write local days, gates may be a little off."""
 
-_OTHER_SIGNERS = "2.23.136.1.1."
-"""Arc of the extended key usages that ICAO gives to signers of lists and seals (Doc 9303-12 §7.1.1): none signs documents."""
+_OTHER_PURPOSES = ("2.23.136.1.1.", "1.3.6.1.5.5.7.3.")
+"""Arcs of extended key usages that no signer of documents has: ICAO's for signers of lists and seals (Doc 9303-12 §7.1.1), the
+Internet's for servers, mail and code (RFC 5280 §4.2.1.12), as communication certificates under a CSCA have them. A purpose of a State's
+own is let pass: what it means is not known, and a CSCA certificate with one is published.
+"""
 
 
 class Proof:
@@ -64,7 +67,7 @@ class StateSignature:
     csca: str
     signed_at: datetime | None
     revocation: Revocation
-    document_types: tuple[str, ...]
+    document_types: tuple[str, ...] | None
 
 
 def prove_signature(proof: Proof, signed: SignedData, signer: SignerInfo, trust: TrustStore, now: datetime) -> StateSignature:
@@ -102,8 +105,8 @@ def prove_signature(proof: Proof, signed: SignedData, signer: SignerInfo, trust:
 def _check_entitled(certificate: Certificate) -> None:
     extensions = certificate.extensions
     usage = extensions.key_usage
-    lists = any(purpose.startswith(_OTHER_SIGNERS) for purpose in extensions.extended_key_usage)
-    if extensions.is_issuer or lists or (usage is not None and not usage & DIGITAL_SIGNATURE):
+    otherwise = any(purpose.startswith(_OTHER_PURPOSES) for purpose in extensions.extended_key_usage)
+    if extensions.is_issuer or otherwise or (usage is not None and not usage & DIGITAL_SIGNATURE):
         raise PkiError(ReasonCode.SIGNER_NOT_ENTITLED, f"{certificate.label} may not sign documents")
     if extensions.unknown_critical:
         raise PkiError(ReasonCode.UNSUPPORTED_EXTENSION, ", ".join(extensions.unknown_critical))
@@ -126,8 +129,9 @@ def check_valid(certificate: Certificate, signed_at: datetime | None, now: datet
 
 def country_of(certificate: Certificate, csca: Csca) -> str:
     """The one country that signer and CSCA name. PkiError(ISSUING_STATE_UNKNOWN, ISSUING_COUNTRY_MISMATCH)."""
-    countries = {certificate.subject.country, certificate.issuer.country, csca.parsed.subject.country}
-    if "" in countries:
+    names = (certificate.subject, certificate.issuer, csca.parsed.subject)
+    countries = set().union(*(name.countries for name in names))
+    if not all(name.country for name in names):
         raise PkiError(ReasonCode.ISSUING_STATE_UNKNOWN, "a certificate names no country")
     if len(countries) > 1:
         raise PkiError(ReasonCode.ISSUING_COUNTRY_MISMATCH, f"certificates of {', '.join(sorted(countries))}")

@@ -32,8 +32,8 @@ class SignedHashes:
     csca: str
     signed_at: datetime | None
     revocation: Revocation
-    document_types: tuple[str, ...] = ()
-    """What the signer may sign, by document code; empty: anything."""
+    document_types: tuple[str, ...] | None = None
+    """What the signer may sign, by document code; None: it does not say."""
     steps: tuple[Step, ...]
 
 

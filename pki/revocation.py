@@ -11,7 +11,7 @@ from functools import lru_cache
 from pki import der
 from pki.certificates import Certificate, Name, parse_name
 from pki.errors import PkiError
-from pki.signatures import load_public_key, scheme_of, verifies
+from pki.signatures import scheme_of, signed_by
 
 MAX_ENTRIES = 100_000
 """Revoked certificates of one CRL. States revoke document signers by the handful."""
@@ -39,7 +39,7 @@ class Crl:
     revoked: frozenset[int]
     """Serial numbers read as unsigned, whatever reason or date is given."""
     partial: bool
-    """It has a critical extension (a delta, a list for some reasons only): what it does not list may still be revoked."""
+    """It, or an entry, has a critical extension (a delta, a list for some reasons only): what it does not list may still be revoked."""
     signature_algorithm: bytes = field(repr=False)
     signature: bytes = field(repr=False)
 
@@ -57,20 +57,27 @@ def parse_crl(encoded: bytes) -> Crl:
     issuer, this_update = parse_name(fields.take()), fields.take().time()
     next_update = fields.optional(der.UTC_TIME, der.GENERALIZED_TIME)
     entries, extensions = fields.optional(der.SEQUENCE), fields.optional(0xA0)
+    revoked = [_entry(entry) for entry in entries.children(MAX_ENTRIES)] if entries else []
     return Crl(
         signed_part=to_be_signed.encoded,
         issuer=issuer,
         this_update=this_update,
         next_update=next_update.time() if next_update else None,
-        revoked=frozenset(map(_serial, entries.children(MAX_ENTRIES))) if entries else frozenset(),
-        partial=extensions is not None and any(map(_critical, extensions.only_child().children())),
+        revoked=frozenset(serial for serial, _ in revoked),
+        partial=any(conditional for _, conditional in revoked)
+        or (extensions is not None and any(map(_critical, extensions.only_child().children()))),
         signature_algorithm=algorithm.encoded,
         signature=signature.bits(),
     )
 
 
-def _serial(entry: der.Element) -> int:
-    return int.from_bytes(entry.fields().take(der.INTEGER).content, "big")
+def _entry(entry: der.Element) -> tuple[int, bool]:
+    """The serial number, and whether a critical extension says more than that it is revoked (RFC 5280 §5.3)."""
+    fields = entry.fields()
+    serial = int.from_bytes(fields.take(der.INTEGER).content, "big")
+    fields.optional(der.UTC_TIME, der.GENERALIZED_TIME)
+    extensions = fields.optional(der.SEQUENCE)
+    return serial, extensions is not None and any(map(_critical, extensions.children()))
 
 
 def _unsigned(serial: int) -> int:
@@ -121,6 +128,6 @@ def _signed(encoded: bytes, subject_public_key_info: bytes) -> bool:
     crl = parse_crl(encoded)
     try:
         scheme = scheme_of(der.read(crl.signature_algorithm))
-        return verifies(load_public_key(subject_public_key_info), scheme, crl.signature, crl.signed_part)
+        return signed_by(subject_public_key_info, scheme, crl.signature, crl.signed_part)
     except PkiError:  # a list that cannot be verified is no list
         return False

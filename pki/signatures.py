@@ -56,11 +56,12 @@ ECDSA = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureScheme:
-    """What an AlgorithmIdentifier asks for: ``padding`` is None for ECDSA, ``salt_length`` for all but PSS."""
+    """What an AlgorithmIdentifier asks for: ``padding`` is None for ECDSA, ``salt_length`` and ``mask`` for all but PSS."""
 
     hash: hashes.HashAlgorithm
     padding: padding.PKCS1v15 | padding.PSS | None
     salt_length: int | None = None
+    mask: hashes.HashAlgorithm | None = None
 
 
 def digest(algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:
@@ -94,7 +95,7 @@ def _scheme(encoded: bytes, message_hash: str) -> SignatureScheme:
     fields = der.read(encoded).fields()
     oid = fields.take().oid()
     if oid == _RSA_PSS:
-        return _pss(fields.optional(der.SEQUENCE))
+        return _pss(fields.take(der.SEQUENCE))  # RFC 4056 §2.2: a signature's parameters are always there
     if oid in _PKCS1 or (oid == RSA_ENCRYPTION and message_hash):
         return SignatureScheme(hash=_PKCS1.get(oid) or HASH_NAMED[message_hash], padding=padding.PKCS1v15())
     if oid in ECDSA:
@@ -102,11 +103,14 @@ def _scheme(encoded: bytes, message_hash: str) -> SignatureScheme:
     raise PkiError(ReasonCode.UNSUPPORTED_ALGORITHM, f"signature {oid}")
 
 
-def _pss(parameters: der.Element | None) -> SignatureScheme:
+def _pss(parameters: der.Element) -> SignatureScheme:
     """RSASSA-PSS-params (RFC 4055 §3.1): everything from the parameters, SHA-1 and 20 octets of salt where they are silent."""
-    message, mask, salt = _SHA1, _SHA1, 20
-    for element in parameters.children() if parameters else ():
-        match element.tag:
+    message, mask, salt, last = _SHA1, _SHA1, 20, 0
+    for element in parameters.children():
+        if element.tag <= last:
+            raise element.error("PSS parameters twice or out of order")
+        last = element.tag
+        match last:
             case 0xA0:
                 message = hash_of(element.only_child())
             case 0xA1:
@@ -122,7 +126,8 @@ def _pss(parameters: der.Element | None) -> SignatureScheme:
                 raise element.error("unknown PSS parameter")
     if not 0 <= salt <= MAX_RSA_BITS // 8:
         raise PkiError(ReasonCode.UNSUPPORTED_ALGORITHM, "PSS salt length")
-    return SignatureScheme(hash=message, padding=padding.PSS(mgf=padding.MGF1(mask), salt_length=salt), salt_length=salt)
+    pss = padding.PSS(mgf=padding.MGF1(mask), salt_length=salt)
+    return SignatureScheme(hash=message, padding=pss, salt_length=salt, mask=mask)
 
 
 @lru_cache(maxsize=1024)
@@ -164,6 +169,35 @@ def _ec(parameters: der.Element, key: der.Element) -> EcPublicKey:
         return ec.EllipticCurvePublicKey.from_encoded_point(curve.arithmetic, point)
     except ValueError:
         raise key.error("point is not on the curve") from None
+
+
+def signed_by(subject_public_key_info: bytes, scheme: SignatureScheme, signature: bytes, message: bytes) -> bool:
+    """Whether this key signed ``message``, and is for signatures of this kind. Raises as :func:`load_public_key`."""
+    key = load_public_key(subject_public_key_info)
+    return verifies(key, scheme, signature, message) and _serves(subject_public_key_info, scheme)
+
+
+def _serves(subject_public_key_info: bytes, scheme: SignatureScheme) -> bool:
+    """A key named id-RSASSA-PSS serves PSS alone (RFC 4055 §1.2), one with parameters only these, or a longer salt (§3.3)."""
+    named_pss, limits = _limits(subject_public_key_info)
+    if not named_pss:
+        return True
+    if scheme.salt_length is None or scheme.mask is None:
+        return False
+    if limits is None or limits.mask is None:
+        return True
+    alike = (limits.hash.name, limits.mask.name) == (scheme.hash.name, scheme.mask.name)
+    return alike and scheme.salt_length >= (limits.salt_length or 0)
+
+
+@lru_cache(maxsize=1024)
+def _limits(subject_public_key_info: bytes) -> tuple[bool, SignatureScheme | None]:
+    """Whether a key is named id-RSASSA-PSS, and the parameters that it is limited to. Cached as the keys are."""
+    identifier = der.read(subject_public_key_info).children()[0].fields()
+    if identifier.take().oid() != _RSA_PSS:
+        return False, None
+    parameters = identifier.optional(der.SEQUENCE)
+    return True, _pss(parameters) if parameters else None
 
 
 def verifies(key: PublicKey, scheme: SignatureScheme, signature: bytes, message: bytes) -> bool:

@@ -15,6 +15,8 @@ from pki.signatures import hash_of
 EF_SOD = 0x77
 LDS_SECURITY_OBJECT = "2.23.136.1.1.1"
 DATA_GROUPS = range(1, 17)
+FEWEST = 2
+"""Hashes of a security object: DG1 and DG2 are mandatory."""
 MAX_SOD = 64 * 1024
 """Octets; real ones have 1 to 3 KB, and EF.SOD is read before anything of it is proven."""
 
@@ -44,13 +46,15 @@ def parse_security_object(encoded: bytes) -> LdsSecurityObject:
         number, value = entry.take().integer(), entry.take().octets()
         entry.end()
         if number not in DATA_GROUPS or number in values:
-            raise element.error(f"data group {number} unknown or twice")
+            raise element.error("data group unknown or twice")
         if len(value) != algorithm.digest_size:
             raise element.error(f"hash of data group {number} has {len(value)} octets")
         values[number] = value
+    if len(values) < FEWEST:
+        raise root.error(f"hashes of {len(values)} data groups")
     if version not in (0, 1):
-        raise root.error(f"LDS security object of version {version}")
+        raise root.error("LDS security object of unknown version")
     if version == 1:
-        fields.take(der.SEQUENCE)  # LDSVersionInfo: informative, EF.COM says the same
+        fields.optional(der.SEQUENCE)  # LDSVersionInfo: informative, EF.COM says the same
     fields.end()
     return LdsSecurityObject(version=version, hash=algorithm, hashes=MappingProxyType(values))

@@ -91,8 +91,8 @@ class TrustStore:
         return self._found_by.get(("State", country), ()) if country else ()
 
     def authorities_of(self, certificate: Certificate) -> Iterator[Certificate]:
-        """Anchors that bear the name of its issuer: whose revocation lists speak about it."""
-        return (anchor.parsed for anchor in self.named(certificate.issuer))
+        """Anchors that bear the name of its issuer and may issue: whose revocation lists speak about it."""
+        return (anchor.parsed for anchor in self.named(certificate.issuer) if anchor.parsed.may_issue)
 
     def crls_of(self, issuer: Name) -> tuple[bytes, ...]:
         """CRLs that ``issuer`` claims to have issued, unverified."""

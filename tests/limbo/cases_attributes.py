@@ -179,7 +179,7 @@ def signing_time_that_is_no_time(state, text):
     return inspection(state, signed_with(state, sorted(changed.values())))
 
 
-@case(clause="RFC 5652 §11.1", expect="Undetermined/MALFORMED", pending="an identifier padded with 80 is read as the one without")
+@case(clause="RFC 5652 §11.1", expect="Undetermined/MALFORMED")
 def content_type_padded(state):
     """X.690 §8.19.2: no part of an object identifier begins with 80; two encodings of one name would be two names elsewhere."""
     padded = der.encode(der.OID, b"\x67\x80" + der.read(der.encode_oid(LDS_SECURITY_OBJECT)).content[1:])

@@ -176,7 +176,6 @@ def extension_twice(state, what):
 @case(
     clause="RFC 5280 §4.2: one instance of an extension",
     expect="Undetermined/MALFORMED",
-    pending="only extensions that are read are counted",
 )
 def unknown_extension_twice(state):
     """The rule makes no difference between extensions that a reader knows and others."""
@@ -223,7 +222,6 @@ def signer_of_lists_or_seals(state, oid):
 @case(
     clause="RFC 5280 §4.2.1.12: the certificate serves the purposes named, and no other",
     expect="Rejected/SIGNER_NOT_ENTITLED",
-    pending="only the purposes under 2.23.136.1.1 are looked at",
     over=OTHER_SIGNERS[3:],
 )
 def signer_for_purposes_outside_the_passport(state, oid):
@@ -252,7 +250,6 @@ def signer_without_a_country(state):
 @case(
     clause="Doc 9303-12 §7.1: one countryName",
     expect="Rejected/ISSUING_COUNTRY_MISMATCH",
-    pending="the first of several countries counts",
 )
 def signer_of_two_countries(state):
     """One name, two countries: signer, CSCA and MRZ do not name one State."""

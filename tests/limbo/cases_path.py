@@ -219,7 +219,6 @@ def signer_that_outlives_its_csca(state):
 @case(
     clause="RFC 5280 §4.2.1.3: certificates are verified with a key for keyCertSign; Doc 9303-12 §7.1",
     expect="Undetermined/NO_TRUST_ANCHOR",
-    pending="every certificate of the store may issue, whatever it is for",
     over=("a list signer", "a document signer"),
 )
 def certificate_in_the_store_that_may_not_issue(state, what):

@@ -133,7 +133,6 @@ def list_by_the_profile(state):
 @case(
     clause="RFC 5280 §5.3: unknown critical extensions of an entry",
     revocation="stale_crl",
-    pending="extensions of entries are not looked at",
 )
 def entry_with_an_unknown_condition_clears_nobody(state):
     """RFC 5280: such a list must not be used to say that a certificate is good."""

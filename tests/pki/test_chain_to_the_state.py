@@ -239,7 +239,7 @@ def test_neither_mrz_nor_data_group_1_is_undetermined(workshop):
 
 def test_data_group_1_that_is_no_mrz_is_undetermined(workshop):
     odd = {1: der.encode(0x61, der.encode(0x5F1F, b"P<IDN"))}
-    assert undetermined(workshop.judge(workshop.sod(workshop.content(odd)), odd), ReasonCode.MALFORMED, "issuing state")
+    assert undetermined(workshop.judge(workshop.sod(workshop.content(odd | {2: b""})), odd), ReasonCode.MALFORMED, "issuing state")
 
 
 # --- document type

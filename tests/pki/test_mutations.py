@@ -74,7 +74,7 @@ def test_a_changed_data_group_is_rejected(number, position, flip, good, data_gro
 
 @given(data=st.binary(max_size=120))
 def test_any_data_group_1_is_judged(data, workshop, now):
-    sod = workshop.sod(workshop.content({1: data}))
+    sod = workshop.sod(workshop.content({1: data, 2: b""}))
     signed = authenticate_sod(sod, workshop.state.trust_store(), now)
     assert isinstance(signed, SignedHashes)
     assert isinstance(bind_data_groups(signed, {1: data}), Authentic | Rejected | Undetermined)

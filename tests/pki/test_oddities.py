@@ -16,7 +16,7 @@ from pki import der
 from pki.certificates import parse_certificate
 from pki.cms import parse_signed_data
 from pki.curves import CURVES
-from pki.errors import PkiError
+from pki.errors import DerError, PkiError
 from pki.oddities import Oddity, anchor_oddities, oddities
 
 VERSION, SERIAL, ALGORITHM, ISSUER, VALIDITY, SUBJECT, KEY, EXTENSIONS = range(8)
@@ -70,6 +70,7 @@ CASES = {
     Oddity.NEGATIVE_SERIAL: put(SERIAL, der.encode_integer(-5)),
     Oddity.ZERO_SERIAL: put(SERIAL, der.encode_integer(0)),
     Oddity.LONG_SERIAL: put(SERIAL, der.encode_integer(1 << 161)),
+    Oddity.PADDED_SERIAL: put(SERIAL, b"\x02\x02\x00\x05"),
     Oddity.LONG_LENGTH: put(SERIAL, b"\x02\x81\x01\x05"),
     Oddity.DEFAULT_ENCODED: put(EXTENSIONS, extensions(SKI, AKI, USAGE, extension("1.2.3", b"", flag=FALSE))),
     Oddity.GENERALIZED_TIME_TOO_EARLY: put(VALIDITY, validity(UTC, (der.GENERALIZED_TIME, b"20360101000000Z"))),
@@ -86,6 +87,9 @@ CASES = {
         EXTENSIONS, extensions(SKI, USAGE, extension("2.5.29.35", der.encode(der.SEQUENCE)))
     ),
     Oddity.NO_KEY_USAGE: put(EXTENSIONS, extensions(SKI, AKI)),
+    Oddity.EXTENDED_KEY_USAGE: put(
+        EXTENSIONS, extensions(SKI, AKI, USAGE, extension("2.5.29.37", der.encode(der.SEQUENCE, der.encode_oid("1.2.3"))))
+    ),
     Oddity.UNKNOWN_CRITICAL_EXTENSION: put(
         EXTENSIONS, extensions(SKI, AKI, USAGE, extension("1.2.3", b"", flag=der.encode(der.BOOLEAN, b"\xff")))
     ),
@@ -135,6 +139,50 @@ def test_oddity_is_read_and_coded(oddity, workshop):
     assert workshop.parsed_csca.issued(certificate)
 
 
+WRONG = {"too long": b"\x04\x15", "too short": b"\x04\x13", "far too long": b"\x04\x82\x01\x00"}
+"""What 20 octets of a key identifier stand behind. Genuine certificates with a wrong length inside are in circulation (Lithuania)."""
+
+
+@pytest.mark.parametrize("header", WRONG)
+def test_wrong_length_in_a_key_identifier_is_coded_and_counts_as_absent(header, workshop):
+    """It says where to look first, no more: the key that verifies is the issuer's."""
+    wrong = extension("2.5.29.14", WRONG[header] + bytes(20))
+    certificate = parse_certificate(workshop.reissued(put(EXTENSIONS, extensions(wrong, AKI, USAGE))).certificate)
+    assert certificate.extensions.subject_key_identifier is None
+    assert oddities(certificate) == {Oddity.WRONG_LENGTH_IN_KEY_IDENTIFIER, Oddity.NO_SUBJECT_KEY_IDENTIFIER}
+
+
+@pytest.mark.parametrize(
+    ("oid", "value"),
+    [
+        ("2.5.29.15", b"\x03\x03\x07\x80"),  # key usage
+        ("2.5.29.19", b"\x30\x04\x01\x01\xff"),  # basic constraints
+        ("2.5.29.16", b"\x30\x12\x80\x0f20260101000000Z"),  # private key usage period
+        ("2.23.136.1.1.6.2", b"\x30\x07\x02\x01\x00\x31\x03\x13\x01"),  # documentTypeList
+    ],
+)
+def test_wrong_length_in_what_limits_a_key_is_refused(oid, value, workshop):
+    with pytest.raises(DerError):
+        parse_certificate(workshop.reissued(put(EXTENSIONS, extensions(SKI, AKI, extension(oid, value)))).certificate)
+
+
+@pytest.mark.parametrize("position", [ISSUER, VALIDITY, SUBJECT])
+def test_wrong_length_inside_a_name_or_the_validity_is_refused(position, workshop):
+    def lengthen(fields: list[bytes]) -> None:
+        inner = bytearray(der.read(fields[position]).content)
+        inner[1] += 1
+        fields[position] = der.encode(der.SEQUENCE, bytes(inner))
+
+    with pytest.raises(DerError):
+        parse_certificate(workshop.reissued(lengthen).certificate)
+
+
+def test_wrong_length_in_an_extension_that_nobody_reads_is_harmless(workshop):
+    other = extension("1.3.6.1.4.1.99999.1", b"\x30\x20\x05\x00")
+    certificate = parse_certificate(workshop.reissued(put(EXTENSIONS, extensions(SKI, AKI, USAGE, other))).certificate)
+    assert not oddities(certificate)
+
+
 def test_signer_is_odd_as_an_anchor(workshop):
     assert anchor_oddities(parse_certificate(workshop.state.signer.certificate)) == {
         Oddity.NOT_AN_ISSUER,
@@ -162,6 +210,7 @@ def test_oddities_of_the_published_certificates_are_those_counted(shared_dir):
     assert len(encoded) == 588
     assert found == {
         Oddity.ECDSA_WITH_NULL: 13,
+        Oddity.EXTENDED_KEY_USAGE: 1,
         Oddity.LOWER_CASE_COUNTRY: 13,
         Oddity.NEGATIVE_SERIAL: 1,
         Oddity.ZERO_SERIAL: 1,
