@@ -7,7 +7,8 @@ modules below and are imported from there, so that importing the package itself 
     from pki.chip_authenticity import ChipAuthenticationEvidence, chip_authenticity
     from pki.active_authentication import ActiveAuthenticationEvidence
     from pki.trust import Csca, TrustStore, load_trust_store, save_trust_store
-    from pki.results import Authentic, PassiveAuthResult, Rejected, SignedHashes, Step, Undetermined
+    from pki.inspection_record import InspectionRecord, Step
+    from pki.results import Authentic, PassiveAuthResult, Rejected, SignedHashes, Undetermined
     from pki.errors import PkiError, ReasonCode
 
     from pki.sources import read_sources              # master lists, directory files, certificates, folders

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pki import der
-from pki.cms import SignedData, parse_signed_data
+from pki.cms import SignedData, SignerInfo, parse_signed_data
 from pki.cms_signature import only_signer
 from pki.errors import PkiError, ReasonCode
-from pki.proof import Proof, prove_signature
-from pki.results import Rejected, Step, Undetermined
+from pki.inspection_record import Step
+from pki.proof import Proof, prove_signature, verdict_of
+from pki.results import Rejected, Undetermined
 from pki.revocation import Revocation
 from pki.security_infos import SecurityInfos, parse_security_infos
 from pki.trust import TrustStore
@@ -45,13 +46,16 @@ CardSecurityVerdict = CardSecurity | Rejected | Undetermined
 def authenticate_card_security(card_security: bytes, trust: TrustStore, now: datetime) -> CardSecurityVerdict:
     """Judge EF.CardSecurity as read. ``now`` is aware UTC. Raises nothing on any bytes."""
     proof = Proof()
-    try:
-        with proof.step(1, "decode"):
-            signed = parse_signed_data(der.read(card_security, limit=MAX_CARD_SECURITY).expect(der.SEQUENCE))
-            signer, infos = only_signer(signed), _infos(signed)
-        signature = prove_signature(proof, signed, signer, trust, now)
-    except PkiError as error:
-        return proof.verdict(error)
+    decoded: tuple[SignedData, SignerInfo, SecurityInfos] | None = None
+    with proof.step(1):
+        signed = parse_signed_data(der.read(card_security, limit=MAX_CARD_SECURITY).expect(der.SEQUENCE))
+        decoded = signed, only_signer(signed), _infos(signed)
+    if decoded is None:
+        return verdict_of(proof.steps[0], proof.steps)
+    signed, signer, infos = decoded
+    signature = prove_signature(proof, signed, signer, trust, now)
+    if decider := proof.decider:
+        return verdict_of(decider, proof.steps)
     return CardSecurity(
         infos=infos,
         issuing_country=signature.issuing_country,

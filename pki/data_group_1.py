@@ -11,15 +11,16 @@ MRZ_LENGTHS = frozenset({88, 72, 90})
 
 def issuing_state_of(data_group_1: bytes) -> str:
     """Three characters, fillers included. Raises DerError."""
-    return _mrz(data_group_1)[2:5]
+    return mrz_of(data_group_1)[2:5]
 
 
 def document_code_of(data_group_1: bytes) -> str:
     """One or two characters, without fillers. Raises DerError."""
-    return _mrz(data_group_1)[:2].rstrip("<")
+    return mrz_of(data_group_1)[:2].rstrip("<")
 
 
-def _mrz(data_group_1: bytes) -> str:
+def mrz_of(data_group_1: bytes) -> str:
+    """The lines of the MRZ, one after another. Raises DerError."""
     mrz = der.read(data_group_1).expect(DATA_GROUP_1).only_child().expect(MRZ)
     if len(mrz.content) not in MRZ_LENGTHS:
         raise mrz.error(f"MRZ of {len(mrz.content)} characters")

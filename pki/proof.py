@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Literal
 
 from pki.certificates import DIGITAL_SIGNATURE, Certificate
 from pki.cms import SignedData, SignerInfo
 from pki.cms_signature import check_attributes, check_signature, signer_certificate, signing_time
 from pki.errors import PkiError, ReasonCode
+from pki.inspection_record import Result, Step, deciding
 from pki.path import find_csca
-from pki.results import Rejected, Step, Undetermined
+from pki.results import Claims, Rejected, Undetermined
 from pki.revocation import Revocation, revocation_of
 from pki.trust import Csca, TrustStore
 
@@ -30,75 +30,106 @@ own is let pass: what it means is not known, and a CSCA certificate with one is 
 
 
 class Proof:
-    """The trail of steps; a PkiError inside a step ends it there. ``detail`` is what the running step met."""
+    """The trail of steps. A PkiError ends its step, not the proof: each later one that does not need it is judged, too.
+
+    ``result``, ``code`` and ``detail`` are how the running step ends, if no PkiError does. Only a ReasonCode weighs in the verdict.
+    """
 
     def __init__(self, steps: tuple[Step, ...] = ()) -> None:
-        self.steps, self.detail = steps, ""
-        self._number, self._name = 0, ""
+        self.steps, self._number = steps, 0
+        self.result: Result = "successful"
+        self.code = self.detail = ""
 
-    def step(self, number: int, name: str) -> Proof:
-        """Begin a step: ``with proof.step(4, "signature"):``."""
-        self._number, self._name, self.detail = number, name, ""
+    def step(self, number: int) -> Proof:
+        """Begin a step: ``with proof.step(4):``. What it should have given must be preset, as it may end early."""
+        self._number, self.result, self.code, self.detail = number, "successful", "", ""
         return self
+
+    def fail(self, code: str, detail: str) -> None:
+        """The running step, one that the verdict does not rest on, did not pass."""
+        self.result, self.code, self.detail = "failed", code, detail
 
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        result: Literal["successful", "failed", "undetermined"] = "successful"
-        if error is not None and not isinstance(error, PkiError):
-            return  # a bug is not a finding
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         if error is not None:
-            result, self.detail = "failed" if error.code.rejects else "undetermined", str(error)
-        self.steps += (Step(number=self._number, name=self._name, result=result, detail=self.detail),)
+            if not isinstance(error, PkiError):
+                return False  # a bug is not a finding
+            self.result = "failed" if error.code.rejects else "undetermined"
+            self.code, self.detail = error.code, error.detail
+        self.steps += (Step(number=self._number, result=self.result, code=self.code, detail=self.detail),)
+        return True
 
-    def verdict(self, error: PkiError) -> Rejected | Undetermined:
-        """The verdict of the step that raised ``error``."""
-        kind = Rejected if error.code.rejects else Undetermined
-        return kind(code=error.code, step=self.steps[-1].name, detail=error.detail, steps=self.steps)
+    def replace(self, step: Step) -> None:
+        """Judge a step again, as more is known."""
+        self.steps = tuple(step if known.number == step.number else known for known in self.steps)
+
+    @property
+    def decider(self) -> Step | None:
+        """The step that speaks against a proof; None where none does."""
+        return deciding(self.steps)
+
+
+def verdict_of(
+    decider: Step, steps: tuple[Step, ...], claims: Claims | None = None, certificate: Certificate | None = None
+) -> Rejected | Undetermined:
+    """The verdict that ``decider`` leads to."""
+    assert decider.finding is not None
+    kind = Rejected if decider.finding.rejects else Undetermined
+    return kind(
+        code=decider.finding, step=decider.name, detail=decider.detail, steps=steps, claims=claims, certificate=certificate
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateSignature:
-    """Steps 2 to 8 passed: the fields are those of :class:`pki.results.Authentic`."""
+    """What steps 2 to 8 found; None or empty where one did not pass."""
 
-    issuing_country: str
+    certificate: Certificate | None
     signer: str
     csca: str
     signed_at: datetime | None
+    issuing_country: str
     revocation: Revocation
-    document_types: tuple[str, ...] | None
 
 
 def prove_signature(proof: Proof, signed: SignedData, signer: SignerInfo, trust: TrustStore, now: datetime) -> StateSignature:
-    """Steps 2 to 8, each left in ``proof``. ``now`` is aware UTC. Raises PkiError."""
-    with proof.step(2, "signer"):
+    """Steps 2 to 8, each left in ``proof``; those that need the signer's certificate or its CSCA only with these. ``now`` is aware UTC."""
+    certificate: Certificate | None = None
+    csca: Csca | None = None
+    signed_at: datetime | None = None
+    signer_label, csca_label, country, revocation = "", "", "", Revocation.NO_CRL
+    with proof.step(2):
         certificate = signer_certificate(signer, signed)
         proof.detail = signer_label = certificate.label
-    with proof.step(3, "attributes"):
+    with proof.step(3):
         check_attributes(signer, signed)
-    with proof.step(4, "signature"):
-        check_signature(signer, certificate)
-    with proof.step(5, "chain"):
-        csca = find_csca(certificate, trust)
-        proof.detail = csca_label = f"{csca.parsed.subject} ({csca.provenance})"
-    with proof.step(6, "validity"):
-        signed_at = signing_time(signer)
-        _check_entitled(certificate)
-        check_valid(certificate, signed_at, now)
-        proof.detail = f"signed {signed_at:%Y-%m-%d}" if signed_at else "no signing time: judged now"
-    with proof.step(7, "country"):
-        proof.detail = country = country_of(certificate, csca)
-    with proof.step(8, "revocation"):
-        revocation = check_not_revoked(certificate, trust, now)
-        proof.detail = revocation.value
+    if certificate:
+        with proof.step(4):
+            check_signature(signer, certificate)
+        with proof.step(5):
+            csca = find_csca(certificate, trust)
+            proof.detail = csca_label = f"{csca.parsed.subject} ({csca.provenance})"
+        with proof.step(6):
+            signed_at = signing_time(signer)
+            _check_entitled(certificate)
+            check_valid(certificate, signed_at, now)
+            proof.detail = f"signed {signed_at:%Y-%m-%d}" if signed_at else "no signing time: judged now"
+        if csca:
+            with proof.step(7):
+                proof.detail = country = country_of(certificate, csca)
+        with proof.step(8):
+            revocation = check_not_revoked(certificate, trust, now)
+            if revocation is not Revocation.GOOD:
+                proof.result, proof.code = "undetermined", revocation.name
     return StateSignature(
-        issuing_country=country,
+        certificate=certificate,
         signer=signer_label,
         csca=csca_label,
         signed_at=signed_at,
+        issuing_country=country,
         revocation=revocation,
-        document_types=certificate.extensions.document_types,
     )
 
 

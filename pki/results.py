@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
+from pki.certificates import Certificate
 from pki.errors import ReasonCode
+from pki.inspection_record import InspectionRecord, Step
 from pki.revocation import Revocation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step of the proof: its number in :mod:`pki.passive_authentication`, how it ended, and what was met."""
+class Claims:
+    """What an EF.SOD says that did not pass: for the later checks to compare with, proven by nothing."""
 
-    number: int
-    name: str
-    result: Literal["successful", "failed", "undetermined"]
-    detail: str = ""
+    hash_algorithm: str
+    hashes: Mapping[int, bytes] = field(repr=False)
+    issuing_country: str
+    """Of the signer's certificate; empty where there is none."""
+    document_types: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedHashes:
-    """Steps 1 to 8 passed: a trusted State signed these hashes. Not a verdict yet; see ``bind_data_groups``."""
+    """Steps 1 to 8 passed: a trusted State signed these hashes. Not a verdict yet; see ``bind_data_groups``.
+
+    ``undated``: but for step 6, as the SOD does not say when it was signed and the signer is not valid at this moment, ``judged_at``;
+    ``bind_data_groups`` settles it by a signed date of issue, or does not pass.
+    """
 
     hash_algorithm: str
     hashes: Mapping[int, bytes] = field(repr=False)
@@ -34,6 +40,9 @@ class SignedHashes:
     revocation: Revocation
     document_types: tuple[str, ...] | None = None
     """What the signer may sign, by document code; None: it does not say."""
+    certificate: Certificate = field(repr=False)
+    judged_at: datetime
+    undated: bool = False
     steps: tuple[Step, ...]
 
 
@@ -42,7 +51,7 @@ class Authentic:
     """The data groups are what the issuing State signed.
 
     ``issuing_country`` has two letters, ``signer`` and ``csca`` are names with serial number or provenance, ``signed_at`` is
-    None where the SOD does not say (then the signer had to be valid *now*). ``lists_dg14``, ``lists_dg15``: the *signed* list
+    None where the SOD does not say (then the signer had to be valid now, or on the date of issue in a signed DG12). ``lists_dg14``, ``lists_dg15``: the *signed* list
     of the document holds them, read or not.
     """
 
@@ -55,6 +64,13 @@ class Authentic:
     steps: tuple[Step, ...]
     lists_dg14: bool
     lists_dg15: bool
+    certificate: Certificate = field(repr=False, compare=False)
+    """The signer's."""
+
+    @property
+    def record(self) -> InspectionRecord:
+        """All checks of the inspection; those that are not passive authentication's are added by whoever runs them."""
+        return InspectionRecord.of(self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +81,13 @@ class Rejected:
     step: str
     detail: str
     steps: tuple[Step, ...]
+    claims: Claims | None = field(default=None, repr=False, compare=False)
+    certificate: Certificate | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def record(self) -> InspectionRecord:
+        """All checks of the inspection; those that are not passive authentication's are added by whoever runs them."""
+        return InspectionRecord.of(self.steps)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +98,13 @@ class Undetermined:
     step: str
     detail: str
     steps: tuple[Step, ...]
+    claims: Claims | None = field(default=None, repr=False, compare=False)
+    certificate: Certificate | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def record(self) -> InspectionRecord:
+        """All checks of the inspection; those that are not passive authentication's are added by whoever runs them."""
+        return InspectionRecord.of(self.steps)
 
 
 PassiveAuthResult = Authentic | Rejected | Undetermined

@@ -33,19 +33,19 @@ def document_with_a_chip(state: State, *infos: bytes, **changes) -> Inspection:
     return inspection(state, chip_sod(state, groups), **notes | changes)
 
 
-@case(clause="Doc 9303-11 §4.2, §9.2.11", access="differs/PACE_HIDDEN", chip="genuine")
+@case(clause="Doc 9303-11 §4.2, §9.2.11", access="differs/PACE_HIDDEN", chip="genuine", failed="card access")
 def attack_01_downgrade_by_a_hidden_offer(state):
     """EF.CardAccess is taken away, so that the chip is opened over basic access control; the signed copy still offers PACE."""
     return document_with_a_chip(state, info(PACE_GM_AES_128, 2, 13), card_access=None)
 
 
-@case(clause="Doc 9303-11 §6", chip="not_genuine/DG14_NOT_READ")
+@case(clause="Doc 9303-11 §6", chip="not_genuine/DG14_NOT_READ", failed="chip authenticity, card access")
 def attack_02_clone_by_omission(state):
     """All files copied but DG14 and DG15, which EF.COM of the copy leaves out; nothing is run."""
     return document_with_a_chip(state, data_groups=dict(DATA_GROUPS), active=None, chip=None)
 
 
-@case(clause="RFC 5652 §5.4", expect="Rejected/SIGNATURE_INVALID")
+@case(clause="RFC 5652 §5.4", expect="Rejected/SIGNATURE_INVALID", failed="signature, hashes")
 def attack_03_signature_of_another_document(state):
     """Content and digest are the forger's; attributes' signature, signer and chain are those of a true document."""
     content = security_object(DATA_GROUPS | {2: b"the portrait of the impostor"})
@@ -64,7 +64,7 @@ def attack_04_curve_of_the_forgers_own(state):
     return inspection(state, state.issue(state.parts.but(public=public), signer_key=forged).sod().built())
 
 
-@case(clause="Doc 9303-12 §7.1", expect="Rejected/ISSUING_COUNTRY_MISMATCH")
+@case(clause="Doc 9303-12 §7.1", expect="Rejected/ISSUING_COUNTRY_MISMATCH", failed="issuing state")
 def attack_05_trusted_state_signs_for_another(state):
     """A rogue State's good signature over a document that names another State."""
     rogue = pretend("XX", label="Elsewhere")
@@ -80,19 +80,19 @@ def attack_06_trust_carried_along(state):
     return inspection(state, replace(forger.signer.sod(), certificates=bag).built())
 
 
-@case(clause="Doc 9303-11 §5.1", expect="Rejected/DATA_GROUP_HASH_MISMATCH")
+@case(clause="Doc 9303-11 §5.1", expect="Rejected/DATA_GROUP_HASH_MISMATCH", failed="hashes")
 def attack_07_portrait_exchanged(state):
     """A true SOD, a true DG1, and the impostor's portrait."""
     return inspection(state, data_groups=DATA_GROUPS | {2: der.encode(0x75, b"the portrait of the impostor")})
 
 
-@case(clause="ISO/IEC 9796-2 §8, Doc 9303-11 §6.1", chip="not_genuine/AA_FAILED")
+@case(clause="ISO/IEC 9796-2 §8, Doc 9303-11 §6.1", chip="not_genuine/AA_FAILED", failed="chip authenticity")
 def attack_08_recorded_answer(state):
     """The true chip's answer to the challenge of another day."""
     return document_with_a_chip(state, active=answered(active_key(), signed=b"yesterdy"))
 
 
-@case(clause="Doc 9303-10 §3.6.3: offsets beyond 32,767", expect="Rejected/DATA_GROUP_HASH_MISMATCH")
+@case(clause="Doc 9303-10 §3.6.3: offsets beyond 32,767", expect="Rejected/DATA_GROUP_HASH_MISMATCH", failed="hashes")
 def attack_09_file_that_starts_again(state):
     """Beyond 32,767 octets the chip answers from the beginning: as long as the portrait, and not the portrait."""
     group = der.encode(0x75, bytes(range(256)) * 160)
@@ -101,7 +101,7 @@ def attack_09_file_that_starts_again(state):
     return inspection(state, state.sod(security_object(groups)), data_groups=groups | {2: read})
 
 
-@case(clause="Doc 9303-11 §6", chip="not_genuine/AA_FAILED")
+@case(clause="Doc 9303-11 §6", chip="not_genuine/AA_FAILED", failed="chip authenticity")
 def attack_10_another_chip_after_a_lost_tag(state):
     """The files came from the true chip; the field was lost, and the proofs were asked of another one."""
     return document_with_a_chip(state, active=answered(active_key("impostor")))
@@ -117,20 +117,20 @@ def attack_11_bomb(state):
     return inspection(state, replace(state.signer.sod(), certificates=(bomb, state.signer.certificate)).built())
 
 
-@case(clause="Doc 9303-11 §6.2", chip="not_genuine/CA_FAILED")
+@case(clause="Doc 9303-11 §6.2", chip="not_genuine/CA_FAILED", failed="chip authenticity")
 def attack_12_go_between_without_the_key(state):
     """The public key is the true one; no message under the keys that were agreed was ever understood."""
     return document_with_a_chip(state, chip=agreed(chip_key().public, succeeded=False))
 
 
-@case(clause="Doc 9303-11 §5.1", expect="Rejected/DATA_GROUP_HASH_MISMATCH")
+@case(clause="Doc 9303-11 §5.1", expect="Rejected/DATA_GROUP_HASH_MISMATCH", failed="hashes")
 def attack_10_another_chip_went_on_with_the_file(state):
     """The other half of it: the rest of DG2 came from a chip that answers as the first one did."""
     group = DATA_GROUPS[2]
     return inspection(state, data_groups=DATA_GROUPS | {2: group[:64] + bytes(len(group) - 64)})
 
 
-@case(clause="Doc 9303-11 §6.2", chip="not_genuine/CA_KEY_NOT_SIGNED")
+@case(clause="Doc 9303-11 §6.2", chip="not_genuine/CA_KEY_NOT_SIGNED", failed="chip authenticity")
 def attack_10_another_chip_agreed_on_the_keys(state):
     """And the chip authentication of the last session was with a key of the other chip."""
     return document_with_a_chip(state, chip=agreed(chip_key("impostor").public))

@@ -15,7 +15,8 @@ from pki.card_access import card_access_agrees
 from pki.card_security import authenticate_card_security
 from pki.chip_authenticity import ChipAuthenticationEvidence, PaceCamEvidence, chip_authenticity
 from pki.errors import PkiError
-from pki.passive_authentication import passive_authentication
+from pki.inspection_record import InspectionRecord
+from pki.passive_authentication import passive_authentication, with_chip
 from pki.results import Authentic, PassiveAuthResult, Rejected, Undetermined
 from pki.trust import Csca, TrustStore
 
@@ -47,13 +48,15 @@ class Answer:
     """``document`` is ``Authentic``, ``Rejected/CODE`` or ``Undetermined/CODE``; the others are empty where it is not authentic.
 
     ``revocation``: ``good``, ``no_crl`` or ``stale_crl``. ``chip``: ``genuine``, ``not_supported``, ``not_genuine/CODE`` or
-    ``undetermined/CODE``. ``access``: ``agrees``, ``not_offered``, ``differs/CODE`` or ``unsigned/CODE``.
+    ``undetermined/CODE``. ``access``: ``agrees``, ``not_offered``, ``differs/CODE`` or ``unsigned/CODE``. ``failed``: all checks of
+    the record that failed, by name, whatever decided.
     """
 
     document: str
     revocation: str = ""
     chip: str = ""
     access: str = ""
+    failed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +124,7 @@ def answer(made: Inspection) -> Answer:
     trust = TrustStore(anchors=tuple(_anchors(made)), crls=made.crls, demo=True)
     result = passive_authentication(made.sod, made.data_groups, trust, made.at, mrz_issuing_state=made.issuing_state)
     if not isinstance(result, Authentic):
-        return Answer(document=_document(result))
+        return Answer(document=_document(result), failed=_failed(result.record))
     security = authenticate_card_security(made.card_security, trust, made.at) if made.card_security is not None else None
     access = card_access_agrees(made.card_access, result, card_security=security)
     chip = chip_authenticity(result, active=made.active, chip=made.chip, cam=made.cam, card_security=security, card_access=access)
@@ -130,7 +133,12 @@ def answer(made: Inspection) -> Answer:
         revocation=result.revocation.value,
         chip=_coded(chip.verdict, chip.code, {"not_genuine", "undetermined"}),
         access=_coded(access.verdict, access.code, {"differs", "unsigned"}),
+        failed=_failed(with_chip(result.record, chip, access)),
     )
+
+
+def _failed(record: InspectionRecord) -> str:
+    return ", ".join(step.name for step in record.steps if step.result == "failed")
 
 
 def _coded(verdict: str, code: str, kinds: set[str]) -> str:
@@ -161,4 +169,5 @@ def fits(expected: Answer, found: Answer) -> bool:
         and expected.revocation in ("", found.revocation)
         and expected.chip in ("", found.chip)
         and expected.access in ("", found.access)
+        and expected.failed in ("", found.failed)
     )
