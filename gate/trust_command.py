@@ -100,6 +100,8 @@ def _store(options: argparse.Namespace) -> TrustVersions:
     folder = options.store or (load_trust(options.config).store if options.config else None)
     if folder is None:
         raise ValueError("name the folder of versions: --store DIR, or --config FILE")
+    if options.trust != "import" and not (folder / "versions").is_dir():
+        raise ValueError(f"{folder}: no folder of trust stores: autogate trust import makes one")
     return TrustVersions(folder)
 
 
@@ -167,6 +169,7 @@ def _sign(options: argparse.Namespace) -> dict[str, Any]:
     signers = _signers(options)
     if signers and signers.get(public) != options.name:
         raise ValueError(f"the key in {options.key} is not the one of {options.name} among the signers")
+    trust_tables.check_confirmable(versions.read(version), options.confirm)
     before = versions.in_force()
     signed = versions.sign(version, key, now=options.at, because=options.because, confirmed=tuple(options.confirm))
     told = {"signed_as": f"{options.name}:{public}", "signatures": len(signed.signatures)} | trust_tables.statement(

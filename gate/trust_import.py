@@ -54,7 +54,7 @@ def import_sources(versions: TrustVersions, options: argparse.Namespace, progres
     progress.show(len(options.sources), len(options.sources) + 1, "checking which key signed which certificate")
     store = TrustStore(anchors=anchors, crls=tuple(crls), demo=options.demo)
     inventory = take_inventory(anchors)
-    version = versions.add(store)
+    version = versions.add(store, onto=known[-1].number if known else 0)
     return {
         "store": str(versions.folder),
         "version": version.number,

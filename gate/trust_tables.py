@@ -97,6 +97,13 @@ def _certificate(anchor: Csca, confirmed: frozenset[str]) -> Told:
     }
 
 
+def check_confirmable(store: TrustStore, fingerprints: Iterable[str]) -> None:
+    """Raises ValueError for a fingerprint that is none of a pinned certificate in ``store``."""
+    pinned = {fingerprint(anchor) for anchor in store.anchors if UNCONFIRMED in anchor.provenance}
+    if strange := sorted(set(fingerprints) - pinned):
+        raise ValueError(f"{', '.join(strange)}: not the SHA-256 of a pinned certificate: autogate trust show COUNTRY lists them")
+
+
 def findings(version: Version, store: TrustStore, now: datetime, days: int, confirmed: frozenset[str]) -> Told:
     """What somebody should look after, ``days`` ahead of ``now``."""
     end = now + timedelta(days=days)

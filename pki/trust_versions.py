@@ -116,11 +116,15 @@ class TrustVersions:
         found = map(_statement, sorted(self._statements.glob(f"{_next(before):06}-*.json")))
         return tuple(one for one in found if one.statement.replaces == _digest(before))
 
-    def add(self, store: TrustStore) -> Version:
-        """Keep ``store`` as a new version; the newest one where that holds the same. Raises PkiError, OSError."""
+    def add(self, store: TrustStore, *, onto: int | None = None) -> Version:
+        """Keep ``store`` as a new version; the newest one where that holds the same. ``onto``: the number of the newest one that
+        it was made from (0: none), refused where there is a newer one by now. Raises PkiError, OSError.
+        """
         self._prepare(store.demo)
         with self._locked():
             newest = next(reversed(self.versions()), None)
+            if onto not in {None, newest.number if newest else 0}:
+                raise unusable(self.folder, "was changed meanwhile: import again")
             if newest and hashlib.sha256(trust_body(store, newest.number)).hexdigest() == newest.digest:
                 return newest
             body = trust_body(store, number := newest.number + 1 if newest else 1)

@@ -154,7 +154,8 @@ def test_a_foreign_list_adds_no_certificate_of_indonesia(desk, files, states):
 
 def test_certificates_that_nobody_signed_for_go_into_a_demonstrations_store_alone(desk, files, states):
     (files / "pkd.ldif").write_bytes(sim_lists.ldif({"c=XB": {"cscaCertificate;binary": states["XB"].csca}}))
-    assert desk.ask("import", files / "pkd.ldif", files / "XA.cer")["bare_left_out"] == 1
+    told = desk.ask("import", files / "pkd.ldif", files / "XA.cer")
+    assert (told["certificates"], told["bare_left_out"]) == (1, 1)
     assert "not marked" in desk.refused("import", files / "pkd.ldif", "--demo")
     desk.store = desk.folder / "demo"
     told = desk.ask("import", files / "pkd.ldif", "--demo")
@@ -285,6 +286,7 @@ def test_folder_and_signers_may_come_from_the_configuration(staffed):
     assert status == 2
     assert f"{path}:3: trust.signers" in complaint
     assert "--store DIR" in staffed.run("list")[2]
+    assert "autogate trust import" in staffed.run("list", "--store", staffed.folder / "absent")[2]
 
 
 # --- looking at it
@@ -340,6 +342,20 @@ def test_all_632_keys_of_the_real_lists_are_usable_and_the_11_without_issuer_are
     certificates = desk.ask("show", "ID")["certificates"]
     assert {one["fingerprint"] for one in certificates} == set(INDONESIA)
     assert {one["pinned"] for one in certificates} == {"unconfirmed copy"}
+
+
+@pytest.mark.shared
+def test_a_pinned_certificate_is_confirmed_by_what_two_people_sign(shared_dir, desk):
+    desk.hire("siti", "budi")
+    desk.ask("import", shared_dir / "data/pki/csca_id")
+    confirmed = desk.ask("show", "ID")["certificates"][0]["fingerprint"]
+    key = ("--key", desk.folder / "siti.key", "--name", "siti")
+    assert "not the SHA-256" in desk.refused("sign", 1, *key, "--confirm", "ab" * 32)
+    desk.sign(1, "siti", "budi", confirm=confirmed)
+    desk.ask("activate", 1, *desk.known)
+    states = {one["fingerprint"]: one["pinned"] for one in desk.ask("show", "ID")["certificates"]}
+    assert [each for each, state in states.items() if state == "confirmed"] == [confirmed]
+    assert len(desk.ask("check", status=1)["unconfirmed"]) == len(states) - 1 == 4
 
 
 @pytest.mark.shared

@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import shutil
+import stat
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -305,6 +306,20 @@ def test_a_full_disk_leaves_everything_as_it_was(house, stores, monkeypatch):
         assert {path: path.read_bytes() for path in house.versions.folder.rglob("*") if path.is_file()} == before
 
 
+def test_octets_are_on_the_disk_before_their_name_is_and_then_the_name(house, stores, monkeypatch):
+    house.bring(stores[0])
+    done = []
+
+    def noted(name, real):
+        return lambda *arguments: (done.append(name(*arguments)), real(*arguments))[1]
+
+    monkeypatch.setattr(os, "write", noted(lambda *_: "write", os.write))
+    monkeypatch.setattr(os, "fsync", noted(lambda at: "sync folder" if stat.S_ISDIR(os.fstat(at).st_mode) else "sync", os.fsync))
+    monkeypatch.setattr(Path, "replace", noted(lambda *_: "rename", Path.replace))
+    house.bring(stores[1])
+    assert done == ["write", "sync", "rename", "sync folder"] * 4  # a version, two signatures, what is in force
+
+
 def test_a_disk_that_takes_little_at_a_time_gets_everything(house, stores, monkeypatch):
     real = os.write
     monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:97]))
@@ -369,6 +384,13 @@ def test_two_at_once_are_told_so(house, stores):
         with pytest.raises(PkiError, match="another command"):
             house.add(stores[1])
     assert house.add(stores[1]).number == 2
+
+
+def test_an_import_made_from_what_is_no_longer_the_newest_is_refused(house, stores):
+    house.versions.add(stores[0], onto=0)
+    with pytest.raises(PkiError, match="import again"):
+        house.versions.add(stores[1], onto=0)
+    assert house.versions.add(stores[1], onto=1).number == 2
 
 
 # --- demonstrations
