@@ -363,9 +363,25 @@ def pss_key_used_with_another_hash_than_it_allows(_state):
     return inspection(rsa, signer_with(rsa, public, rsa.signer.key).sod(scheme=pss("sha1")).built())
 
 
-@case(clause="RFC 4055 §3.3")
-def pss_key_used_as_it_allows(_state):
-    """The certificate restricts the key to SHA-256 with 32 octets of salt, and so it is used."""
+@case(clause="RFC 4055 §3.3: the salt of a signature is no shorter than the key's", over=(20, 32))
+def pss_key_used_as_it_allows(_state, salt):
+    """The certificate restricts the key to SHA-256 with so many octets of salt at least; it is used with 32."""
     rsa = of_kind("rsa:2048")
-    public = rsa_public(rsa.signer.key.n, rsa.signer.key.e, identifier(PSS, pss_parameters("sha256", "sha256", 32)))
+    public = rsa_public(rsa.signer.key.n, rsa.signer.key.e, identifier(PSS, pss_parameters("sha256", "sha256", salt)))
+    return inspection(rsa, signer_with(rsa, public, rsa.signer.key).sod(scheme=pss()).built())
+
+
+@case(clause="RFC 4055 §3.3: the salt of a signature is no shorter than the key's", expect="Rejected/SIGNATURE_INVALID")
+def pss_key_used_with_a_shorter_salt_than_it_allows(_state):
+    """The certificate asks for 48 octets of salt; the document's has 32."""
+    rsa = of_kind("rsa:2048")
+    public = rsa_public(rsa.signer.key.n, rsa.signer.key.e, identifier(PSS, pss_parameters("sha256", "sha256", 48)))
+    return inspection(rsa, signer_with(rsa, public, rsa.signer.key).sod(scheme=pss()).built())
+
+
+@case(clause="RFC 4055 §1.2: a key named id-RSASSA-PSS without parameters serves PSS with any")
+def pss_key_without_limits(_state):
+    """The name alone restricts it to PSS, and PSS it is."""
+    rsa = of_kind("rsa:2048")
+    public = rsa_public(rsa.signer.key.n, rsa.signer.key.e, identifier(PSS))
     return inspection(rsa, signer_with(rsa, public, rsa.signer.key).sod(scheme=pss()).built())

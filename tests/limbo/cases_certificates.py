@@ -31,6 +31,7 @@ from forge import (
     generalized_time,
     key_usage,
     name,
+    octet_string,
     pretend,
     pretended,
     subject_key,
@@ -46,6 +47,27 @@ OTHER_SIGNERS = ("2.23.136.1.1.3", "2.23.136.1.1.8", "2.23.136.1.1.12.1", SERVER
 
 def with_signer(state: State, parts: Certificate) -> Inspection:
     return inspection(state, state.issue(parts).sod().built())
+
+
+@case(clause="X.690 §8.3.2: the shortest form", over=("02020005", "0203fffffb"))
+def serial_number_that_is_padded(state, serial):
+    """Against the rule, and harmless: it is only compared, by its value."""
+    return with_signer(state, state.parts.but(serial=bytes.fromhex(serial)))
+
+
+@case(clause="X.690 §8.1.3: length octets", over=("authority key", "subject key"))
+def wrong_length_in_a_key_identifier(state, which):
+    """Genuine certificates have wrong lengths inside. This one says where to look first, no more."""
+    value = b"\x30\x18\x80\x14" if which == "authority key" else b"\x04\x15"
+    oid = AUTHORITY_KEY if which == "authority key" else SUBJECT_KEY
+    odd = sequence(der.encode_oid(oid), octet_string(value + bytes(20)))
+    return with_signer(state, state.parts.having(odd))
+
+
+@case(clause="X.690 §8.1.3: length octets", expect="Undetermined/MALFORMED")
+def wrong_length_in_the_key_usage(state):
+    """What limits a key is read as it stands or not at all."""
+    return with_signer(state, state.parts.having(sequence(der.encode_oid(KEY_USAGE), octet_string(b"\x03\x03\x07\x80"))))
 
 
 def with_csca(state: State, parts: Certificate) -> Inspection:
@@ -226,6 +248,12 @@ def signer_of_lists_or_seals(state, oid):
 )
 def signer_for_purposes_outside_the_passport(state, oid):
     """A certificate for web servers or mail under the State's key signs no document."""
+    return with_signer(state, state.parts.having(extension(EXTENDED_KEY_USAGE, sequence(der.encode_oid(oid)))))
+
+
+@case(clause="RFC 5280 §4.2.1.12; Doc 9303-12 §7.1: none for document signers", over=("1.3.6.1.4.1.99999.7", "2.5.29.37.0"))
+def signer_with_a_purpose_of_its_states_own(state, oid):
+    """What a State means by it is not known, *any* is any: odd, and no sign that the key is for something else."""
     return with_signer(state, state.parts.having(extension(EXTENDED_KEY_USAGE, sequence(der.encode_oid(oid)))))
 
 

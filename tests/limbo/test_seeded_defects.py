@@ -13,6 +13,8 @@ DEFECTS = {
     "pki.cms_signature.signed_by": (TRUE, "algorithms"),
     "pki.proof.check_attributes": (NOTHING, "attributes"),
     "pki.proof.check_signature": (NOTHING, "pss"),
+    "pki.signatures._serves": (TRUE, "algorithms"),
+    "pki.certificates.Certificate.may_issue": (True, "path"),
     "pki.path._problem": (NOTHING, "path"),
     "pki.proof._check_entitled": (NOTHING, "certificates"),
     "pki.proof.check_valid": (NOTHING, "validity"),
