@@ -1,4 +1,4 @@
-"""Long suites on what a traveller brings: EF.SOD, chip, MRZ, portrait."""
+"""Long suites on what a traveller brings: chip, MRZ, portrait."""
 
 from __future__ import annotations
 
@@ -10,40 +10,14 @@ import numpy as np
 
 import mrz
 from benchmarks.passports import Book, issue
-from benchmarks.soak_cases import NOW, Case, spoil
+from benchmarks.soak_cases import Case, spoil
 from faceverify.confined import ConfinedDecoder
 from faceverify.image import ImageError, decode
 from hardware.emrtd.apdu import CommandApdu, ResponseApdu
 from hardware.emrtd.errors import ChipError
 from hardware.sim.chip import VirtualPassport
-from pki import sim
-from pki.passive_authentication import authenticate_sod, passive_authentication
-from pki.results import Authentic, Rejected, SignedHashes, Undetermined
-
-STATED = ("hash_algorithm", "hashes", "issuing_country", "csca", "signed_at", "revocation")
-
-
-@contextmanager
-def sod_mutations() -> Iterator[Case]:
-    """A changed EF.SOD says what the genuine one says, or nothing."""
-    groups = {1: b"data group 1", 2: bytes(500)}
-    genuine = []
-    for kind in ("ec:P-256", "ec:brainpoolP256r1", "rsa:2048"):
-        state = sim.PretendState.create(country="ID", name="Pretendia", now=NOW, key=kind)
-        sod, trust = state.sign_sod(groups), state.trust_store(crls=[state.crl()])
-        genuine.append((sod, trust, authenticate_sod(sod, trust, NOW)))
-
-    def case(dice: random.Random) -> str:
-        sod, trust, honest = dice.choice(genuine)
-        spoilt = spoil(sod, dice)
-        match authenticate_sod(spoilt, trust, NOW):
-            case Rejected() | Undetermined() as verdict:
-                return verdict.code
-            case SignedHashes() as signed:
-                assert all(getattr(signed, name) == getattr(honest, name) for name in STATED), spoilt.hex()
-                return "the same statement"
-
-    yield case
+from pki.passive_authentication import passive_authentication
+from pki.results import Authentic
 
 
 class Noise:

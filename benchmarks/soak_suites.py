@@ -13,9 +13,20 @@ from dataclasses import dataclass
 
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
-from benchmarks.soak_documents import chip_responses, images, mrz_text, sod_mutations
+from benchmarks.soak_documents import chip_responses, images, mrz_text
 from benchmarks.soak_gate import channel_messages, gate_link, lane_walks, policy
 from benchmarks.soak_readings import readings
+from benchmarks.soak_signed import (
+    BELIEVED,
+    believed_unchanged,
+    card_securities,
+    certificates,
+    deviation_lists,
+    documents,
+    master_lists,
+    revocation_lists,
+    trust_files,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +38,23 @@ class Suite:
     must_see: frozenset[str]
 
 
+FORGED = frozenset({BELIEVED, "SIGNATURE_INVALID", "MESSAGE_DIGEST_MISMATCH", "MALFORMED"})
+"""Of a SignedData that was changed at random."""
+
 SUITES: dict[str, Suite] = {
-    "sod_mutations": Suite(cases=100_000, prepare=sod_mutations, must_see=frozenset({"SIGNATURE_INVALID", "MALFORMED"})),
+    "sod_mutations": Suite(cases=100_000, prepare=believed_unchanged(documents), must_see=FORGED | {"SIGNER_CERTIFICATE_FORGED"}),
+    "card_security_mutations": Suite(cases=100_000, prepare=believed_unchanged(card_securities), must_see=FORGED),
+    "master_list_mutations": Suite(cases=50_000, prepare=believed_unchanged(master_lists), must_see=FORGED),
+    "deviation_list_mutations": Suite(cases=50_000, prepare=believed_unchanged(deviation_lists), must_see=FORGED),
+    "trust_file_mutations": Suite(
+        cases=50_000, prepare=believed_unchanged(trust_files), must_see=frozenset({BELIEVED, "STORE_NOT_SIGNED", "MALFORMED"})
+    ),
+    "certificate_mutations": Suite(
+        cases=50_000, prepare=believed_unchanged(certificates), must_see=frozenset({"not issued", "MALFORMED"})
+    ),
+    "crl_mutations": Suite(
+        cases=50_000, prepare=believed_unchanged(revocation_lists), must_see=frozenset({"no_crl", "MALFORMED"})
+    ),
     "chip_responses": Suite(cases=10_000, prepare=chip_responses, must_see=frozenset({"authentic"})),
     "chip_language": Suite(
         cases=250_000,

@@ -1,0 +1,181 @@
+"""Long suites on what States sign: however it is changed, it is believed only where not one signed octet is another.
+
+Signed are the content, the attributes and what the signer's certificate says. These octets are looked for in the changed file as they
+are, without parsing it: what reads the file judges it, and cannot be its own witness.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from benchmarks.soak_cases import NOW, Case, spoil
+from pki import der, sim, sim_lists
+from pki.card_security import CardSecurity, authenticate_card_security
+from pki.certificates import parse_certificate
+from pki.cms import parse_signed_data
+from pki.deviations import open_deviation_list
+from pki.errors import PkiError
+from pki.masterlist import open_master_list
+from pki.passive_authentication import authenticate_sod
+from pki.results import SignedHashes
+from pki.revocation import Revocation, parse_crl, revocation_of
+from pki.trust_file import open_trust_file, seal, statement, trust_body
+
+BELIEVED = "believed: nothing signed was changed"
+KINDS = ("ec:P-256", "ec:brainpoolP256r1", "rsa:2048")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signed:
+    """A genuine ``file``, what of it is ``signed``, and who judges it: a code, None where it is believed."""
+
+    file: bytes = field(repr=False)
+    signed: tuple[bytes, ...] = field(repr=False)
+    judge: Callable[[bytes], str | None]
+
+
+def believed_unchanged(make: Callable[[], Sequence[Signed]]) -> Callable[[], AbstractContextManager[Case]]:
+    """The suite that spoils what ``make`` gives."""
+
+    @contextmanager
+    def prepare() -> Iterator[Case]:
+        genuine = make()
+        assert all(one.judge(one.file) is None for one in genuine)
+
+        def case(dice: random.Random) -> str:
+            one = dice.choice(genuine)
+            spoilt = spoil(one.file, dice)
+            code = one.judge(spoilt)
+            if code is None:
+                assert all(part in spoilt for part in one.signed), spoilt.hex()
+            return code or BELIEVED
+
+        yield case
+
+    return prepare
+
+
+def documents() -> list[Signed]:
+    """EF.SOD."""
+    return [_sod(state) for state in _states()]
+
+
+def _sod(state: sim.PretendState) -> Signed:
+    sod, trust = state.sign_sod({1: b"data group 1", 2: bytes(500)}), state.trust_store(crls=[state.crl()])
+
+    def judge(file: bytes) -> str | None:
+        verdict = authenticate_sod(file, trust, NOW)
+        return None if isinstance(verdict, SignedHashes) else verdict.code
+
+    return Signed(file=sod, signed=_signed_parts(der.read(sod).content), judge=judge)
+
+
+def card_securities() -> list[Signed]:
+    """EF.CardSecurity."""
+    return [_card_security(state) for state in _states()]
+
+
+def _card_security(state: sim.PretendState) -> Signed:
+    infos = [sim.pace_info(sim.PACE_ECDH_CAM_AES_128), sim.chip_key_info(sim.new_key("ec:brainpoolP256r1"), 13)]
+    file, trust = state.signer.sign_card_security(infos), state.trust_store(crls=[state.crl()])
+
+    def judge(changed: bytes) -> str | None:
+        verdict = authenticate_card_security(changed, trust, NOW)
+        return None if isinstance(verdict, CardSecurity) else verdict.code
+
+    return Signed(file=file, signed=_signed_parts(file), judge=judge)
+
+
+def master_lists() -> list[Signed]:
+    states = _states()
+    certificates = [state.csca for state in states]
+    return [_list(sim_lists.signed_master_list(state, certificates), state, open_master_list) for state in states]
+
+
+def deviation_lists() -> list[Signed]:
+    numbers = sim_lists.document_numbers(f"X{number:08d}" for number in range(40))
+    entry = sim_lists.deviation([numbers], sim_lists.defect("2.2", data_group=2, description="made up"))
+    content, kind = sim_lists.deviation_list([entry]), sim_lists.DEVIATION_LIST
+    files = [(state, sim_lists.signed_list(sim_lists.list_signer(state, kind), kind, content)) for state in _states()]
+    return [_list(file, state, open_deviation_list) for state, file in files]
+
+
+def _list(file: bytes, state: sim.PretendState, opened: Callable[..., object]) -> Signed:
+    trust = state.trust_store()
+    return Signed(file=file, signed=_signed_parts(file), judge=_code(lambda changed: opened(changed, trust, NOW)))
+
+
+def trust_files() -> list[Signed]:
+    """Signed by three people, two of whom are asked for."""
+    body = trust_body(_states()[0].trust_store(), 7)
+    people = [Ed25519PrivateKey.generate() for _ in range(3)]
+    keys = [person.public_key().public_bytes_raw() for person in people]
+    file = seal(body, {key: person.sign(statement(body)) for key, person in zip(keys, people, strict=True)})
+    return [Signed(file=file, signed=(body,), judge=_code(lambda changed: open_trust_file(changed, keys)))]
+
+
+def certificates() -> list[Signed]:
+    """Document signers', under their CSCA."""
+    return [_certificate(state) for state in _states()]
+
+
+def _certificate(state: sim.PretendState) -> Signed:
+    csca, file = parse_certificate(state.csca), state.signer.certificate
+
+    def judge(changed: bytes) -> str | None:
+        try:
+            return None if csca.issued(parse_certificate(changed)) else "not issued"
+        except PkiError as error:
+            return error.code
+
+    return Signed(file=file, signed=(parse_certificate(file).signed_part,), judge=judge)
+
+
+def revocation_lists() -> list[Signed]:
+    """One that revokes the signer, one that clears it."""
+    state = _states()[0]
+    revoking = _crl(state, state.crl([state.signer]), Revocation.REVOKED)
+    return [revoking, _crl(state, state.crl(), Revocation.GOOD)]
+
+
+def _crl(state: sim.PretendState, file: bytes, says: Revocation) -> Signed:
+    signer, csca = parse_certificate(state.signer.certificate), parse_certificate(state.csca)
+
+    def judge(changed: bytes) -> str | None:
+        try:
+            parse_crl(changed)
+        except PkiError as error:
+            return error.code
+        found = revocation_of(signer, [csca], [changed], NOW)
+        assert found in (says, Revocation.NO_CRL), f"{found}: {changed.hex()}"
+        return None if found is says else found.value
+
+    return Signed(file=file, signed=(parse_crl(file).signed_part,), judge=judge)
+
+
+def _states() -> list[sim.PretendState]:
+    return [sim.PretendState.create(country="ID", name="Pretendia", now=NOW, key=kind) for kind in KINDS]
+
+
+def _code(opened: Callable[[bytes], object]) -> Callable[[bytes], str | None]:
+    def judge(file: bytes) -> str | None:
+        try:
+            opened(file)
+        except PkiError as error:
+            return error.code
+        return None
+
+    return judge
+
+
+def _signed_parts(file: bytes) -> tuple[bytes, ...]:
+    """Of a SignedData: the content, each attribute, and the signed part of the signer's certificate."""
+    signed = parse_signed_data(der.read(file))
+    attributes = der.read(signed.signers[0].signed_attributes).children()
+    certificate = parse_certificate(signed.certificates[0])
+    return signed.content, *(attribute.encoded for attribute in attributes), certificate.signed_part
