@@ -77,9 +77,9 @@ def _read_all(options: argparse.Namespace, progress: Progress) -> Found:
     for number, file in enumerate(files):
         progress.show(number, len(files) + 1, file.name)
         found = read_sources([file], list_anchors, options.at)
-        origin = f"{file.name} sha256 {_digest(file)[:16]}"
-        whole.anchors += _from(found.anchors, origin)
-        whole.bare += _from(found.bare, origin)
+        digest = _digest(file)
+        whole.anchors += _from(found.anchors, file.name, digest)
+        whole.bare += _from(found.bare, file.name, digest)
         whole.crls += found.crls
         whole.unreadable += (f"{file.name}: {line}" for line in found.unreadable)
     return whole
@@ -95,8 +95,11 @@ def _digest(file: Path) -> str:
         return hashlib.file_digest(content, "sha256").hexdigest()
 
 
-def _from(anchors: Iterable[Csca], origin: str) -> Iterator[Csca]:
-    return (replace(one, provenance=f"{one.provenance}, {origin}") for one in anchors)
+def _from(anchors: Iterable[Csca], name: str, digest: str) -> Iterator[Csca]:
+    """With the file in the provenance; that of a certificate that came alone is the file's name already."""
+    for one in anchors:
+        what = "" if one.provenance == name else f"{one.provenance}, "
+        yield replace(one, provenance=f"{what}{name} sha256 {digest[:16]}")
 
 
 def _readable(found: Found) -> Iterator[bytes]:

@@ -33,7 +33,8 @@ class MasterList:
 def open_master_list(encoded: bytes, anchors: TrustStore, now: datetime) -> MasterList:
     """Verify a CMS master list and split it. See :func:`pki.signed_list.open_signed_list`. Raises PkiError, nothing else."""
     found = open_signed_list(encoded, MASTER_LIST, anchors, now)
-    provenance = f"master list of {found.country}" + (f", {found.signed_at:%Y-%m-%d}" if found.signed_at else "")
+    date = f", {found.signed_at:%Y-%m-%d}" if found.signed_at else ""
+    provenance = f"master list of {found.country}{date}, signed by {found.signer}"
     certificates: dict[bytes, Csca] = {}
     unreadable = []
     for element in _certificates(found.content):

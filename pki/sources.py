@@ -1,4 +1,4 @@
-"""Files that trust anchors come from: master lists, directory files, certificates alone, and folders of all of these."""
+"""Files that trust anchors come from: master lists, directory files, certificates and revocation lists alone, folders of these."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pki.errors import PkiError, ReasonCode
 from pki.ldif import read_ldif
 from pki.masterlist import open_master_list
 from pki.signed_list import MAX_LIST
-from pki.trust import CERTIFICATE_SUFFIXES, Csca, TrustStore, read_anchors
+from pki.trust import CERTIFICATE_SUFFIXES, CRL_SUFFIX, Csca, TrustStore, read_anchors, read_values
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,8 +51,10 @@ def _read(file: Path, list_anchors: TrustStore, now: datetime, found: Found) -> 
             _read_directory(file, list_anchors, now, found)
         case suffix if suffix in CERTIFICATE_SUFFIXES:
             found.anchors += read_anchors(file)
+        case suffix if suffix == CRL_SUFFIX:
+            found.crls += read_values(file)
         case _:
-            raise PkiError(ReasonCode.MALFORMED, "neither master list, directory file nor certificate")
+            raise PkiError(ReasonCode.MALFORMED, "neither master list, directory file, certificate nor revocation list")
 
 
 def _add_master_list(encoded: bytes, list_anchors: TrustStore, now: datetime, found: Found) -> None:

@@ -133,7 +133,7 @@ def load_trust_store(folder: Path) -> TrustStore:
         elif path.suffix.lower() in CERTIFICATE_SUFFIXES:
             anchors |= {anchor.certificate: anchor for anchor in read_anchors(path)}
         elif path.suffix.lower() == CRL_SUFFIX:
-            crls += _values(path)
+            crls += read_values(path)
         elif not path.name.startswith("README"):
             raise _unusable(path, "is neither certificate nor CRL")
     if not anchors:
@@ -155,7 +155,7 @@ def save_trust_store(store: TrustStore, folder: Path) -> None:
 
 def read_anchors(path: Path) -> list[Csca]:
     """The certificates of one file (DER, or PEM with one or several), its name their provenance. Raises PkiError naming the file."""
-    return [_anchor(value, path) for value in _values(path)]
+    return [_anchor(value, path) for value in read_values(path)]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -165,8 +165,8 @@ def _files(folder: Path) -> list[Path]:
         raise _unusable(folder, f"cannot be read ({error.strerror})") from None
 
 
-def _values(path: Path) -> list[bytes]:
-    """The DER values of a file. A CRL is parsed here only to name its file."""
+def read_values(path: Path) -> list[bytes]:
+    """The DER values of a certificate's or revocation list's file, in DER or PEM. Raises PkiError naming the file."""
     try:
         content = path.read_bytes()
         blocks = _PEM.findall(content[: MAX_FILE + 1]) if len(content) <= MAX_FILE else []

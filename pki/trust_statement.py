@@ -23,6 +23,10 @@ CONTEXT = b"autogate trust statement 1\n"
 """Goes before each signed encoding, so that such a signature is good for nothing else."""
 MAX_STATEMENT, MAX_SIGNATURES, MAX_TEXT = 1 << 16, 8, 400
 """Octets of a file, signatures in it, letters of a reason."""
+_P = 2**255 - 19
+_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_WEAK = frozenset({0, 1, _P - 1, _P, _P + 1, _ORDER_8, _P - _ORDER_8})
+"""Second coordinates of the points whose order divides 8 (cofactor of RFC 8032 §5.1): under such a key anybody signs anything."""
 _SIGNER = re.compile(r"(?P<name>[^:\s]{1,32}):(?P<key>[0-9a-f]{64})")
 
 
@@ -89,13 +93,16 @@ def parse_statement(encoded: bytes) -> SignedStatement:
 
 
 def parse_signers(lines: Iterable[str]) -> dict[str, str]:
-    """``NAME:PUBLIC KEY`` → public key → name. Raises PkiError where a line is none, or a name or key comes twice."""
+    """``NAME:PUBLIC KEY`` → public key → name. Raises PkiError where a line is none, a key is weak, or a name or key comes twice."""
     found = [_SIGNER.fullmatch(line) for line in lines]
     names = {match["key"]: match["name"] for match in found if match}
     if None in found:
         raise PkiError(ReasonCode.MALFORMED, "a signer is NAME:KEY, the key as 64 hexadecimal digits")
     if len(names) < len(found) or len(set(names.values())) < len(found):
         raise PkiError(ReasonCode.MALFORMED, "each signer has a name and a key of his own")
+    for key, name in names.items():
+        if int.from_bytes(bytes.fromhex(key), "little") & (2**255 - 1) in _WEAK:
+            raise PkiError(ReasonCode.MALFORMED, f"the key of {name} is nobody's: anybody could sign under it")
     return names
 
 

@@ -128,6 +128,7 @@ def test_import_adds_to_what_was_there_and_says_where_each_certificate_is_from(s
     (one,) = staffed.ask("show", "XB")["certificates"]
     source = (files / "XA.ml").name
     assert one["provenance"][0].startswith("master list of XA, 2026-11-01")
+    assert ", signed by C=XA, O=DEMONSTRATION ONLY, CN=List Signer CSCA XA " in one["provenance"][0]
     assert f"{source} sha256 " in one["provenance"][0]
     assert staffed.ask("diff", "1", "2")["added"] == [staffed.ask("show", "XC")["certificates"][0]["label"]]
     fresh = staffed.ask("import", "--fresh", files / "XC.cer")
@@ -164,6 +165,15 @@ def test_certificates_that_nobody_signed_for_go_into_a_demonstrations_store_alon
     with pytest.raises(Misconfigured):
         open_trust_store(operating(desk))
     assert open_trust_store(operating(desk, profile="demo")).store.demo
+
+
+def test_revocation_lists_come_with_their_certificates(desk, files, states):
+    (files / "XA.crl").write_bytes(states["XA"].crl())
+    assert desk.ask("import", files / "XA.cer", files / "XA.crl")["crls"] == 1
+    told = desk.ask("import", files / "XB.cer", files / "XA.crl")
+    assert (told["certificates"], told["crls"]) == (2, 1)
+    (files / "XB.crl").write_bytes(b"no list")
+    assert "XB.crl" in desk.refused("import", files / "XB.crl")
 
 
 @pytest.mark.parametrize("content", [b"", b"\x30\x03\x02\x01\x00", b"-----BEGIN CERTIFICATE-----\n!\n-----END"])

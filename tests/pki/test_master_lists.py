@@ -46,7 +46,7 @@ def test_list_is_split_with_its_provenance(attributes_sorted, workshop, signer, 
     encoded = sim_lists.signed_list(signer, MASTER_LIST, content, attributes_sorted=attributes_sorted)
     found = open_master_list(encoded, anchors, now)
     assert {csca.certificate for csca in found.certificates} == {workshop.state.csca, workshop.foreign.csca}
-    assert {csca.provenance for csca in found.certificates} == {"master list of ID, 2026-09-01"}
+    assert {csca.provenance for csca in found.certificates} == {f"master list of ID, 2026-09-01, signed by {found.signer}"}
     assert (found.country, found.unreadable) == ("ID", ())
 
 

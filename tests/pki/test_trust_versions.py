@@ -28,6 +28,7 @@ NAMES = ("first", "second", "third")
 KEYS = {name: Ed25519PrivateKey.generate() for name in (*NAMES, "stranger")}
 SIGNERS = {KEYS[name].public_key().public_bytes_raw().hex(): name for name in NAMES}
 FINGERPRINT = "ab" * 32
+STATEMENT = Statement(action="activate", version=1, store="0" * 64, sequence=1, replaces="", date="2026-09-01T12:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +121,26 @@ def test_two_keys_of_one_name_and_one_key_of_two_names_are_refused():
         [f"x:{one.upper()}"],
     ):
         assert refused(lambda lines=lines: parse_signers(lines)) is ReasonCode.MALFORMED
+
+
+WEAK = [bytes.fromhex(y) for y in ("00" * 32, "01" + "00" * 31, "ec" + "ff" * 30 + "7f", "ed" + "ff" * 30 + "7f", "ee" + "ff" * 30 + "7f",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+)]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", [y[:31] + bytes([y[31] | sign]) for y in WEAK for sign in (0, 128)], ids=bytes.hex)
+def test_a_key_under_which_anybody_signs_is_no_signers(key):
+    """A statement is forged under it without any private key, to show that the danger is real."""
+    signer = f"nobody:{key.hex()}"
+    forged = (
+        SignedStatement(statement=replace(STATEMENT, because=str(number)), signatures={key.hex(): (point + bytes(32)).hex()})
+        for number in range(64)
+        for point in WEAK
+    )
+    assert any(one.people({key.hex(): "nobody"}) for one in forged)
+    with pytest.raises(PkiError, match="nobody"):
+        parse_signers([signer])
 
 
 def test_two_keys_under_one_name_count_once(house, stores):
@@ -421,7 +442,6 @@ def test_versions_are_found_by_number_and_digest(house, stores):
 
 # --- any bytes
 
-STATEMENT = Statement(action="activate", version=1, store="0" * 64, sequence=1, replaces="", date="2026-09-01T12:00:00+00:00")
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3), max_leaves=4
 )
