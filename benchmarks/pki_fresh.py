@@ -27,9 +27,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from benchmarks import pki_store
 from benchmarks.machine import REPOSITORY, spread
 from pki import der, sim
-from pki.cms import parse_signed_data
 from pki.passive_authentication import authenticate_sod
 from pki.results import SignedHashes
 from pki.signatures import load_public_key
@@ -48,10 +48,11 @@ LIMIT_MS = {"RSA-PSS-2048 under RSA-4096": 0.3, "brainpoolP512r1": 2.2}
 """The goals for the median; p99 may be three times the median, for each kind."""
 TAIL = 3.0
 FULL, WARM_UP, BLOCK = 1000, 5, 50
+OURS_ON, PEERS_ON = max(os.sched_getaffinity(0)), min(os.sched_getaffinity(0))
+"""Processors: on ours alone, a peer would leave its own data in the caches."""
 OURS, FLOOR, PYMRTD, OPENSSL = "authenticate_sod", "two bare signature checks", "pymrtd", "openssl cms -verify"
 
 PEER = REPOSITORY / ".venv" / "peer-pymrtd"
-SHARED = REPOSITORY.parent / "shared" / "data" / "pki"
 
 
 @dataclass(slots=True)
@@ -79,12 +80,7 @@ class Timings:
 
 def anchors() -> tuple[Csca, ...]:
     """The certificates of the published lists as they stand in them; none where ``../shared`` is absent."""
-    found: dict[bytes, None] = {}
-    for path in sorted((SHARED / "masterlists").glob("*.ml")):
-        content = der.read(parse_signed_data(der.read(path.read_bytes())).content)
-        found |= dict.fromkeys(each.encoded for each in content.children()[1].children(2000))
-    found |= dict.fromkeys(path.read_bytes() for path in sorted((SHARED / "csca_id").glob("*.cer")))
-    return tuple(Csca.of(each, provenance="published list") for each in found)
+    return () if pki_store.absent() else tuple(Csca.of(each, "published list") for each in pki_store.certificates_in_the_lists())
 
 
 def keys(kind: str, count: int) -> Iterator[sim.PrivateKey]:
@@ -144,6 +140,7 @@ class Pymrtd:
             text=True,
             env={"PYTHONPATH": str(PEER / "src")},
         )
+        os.sched_setaffinity(self._process.pid, {PEERS_ON})
         self._csca = csca.hex()
         self.refused: list[str] = []
         """What it said against genuine documents: it cuts an ECDSA signature in two halves where r is two octets shorter than s."""
@@ -180,9 +177,9 @@ def openssl(sod: bytes) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """One processor, and nothing of the preparation for the garbage collector to walk through."""
+    """A processor without the peers, and nothing of the preparation for the garbage collector to walk through."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
+    os.sched_setaffinity(0, {OURS_ON})
     gc.collect()
     gc.freeze()
     try:
@@ -200,15 +197,18 @@ def interleaved(kind: str, count: int = FULL) -> dict[str, Any]:
     sods = documents(state, signer_kind, count + WARM_UP)
     floors = [bare_checks(state, sod) for sod in sods]
     peer = None if Pymrtd.absent() else Pymrtd(state.csca)
-    for sod, floor in zip(sods[:WARM_UP], floors, strict=False):
-        _judge(sod, trust)
-        floor()
-        openssl(sod)
-        if peer:
-            peer.authenticate(sod)
+    for sod in sods[:WARM_UP] if peer else ():
+        peer.authenticate(sod)
+
+    def warm_up() -> None:
+        for sod, floor in zip(sods[:WARM_UP], floors, strict=False):
+            _judge(sod, trust)
+            floor()
+
+    warm_up()
     known, switched = load_public_key.cache_info().misses, _pushed_aside()
     with quiet():
-        timings = _in_blocks(trust, sods[WARM_UP:], floors[WARM_UP:], peer)
+        timings = _in_blocks(trust, sods[WARM_UP:], floors[WARM_UP:], peer, warm_up)
     assert load_public_key.cache_info().misses - known >= count  # nobody's key was known
     told: dict[str, Any] = {name: each.told() for name, each in timings.items() if each.clock}
     told["× floor"] = round(told[OURS]["processor p50"] / told[FLOOR]["processor p50"], 2)
@@ -221,11 +221,16 @@ def interleaved(kind: str, count: int = FULL) -> dict[str, Any]:
 
 
 def _in_blocks(
-    trust: TrustStore, sods: Sequence[bytes], floors: Sequence[Callable[[], None]], peer: Pymrtd | None
+    trust: TrustStore,
+    sods: Sequence[bytes],
+    floors: Sequence[Callable[[], None]],
+    peer: Pymrtd | None,
+    warm_up: Callable[[], None],
 ) -> dict[str, Timings]:
     timings = {name: Timings() for name in (OURS, FLOOR, PYMRTD, OPENSSL)}
     for start in range(0, len(sods), BLOCK):
         block = sods[start : start + BLOCK]
+        warm_up()
         for sod in block:
             assert isinstance(timings[OURS].take(authenticate_sod, sod, trust, NOW), SignedHashes)
         for floor in floors[start : start + BLOCK]:

@@ -56,7 +56,7 @@ def published() -> Any:
     return TrustStore(anchors=union(found.anchors).anchors)
 
 
-def _values() -> list[bytes]:
+def certificates_in_the_lists() -> list[bytes]:
     """The certificates in DER, each once: handed to the others, who need not look for them."""
     from pki import der
     from pki.cms import parse_signed_data
@@ -71,7 +71,7 @@ def _values() -> list[bytes]:
 def _by_asn1crypto() -> Callable[[], int]:
     from asn1crypto import x509
 
-    values = _values()
+    values = certificates_in_the_lists()
 
     def used(certificate: Any) -> tuple[object, ...]:
         signed = certificate["tbs_certificate"]
@@ -96,7 +96,7 @@ def _by_cryptography() -> Callable[[], int]:
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm
 
-    values = _values()
+    values = certificates_in_the_lists()
     warnings.simplefilter("ignore")  # of serial numbers below one
 
     def load() -> int:

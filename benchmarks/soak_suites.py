@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from benchmarks import soak_oracles
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
 from benchmarks.soak_documents import chip_responses, images, mrz_text
@@ -79,6 +80,12 @@ SUITES: dict[str, Suite] = {
         cases=20_000,
         prepare=readings,
         must_see=frozenset({"read by pace", "read by bac again", "TagLost", "CHIP_CHANGED", "SM_MAC_WRONG", "CAN_NEEDS_PACE"}),
+    ),
+    "oracles_documents": Suite(cases=40_000, prepare=soak_oracles.documents, must_see=frozenset({"both accept", "both refuse"})),
+    "oracles_certificates": Suite(
+        cases=40_000,
+        prepare=soak_oracles.certificates,
+        must_see=frozenset({"both refuse", "read alike, signature good by both", "read alike, signature of nobody by both"}),
     ),
     "mrz_text": Suite(
         cases=500_000, prepare=mrz_text, must_see=frozenset({"malformed", "check digits right", "check digits wrong"})
