@@ -8,16 +8,18 @@ from __future__ import annotations
 from typing import assert_never, cast
 
 from gate.evidence import CheckResult, Fact, found, not_performed
+from gate.records import InspectionCheck
 from hardware.emrtd.errors import LdsError
-from hardware.emrtd.lds import dg1_mrz, dg2_image
+from hardware.emrtd.lds import dg2_image
 from hardware.emrtd.reader import AccessEvidence, ChipData
-from mrz import MrzRecord
 from pki.active_authentication import ActiveAuthenticationEvidence
 from pki.card_access import CardAccessVerdict, card_access_agrees
 from pki.card_security import CardSecurityVerdict
 from pki.chip_authenticity import ChipAuthenticationEvidence, ChipAuthenticity, PaceCamEvidence, chip_authenticity
 from pki.errors import ReasonCode
-from pki.results import Authentic, PassiveAuthResult, Rejected, Undetermined
+from pki.inspection_record import CHECKS, PRINTED_MRZ, InspectionRecord, Step
+from pki.known_defects import Reading
+from pki.results import Authentic, Rejected, Undetermined
 
 
 def data_groups(chip: ChipData) -> dict[int, bytes]:
@@ -33,35 +35,65 @@ def access_fact(access: AccessEvidence) -> Fact:
     return found("pace", code=f"{access.oid} {access.parameter_id} {access.password}", source="chip")
 
 
-def passive_facts(verdict: PassiveAuthResult) -> dict[str, Fact]:
-    """The verdict on EF.SOD and the data groups."""
+REVOKED = frozenset({ReasonCode.SIGNER_REVOKED, ReasonCode.CSCA_REVOKED})
+"""Either way the State took back its word for the signer."""
+
+
+def passive_facts(reading: Reading) -> dict[str, Fact]:
+    """The verdict on EF.SOD and the data groups; its code also names the defects that the State knows of the document."""
+    verdict = reading.verdict
     match verdict:
         case Authentic():
-            return {"passive_authentication": found("authentic", code=verdict.csca[:80], source="pki")}
-        case Rejected() if verdict.code == ReasonCode.SIGNER_REVOKED:
+            return {"passive_authentication": found("authentic", code=_code(verdict.csca[:80], reading), source="pki")}
+        case Rejected() if verdict.code in REVOKED:
             revoked = CheckResult.FAILED
             return {
-                "passive_authentication": found("signer_revoked", revoked, code=verdict.code, source="pki"),
-                "revocation": found("revoked", revoked, source="pki"),
+                "passive_authentication": found("signer_revoked", revoked, code=_code(verdict.code, reading), source="pki"),
+                "revocation": found("revoked", revoked, code=verdict.code, source="pki"),
             }
         case Rejected():
-            return {"passive_authentication": found("rejected", CheckResult.FAILED, code=verdict.code, source="pki")}
+            failed = CheckResult.FAILED
+            return {"passive_authentication": found("rejected", failed, code=_code(verdict.code, reading), source="pki")}
         case Undetermined():
             word = "no_trust_anchor" if verdict.code == ReasonCode.NO_TRUST_ANCHOR else "undetermined"
-            return {"passive_authentication": found(word, CheckResult.UNDETERMINED, code=verdict.code, source="pki")}
+            open_ = CheckResult.UNDETERMINED
+            return {"passive_authentication": found(word, open_, code=_code(verdict.code, reading), source="pki")}
     assert_never(verdict)
 
 
-def bound_facts(
-    verdict: Authentic, chip: ChipData, record: MrzRecord, card_security: CardSecurityVerdict | None
-) -> dict[str, Fact]:
-    """What counts only because passive authentication bound it."""
+def _code(code: str, reading: Reading) -> str:
+    return f"{code} (known defects: {reading.named})" if reading.defects else code
+
+
+def inspection_checks(record: InspectionRecord) -> tuple[InspectionCheck, ...]:
+    """The record of the proof, for the gate's own."""
+    return tuple(
+        InspectionCheck(
+            step=step.number,
+            name=step.name,
+            group=CHECKS[step.number].group,
+            result=CheckResult(step.result),
+            code=str(step.code),
+            detail=step.detail,
+        )
+        for step in record.steps
+    )
+
+
+def judge_chip(
+    verdict: Authentic, chip: ChipData, card_security: CardSecurityVerdict | None, *, active_key_compromised: bool
+) -> tuple[ChipAuthenticity, CardAccessVerdict]:
+    """Whether it is the chip that the State issued, and whether the offer that it was opened by was the State's."""
     card_access = chip.files.get("EF.CardAccess")
     offer = card_access_agrees(None if card_access is None else bytes(card_access), verdict, card_security=card_security)
-    authenticity = _authenticity(verdict, chip, card_security, offer)
+    return _authenticity(verdict, chip, card_security, offer, active_key_compromised=active_key_compromised), offer
+
+
+def bound_facts(verdict: Authentic, authenticity: ChipAuthenticity, offer: CardAccessVerdict) -> dict[str, Fact]:
+    """What counts only because passive authentication bound it."""
     genuine = authenticity.verdict == "genuine"
     return {
-        "dg1_mrz": _compare_mrz(verdict, record),
+        "dg1_mrz": _mrz_fact(verdict.record[PRINTED_MRZ]),
         "revocation": found(verdict.revocation, _result(verdict.revocation == "good"), source="pki"),
         "card_access": found(offer.verdict, _result(offer.verdict in {"agrees", "not_offered"}), code=offer.code, source="pki"),
         "chip_authenticity": found(
@@ -71,7 +103,12 @@ def bound_facts(
 
 
 def _authenticity(
-    verdict: Authentic, chip: ChipData, card_security: CardSecurityVerdict | None, offer: CardAccessVerdict
+    verdict: Authentic,
+    chip: ChipData,
+    card_security: CardSecurityVerdict | None,
+    offer: CardAccessVerdict,
+    *,
+    active_key_compromised: bool,
 ) -> ChipAuthenticity:
     """Hand the evidence of one room to the other, which may not know it."""
     active, keyed, cam = chip.active_authentication, chip.chip_authentication, chip.pace_cam
@@ -86,17 +123,15 @@ def _authenticity(
         cam=PaceCamEvidence(public_key=cam.public_key, oid=cam.oid, succeeded=cam.succeeded) if cam else None,
         card_security=card_security,
         card_access=offer,
+        active_key_compromised=active_key_compromised,
     )
 
 
-def _compare_mrz(verdict: Authentic, record: MrzRecord) -> Fact:
+def _mrz_fact(step: Step) -> Fact:
     """DG1 against the optical MRZ. A DG1 that was not read is no difference; one that cannot be read is."""
-    if 1 not in verdict.data_groups:
+    if step.result == "aborted":
         return not_performed("DG1_UNREAD", "reader")
-    try:
-        equal = dg1_mrz(verdict.data_groups[1]) == "".join(record.lines)
-    except LdsError:
-        equal = False
+    equal = step.result == "successful"
     return found("equal" if equal else "different", _result(equal), source="reader")
 
 

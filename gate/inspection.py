@@ -13,16 +13,17 @@ from datetime import date, datetime
 from typing import TypeVar
 
 import mrz
-from gate.chip_facts import access_fact, bound_facts, data_groups, passive_facts, portrait
+from gate.chip_facts import access_fact, bound_facts, data_groups, inspection_checks, judge_chip, passive_facts, portrait
 from gate.evidence import CheckResult, Fact, found, not_performed
-from gate.records import StageTiming, stage_of
+from gate.records import InspectionCheck, StageTiming, stage_of
 from hardware.emrtd.errors import AccessError
 from hardware.emrtd.reader import AccessKey, ChipData, ChipError, read_chip
 from hardware.ports import Clock, ScannedDocument, TagLost, Transceiver
 from mrz import MrzError, MrzRecord
 from pki.card_security import CardSecurityVerdict, authenticate_card_security
-from pki.passive_authentication import authenticate_sod, bind_data_groups
-from pki.results import Authentic, PassiveAuthResult, Rejected, SignedHashes, Undetermined
+from pki.known_defects import DeviationList, Reading, read_by_lists
+from pki.passive_authentication import authenticate_sod, bind_data_groups, with_chip
+from pki.results import Authentic, Rejected, SignedHashes, Undetermined
 from pki.trust import TrustStore
 
 T = TypeVar("T")
@@ -91,6 +92,8 @@ class ChipInspection:
     stages: tuple[StageTiming, ...]
     portrait: bytes = field(default=b"", repr=False)
     last_byte_boot: float
+    inspection: tuple[InspectionCheck, ...] = ()
+    """Every check of the electronic proof; empty where there was none."""
 
 
 Signed = SignedHashes | Rejected | Undetermined
@@ -99,11 +102,18 @@ Signed = SignedHashes | Rejected | Undetermined
 class ChipInspector:
     """Reads one chip and proves what it says. Signatures are verified while DG2 is still on the line.
 
-    ``tolerances`` go to :func:`hardware.emrtd.reader.read_chip`; a grant must name them, too.
+    ``tolerances`` go to :func:`hardware.emrtd.reader.read_chip`; a grant must name them, too. ``deviations``: what States say of
+    faults in their documents; it stands beside what was found, and opens nothing.
     """
 
-    def __init__(self, trust: TrustStore, clock: Clock, tolerances: frozenset[str] = frozenset()) -> None:
-        self._trust, self._clock, self._tolerances = trust, clock, tolerances
+    def __init__(
+        self,
+        trust: TrustStore,
+        clock: Clock,
+        tolerances: frozenset[str] = frozenset(),
+        deviations: tuple[DeviationList, ...] = (),
+    ) -> None:
+        self._trust, self._clock, self._tolerances, self._deviations = trust, clock, tolerances, deviations
         self._proof = ThreadPoolExecutor(1, "pki")
 
     def inspect(
@@ -130,7 +140,7 @@ class ChipInspector:
         for step in chip.steps:
             timeline.add(f"chip.{step.name}", step.start_boot, step.start_boot + step.duration_s, step.result)
         try:
-            return _judge(chip, record, proofs, timeline)
+            return _judge(chip, record, proofs, timeline, self._deviations)
         finally:
             chip.wipe()
 
@@ -177,23 +187,47 @@ class _Proofs:
         return verdict
 
 
-def _judge(chip: ChipData, record: MrzRecord, proofs: _Proofs, timeline: _Timeline) -> ChipInspection:
+def _judge(
+    chip: ChipData, record: MrzRecord, proofs: _Proofs, timeline: _Timeline, deviations: tuple[DeviationList, ...]
+) -> ChipInspection:
     begun = timeline.clock.boot()
     facts, picture, signed = {"chip": found("read", source="chip"), "access": access_fact(chip.access)}, b"", proofs.sod
+    checks: tuple[InspectionCheck, ...] = ()
     if signed is None:
         facts["passive_authentication"] = not_performed("SOD_UNREAD", "pki")
     else:
-        verdict: PassiveAuthResult = (
-            bind_data_groups(signed, data_groups(chip), mrz_issuing_state=record.issuing_state)
-            if isinstance(signed, SignedHashes)
-            else signed
-        )
-        facts |= passive_facts(verdict)
+        reading = _read(signed, chip, record, deviations)
+        verdict, inspected = reading.verdict, reading.record
+        facts |= passive_facts(reading)
         if isinstance(verdict, Authentic):
-            facts |= bound_facts(verdict, chip, record, proofs.card_security)
-            picture = portrait(verdict)
+            compromised = reading.active_authentication_compromised
+            authenticity, offer = judge_chip(verdict, chip, proofs.card_security, active_key_compromised=compromised)
+            facts |= bound_facts(verdict, authenticity, offer)
+            inspected, picture = with_chip(inspected, authenticity, offer), portrait(verdict)
+        checks = inspection_checks(inspected)
     timeline.add("pki.verdict", begun, timeline.clock.boot(), facts["passive_authentication"].value)
-    return ChipInspection(facts=facts, stages=timeline.stages, portrait=picture, last_byte_boot=chip.last_byte_boot)
+    return ChipInspection(
+        facts=facts, stages=timeline.stages, portrait=picture, last_byte_boot=chip.last_byte_boot, inspection=checks
+    )
+
+
+def _read(signed: Signed, chip: ChipData, record: MrzRecord, deviations: tuple[DeviationList, ...]) -> Reading:
+    """The verdict on the files, and beside it what the State itself says of the document."""
+    common_data = chip.files.get("EF.COM")
+    verdict = bind_data_groups(
+        signed,
+        data_groups(chip),
+        mrz_issuing_state=record.issuing_state,
+        mrz="".join(record.lines),
+        common_data=None if common_data is None else bytes(common_data),
+    )
+    return read_by_lists(
+        verdict,
+        deviations,
+        issuing_state=record.issuing_state,
+        document_number=record.document_number,
+        document_type=record.document_code,
+    )
 
 
 class _Timeline:

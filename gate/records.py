@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from gate.evidence import Direction, Evidence
+from gate.evidence import CheckResult, Direction, Evidence
 from gate.outcome import Outcome, PolicyDecision
 
 
@@ -29,6 +29,17 @@ def stage_of(name: str, start: float, end: float, result: str, *, zero: float, r
         result=result,
         room=room,
     )
+
+
+class InspectionCheck(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One check of a document's electronic proof, as :mod:`pki.inspection_record` numbers (``step``), names and groups it."""
+
+    step: int
+    name: str
+    group: str
+    result: CheckResult
+    code: str = ""
+    detail: str = ""
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,3 +80,5 @@ class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     backends: dict[str, str]
     """Which implementation served: ``{"chip": "virtual", "face": "demo pack …", "controller": "…", …}``."""
     demonstration: bool
+    inspection: tuple[InspectionCheck, ...] = ()
+    """Every check of the electronic proof, also those that decided nothing; empty where no chip was read."""

@@ -13,7 +13,7 @@ from typing import Literal
 from gate.clock import civil_date
 from gate.evidence import NOT_PERFORMED, VOCABULARY, CheckResult, Direction, Evidence, Fact, not_performed
 from gate.outcome import Outcome, PolicyDecision
-from gate.records import DecisionRecord, StageTiming, TransactionRecord, stage_of
+from gate.records import DecisionRecord, InspectionCheck, StageTiming, TransactionRecord, stage_of
 
 Witness = Literal["reader", "vision", "lane"]
 
@@ -50,6 +50,7 @@ class Transaction:
         self.id, self.lane, self.checkpoint, self.direction = transaction, lane, checkpoint, direction
         self.started, self.boot = started, boot
         self.document_key = ""
+        self.inspection: tuple[InspectionCheck, ...] = ()
         self._facts: dict[str, Fact] = {}
         self._stages: list[StageTiming] = []
         self._decisions: list[DecisionRecord] = []
@@ -121,4 +122,5 @@ class Transaction:
             decisions=tuple(self._decisions),
             backends=dict(backends),
             demonstration=demonstration,
+            inspection=self.inspection,
         )

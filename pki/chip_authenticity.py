@@ -93,19 +93,29 @@ def chip_authenticity(
     cam: PaceCamEvidence | None = None,
     card_security: CardSecurityVerdict | None = None,
     card_access: CardAccessVerdict | None = None,
+    active_key_compromised: bool = False,
 ) -> ChipAuthenticity:
-    """Judge the evidence against the verified DG14, DG15 and EF.CardSecurity; None means not run, or not read. Raises nothing."""
+    """Judge the evidence against the verified DG14, DG15 and EF.CardSecurity; None means not run, or not read. Raises nothing.
+
+    ``active_key_compromised``: the State says that the key of active authentication is known to others (Doc 9303-12 §10). It then
+    proves nothing any more, and still must not fail.
+    """
     cam_shown = cam is not None or (card_access is not None and card_access.offers_cam)
     if not (pa.lists_dg14 or pa.lists_dg15 or cam_shown):
         return ChipAuthenticity(
             verdict="not_supported", protocols=(), code="NOT_OFFERED", detail="SOD lists neither DG14 nor DG15"
         )
     findings = list(_findings(pa, active, chip, _Mapping(evidence=cam, shown=cam_shown, card_security=card_security)))
+    if active_key_compromised:
+        findings = [each for each in findings if (each.protocol, each.verdict) != ("active_authentication", "genuine")]
     protocols = tuple(finding.protocol for finding in findings if finding.verdict == "genuine")
     for verdict in ("not_genuine", "undetermined"):
         for finding in findings:
             if finding.verdict == verdict:
                 return ChipAuthenticity(verdict=verdict, protocols=protocols, code=finding.code, detail=finding.detail)
+    if not protocols and active_key_compromised and pa.lists_dg15:
+        detail = "by the State's own word others hold the key of DG15"
+        return ChipAuthenticity(verdict="undetermined", protocols=(), code="AA_KEY_COMPROMISED", detail=detail)
     if not protocols:
         return ChipAuthenticity(verdict="undetermined", protocols=(), code="NO_PROTOCOL_OFFERED", detail="DG14 offers none")
     return ChipAuthenticity(verdict="genuine", protocols=protocols, code="", detail="")

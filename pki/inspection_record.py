@@ -50,6 +50,7 @@ CHECKS: dict[int, Check] = {
         (15, "card access", "electronic.access_control", "Doc 9303-11 §4.2"),
     )
 }
+PRINTED_MRZ, CHIP_AUTHENTICITY, CARD_ACCESS = 13, 14, 15
 OF_THE_VERDICT = 11
 """The last check that passive authentication's verdict rests on."""
 

@@ -13,7 +13,9 @@ from enum import StrEnum, unique
 from typing import TypeVar, assert_never
 
 from pki.certificates import Certificate, Name
+from pki.countries import countries_of
 from pki.errors import ReasonCode
+from pki.inspection_record import InspectionRecord, deciding
 from pki.results import Authentic, PassiveAuthResult, Rejected, Undetermined
 from pki.signatures import HASH_NAMED, digest
 
@@ -168,6 +170,19 @@ class Reading:
     explained: bool
     active_authentication_compromised: bool
 
+    @property
+    def record(self) -> InspectionRecord:
+        """The verdict's, its results untouched; the step that decided tells of the defects, if they explain it."""
+        record, step = self.verdict.record, deciding(self.verdict.steps)
+        if not (self.explained and step):
+            return record
+        return record.adding(replace(step, detail=f"known defect {self.named}: {step.detail}"))
+
+    @property
+    def named(self) -> str:
+        """The kinds of defects, each once, those that may be of other documents with a question mark; empty where none is known."""
+        return " ".join(dict.fromkeys(defect.defect.value + ("" if defect.certain else "?") for defect in self.defects))
+
 
 def read_with(verdict: PassiveAuthResult, defects: Iterable[KnownDefect]) -> Reading:
     """Put known defects beside a verdict."""
@@ -179,6 +194,36 @@ def read_with(verdict: PassiveAuthResult, defects: Iterable[KnownDefect]) -> Rea
         explained=any(defect.certain and _explains(defect, verdict) for defect in known),
         active_authentication_compromised=any(defect.defect is compromised for defect in known),
     )
+
+
+def read_by_lists(
+    verdict: PassiveAuthResult,
+    lists: Iterable[DeviationList],
+    *,
+    issuing_state: str,
+    document_number: str,
+    document_type: str,
+) -> Reading:
+    """Put beside a verdict what the lists say of its document; the last three are as printed in its MRZ.
+
+    The State is the signer's, or the printed one where no certificate says it: a list explains, it opens nothing.
+    """
+    certificate = verdict.certificate
+    countries = frozenset({certificate.subject.country}) if certificate else countries_of(issuing_state)
+    defects = (
+        defect
+        for country in sorted(countries)
+        for one in lists
+        for defect in one.known_defects(
+            DocumentFacts(
+                country=country,
+                document_number=document_number.rstrip("<"),
+                document_type=document_type,
+                signer=certificate,
+            )
+        )
+    )
+    return read_with(verdict, defects)
 
 
 def _explains(defect: KnownDefect, verdict: PassiveAuthResult) -> bool:

@@ -39,7 +39,7 @@ from pki.cms_signature import only_signer
 from pki.countries import countries_of
 from pki.data_group_1 import document_code_of, issuing_state_of, mrz_of
 from pki.errors import PkiError, ReasonCode
-from pki.inspection_record import InspectionRecord, Result, Step
+from pki.inspection_record import CARD_ACCESS, CHIP_AUTHENTICITY, PRINTED_MRZ, InspectionRecord, Result, Step
 from pki.lds import date_of_issue, listed_in_common_data
 from pki.proof import Proof, StateSignature, check_valid, prove_signature, verdict_of
 from pki.results import Authentic, Claims, PassiveAuthResult, Rejected, SignedHashes, Undetermined
@@ -129,7 +129,7 @@ def bind_data_groups(
             with proof.step(12):
                 _compare_common_data(proof, said, common_data)
     if mrz is not None and 1 in data_groups:
-        with proof.step(13):
+        with proof.step(PRINTED_MRZ):
             _compare_mrz(proof, data_groups[1], mrz)
     match signed:
         case SignedHashes():
@@ -148,10 +148,12 @@ def with_chip(
     """``record`` with steps 14 and 15, as far as they are known."""
     if chip:
         word = _CHIP[chip.verdict]
-        record = record.adding(Step(number=14, result=word, code=chip.code, detail=chip.detail or " ".join(chip.protocols)))
+        record = record.adding(
+            Step(number=CHIP_AUTHENTICITY, result=word, code=chip.code, detail=chip.detail or " ".join(chip.protocols))
+        )
     if card_access:
         word = _CARD_ACCESS[card_access.verdict]
-        record = record.adding(Step(number=15, result=word, code=card_access.code, detail=card_access.detail))
+        record = record.adding(Step(number=CARD_ACCESS, result=word, code=card_access.code, detail=card_access.detail))
     return record
 
 

@@ -164,6 +164,7 @@ def as_json(
                 "stages": record.stages,
                 "backends": record.backends,
                 "checks": _checks(record),
+                "inspection": record.inspection,
                 "rules_version": record.decisions[-1].decision.rules_version if record.decisions else "",
             }
             for traveller, (title, record) in zip(travellers, rows, strict=True)

@@ -9,10 +9,12 @@ from itertools import islice
 import msgspec
 
 from gate.evidence import VOCABULARY, Fact
-from gate.records import StageTiming
+from gate.records import InspectionCheck, StageTiming
 
 MOST_STAGES = 100
 """Stages of a transaction: an honest one has about thirty."""
+MOST_CHECKS = 32
+"""Checks of an inspection: an honest record has fifteen."""
 BACKENDS = {"reader": ("scanner", "chip", "mrz", "pki", "trust"), "vision": ("face", "pad", "camera")}
 """What each role tells of, when it joins, for the records to name."""
 LONGEST_WORD = 160
@@ -47,6 +49,20 @@ def bounded_stages(stages: Iterable[StageTiming], room: int) -> tuple[StageTimin
             stage, name=stage.name[:LONGEST_WORD], result=stage.result[:LONGEST_WORD], room=stage.room[:LONGEST_WORD]
         )
         for stage in islice(possible, max(0, room))
+    )
+
+
+def bounded_inspection(checks: Iterable[InspectionCheck]) -> tuple[InspectionCheck, ...]:
+    """At most ``MOST_CHECKS``, with words of bounded length and numbers that number them."""
+    return tuple(
+        msgspec.structs.replace(
+            check,
+            name=check.name[:LONGEST_WORD],
+            group=check.group[:LONGEST_WORD],
+            code=check.code[:LONGEST_WORD],
+            detail=check.detail[:LONGEST_WORD],
+        )
+        for check in islice((check for check in checks if 0 < check.step <= MOST_CHECKS), MOST_CHECKS)
     )
 
 

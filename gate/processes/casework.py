@@ -26,7 +26,7 @@ from gate.policy.actions import LaneAction, lane_action
 from gate.policy.classes import document_class
 from gate.policy.schema import RuleSet
 from gate.processes import messages as m
-from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_stages
+from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection, bounded_stages
 from gate.profiles import PROFILES
 from gate.records import DecisionRecord, LaneEvent, StageTiming, TransactionRecord
 from gate.transaction import Transaction
@@ -181,6 +181,7 @@ class Casework:
 
     def _document_checked(self, running: Transaction, checked: m.DocumentChecked, state: State) -> None:
         running.learn("reader", bounded_facts(checked.facts))
+        running.inspection = bounded_inspection(checked.inspection)
         self._add_stages(checked.stages)
         if running.value("passive_authentication") == "authentic" and state is State.DOCUMENT:
             portrait = m.PrepareReference(transaction=running.id, portrait=checked.portrait, zero=running.boot)

@@ -10,7 +10,7 @@ import msgspec
 
 from gate.evidence import Fact
 from gate.outcome import Outcome
-from gate.records import StageTiming, TransactionRecord
+from gate.records import InspectionCheck, StageTiming, TransactionRecord
 
 Role = Literal["reader", "vision", "traveller_screen", "officer_screen", "director"]
 TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
@@ -74,12 +74,14 @@ class MrzRead(Message, frozen=True, kw_only=True):
 
 class DocumentChecked(Message, frozen=True, kw_only=True):
     """All facts of the document. ``portrait`` is the encoded face image of the *verified* DG2, empty unless passive
-    authentication was ``authentic``; ``last_byte_boot`` is when the chip's last byte came (boot seconds).
+    authentication was ``authentic``; ``last_byte_boot`` is when the chip's last byte came (boot seconds). ``inspection`` is for the
+    record and for people: no decision reads it.
     """
 
     transaction: str
     facts: dict[str, Fact]
     stages: tuple[StageTiming, ...]
+    inspection: tuple[InspectionCheck, ...] = ()
     portrait: bytes = b""
     last_byte_boot: float
 

@@ -161,6 +161,7 @@ def _checked(transaction: str, chip: ChipInspection, mrz_stage: StageTiming) -> 
         transaction=transaction,
         facts=chip.facts,
         stages=(mrz_stage, *chip.stages),
+        inspection=chip.inspection,
         portrait=chip.portrait,
         last_byte_boot=chip.last_byte_boot,
     )

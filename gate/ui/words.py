@@ -134,6 +134,26 @@ CHECK_TREE: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
 )
 """The groups of TR-03135-1 §5.5–5.9, then the gate's own; together every fact of :data:`gate.evidence.VOCABULARY` once."""
 
+INSPECTION: Words = ("Langkah pemeriksaan bukti elektronik", "Steps of the electronic proof")
+INSPECTION_STEPS: dict[str, Words] = {
+    "decode": ("Berkas tanda tangan terbaca", "Signed file readable"),
+    "signer": ("Sertifikat penanda tangan", "Signer's certificate"),
+    "attributes": ("Atribut tanda tangan", "Signed attributes"),
+    "signature": ("Tanda tangan", "Signature"),
+    "chain": ("Sertifikat negara (CSCA)", "State's certificate (CSCA)"),
+    "validity": ("Berlaku saat penandatanganan", "Valid when signed"),
+    "country": ("Negara penanda tangan", "Signer's State"),
+    "revocation": ("Pencabutan sertifikat", "Certificate revocation"),
+    "hashes": ("Keutuhan kelompok data", "Data group integrity"),
+    "issuing state": ("Negara penerbit", "Issuing State"),
+    "document type": ("Jenis dokumen penanda tangan", "Signer's type of document"),
+    "common data": ("EF.COM sama dengan yang ditandatangani", "EF.COM equals what is signed"),
+    "printed mrz": ("DG1 sama dengan MRZ", "DG1 equals the MRZ"),
+    "chip authenticity": ("Keaslian cip", "Chip authenticity"),
+    "card access": ("Penawaran PACE", "PACE offer"),
+}
+"""By the names of :mod:`pki.inspection_record`."""
+
 WARNINGS: dict[str, str] = {
     "UnsafeNoPad": "Tanpa deteksi serangan presentasi: wajah palsu tidak dikenali",
     "profile demo": "Profil demo: latihan, bukan perlintasan",

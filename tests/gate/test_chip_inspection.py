@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-from gate.chip_facts import access_fact
+from gate.chip_facts import access_fact, passive_facts
 from gate.clock import SystemClock
 from gate.decision import decide_entry
 from gate.demo.cast import Cast, load_cast
@@ -23,6 +23,10 @@ from gate.policy.schema import load_rules
 from hardware.emrtd.reader import AccessEvidence
 from hardware.ports import ScannedDocument
 from hardware.sim.chip import VirtualPassport
+from pki.errors import ReasonCode
+from pki.inspection_record import CHECKS
+from pki.known_defects import Defect, DeviationList, Entry, KnownDefect, read_with
+from pki.results import Rejected
 from pki.sim import card_access, pace_info
 from pki.trust import TrustStore
 
@@ -58,11 +62,11 @@ def books():
     return {way: Book(passports[way], trust_store(cast, states)) for way in ways}
 
 
-def inspected(book, chip, tolerances=frozenset()):
+def inspected(book, chip, tolerances=frozenset(), deviations=()):
     record, _ = inspect_mrz(book.passport.mrz_lines, TODAY)
     document = ScannedDocument(mrz_lines=book.passport.mrz_lines, chip=chip)
     clock = SystemClock()
-    return ChipInspector(book.trust, clock, tolerances).inspect(document, record, clock.boot(), lambda _: None)
+    return ChipInspector(book.trust, clock, tolerances, deviations).inspect(document, record, clock.boot(), lambda _: None)
 
 
 def judged(inspection, profile="demo"):
@@ -151,3 +155,86 @@ def test_reading_over_bac_where_pace_failed_needs_the_tolerance_twice_and_never_
 def test_every_word_for_access_is_in_the_vocabulary(protocol, tolerance):
     access = AccessEvidence(protocol=protocol, oid="", parameter_id=None, password="mrz", tolerance=tolerance, sessions=1)
     assert access_fact(access).value in VOCABULARY["access"]
+
+
+# --- the record of the proof
+
+
+def steps(inspection):
+    return {check.name: check.result.value for check in inspection.inspection}
+
+
+@pytest.mark.parametrize("access", ["pace-gm", "bac"])
+def test_record_of_an_honest_chip_holds_every_check_and_all_are_successful(books, access):
+    found = steps(inspected(books[access], books[access].chip()))
+    assert list(found) == [check.name for check in CHECKS.values()]
+    assert set(found.values()) == {"successful"}
+
+
+def test_portrait_that_was_exchanged_is_one_failed_check_of_the_record_and_hides_none(books):
+    chip = books["pace-gm"].chip()
+    chip.files["DG2"] = chip.files["DG2"][:-1] + b"\x01"
+    inspection = inspected(books["pace-gm"], chip)
+    found = steps(inspection)
+    assert [name for name, result in found.items() if result == "failed"] == ["hashes"]
+    assert (found["printed mrz"], found["common data"], found["chip authenticity"]) == ("successful", "successful", "aborted")
+
+
+def test_record_names_neither_the_traveller_nor_the_document(books):
+    book = books["pace-gm"]
+    chip = book.chip()
+    chip.files["DG1"] = chip.files["DG1"].replace(b"P<", b"PX")
+    record, _ = inspect_mrz(book.passport.mrz_lines, TODAY)
+    for each in (chip, book.chip()):
+        text = msgspec.json.encode(inspected(book, each).inspection).decode()
+        for personal in (record.document_number, record.primary_identifier, record.date_of_birth.raw):
+            assert personal not in text
+
+
+def test_signer_under_a_revoked_csca_is_worded_like_a_revoked_signer():
+    for code in (ReasonCode.SIGNER_REVOKED, ReasonCode.CSCA_REVOKED):
+        facts = passive_facts(read_with(Rejected(code=code, step="", detail="", steps=()), ()))
+        assert (facts["passive_authentication"].value, facts["revocation"].value) == ("signer_revoked", "revoked")
+        assert all(fact.result == "failed" for fact in facts.values())
+
+
+# --- what the State itself says of its documents
+
+
+def deviations(kind, number="", data_group=None):
+    """A list of the pretend State of the cast."""
+    defect = KnownDefect(defect=kind, data_group=data_group, description="", source="deviation list of ID")
+    numbers = frozenset({number}) if number else None
+    entry = Entry(document_type=None, signer=None, first_issued=None, last_issued=None, numbers=numbers, defects=(defect,))
+    one = DeviationList(country="ID", signer="", anchor="", signed_at=None, entries=(entry,), digest_algorithm="")
+    return (one,)
+
+
+def test_known_defect_stands_in_the_fact_and_in_the_record_and_opens_nothing(books):
+    book, chip = books["pace-gm"], books["pace-gm"].chip()
+    chip.files["DG2"] = chip.files["DG2"][:-1] + b"\x01"
+    plain = inspected(book, chip)
+    read = inspected(book, chip, deviations=deviations(Defect.DATA_GROUP_HASH_WRONG, data_group=2))
+    assert judged(read).outcome == judged(plain).outcome != "OPEN"
+    assert judged(read).reasons == judged(plain).reasons
+    assert "known defects: DATA_GROUP_HASH_WRONG" in read.facts["passive_authentication"].code
+    assert next(check for check in read.inspection if check.name == "hashes").detail.startswith(
+        "known defect DATA_GROUP_HASH_WRONG"
+    )
+    assert steps(read) == steps(plain)
+
+
+def test_defect_of_another_document_is_not_this_ones(books):
+    book = books["pace-gm"]
+    read = inspected(book, book.chip(), deviations=deviations(Defect.SOD_SIGNATURE_WRONG, number="ANOTHER1"))
+    assert "known" not in read.facts["passive_authentication"].code
+    assert judged(read).outcome == "OPEN"
+
+
+def test_active_authentication_with_a_key_that_others_hold_proves_nothing(books):
+    """Chip authentication stands for itself; a document that has the other alone goes to an officer."""
+    book = books["pace-gm"]
+    lists = deviations(Defect.ACTIVE_AUTHENTICATION_KEY_COMPROMISED)
+    both = inspected(book, book.chip(), deviations=lists)
+    assert both.facts["chip_authenticity"].value == "genuine"
+    assert both.facts["chip_authenticity"].code == "chip_authentication"

@@ -59,6 +59,17 @@ def test_rsa_chip_is_genuine_without_data_group_14(authentic, sign_9796_2):
     assert chip_authenticity(authentic({15: group}), active=evidence, chip=None).verdict == "genuine"
 
 
+def test_key_of_active_authentication_that_others_hold_proves_nothing_and_spares_no_failure(chip, authentic, sign_9796_2):
+    key, group = sim.active_authentication_key("rsa:1024")
+    evidence = ActiveAuthenticationEvidence(challenge=CHALLENGE, response=sign_9796_2(key, CHALLENGE, "sha256"))
+    alone = chip_authenticity(authentic({15: group}), active=evidence, chip=None, active_key_compromised=True)
+    assert (alone.verdict, alone.protocols, alone.code) == ("undetermined", (), "AA_KEY_COMPROMISED")
+    not_run = chip_authenticity(authentic({15: group}), active=None, chip=None, active_key_compromised=True)
+    assert (not_run.verdict, not_run.code) == ("not_genuine", "AA_NOT_RUN")
+    both = chip_authenticity(authentic(chip[2]), active=answer(chip[0]), chip=agreement(chip[1]), active_key_compromised=True)
+    assert (both.verdict, both.protocols) == ("genuine", ("chip_authentication",))
+
+
 def test_chip_authentication_alone_is_genuine(authentic):
     key, group = sim.chip_authentication_key("P-256")
     result = chip_authenticity(authentic({14: group}), active=None, chip=agreement(key))

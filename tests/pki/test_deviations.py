@@ -13,7 +13,7 @@ from pki import der, deviations, sim_lists
 from pki.certificates import parse_certificate
 from pki.deviations import DEVIATION_LIST, open_deviation_list
 from pki.errors import PkiError, ReasonCode
-from pki.known_defects import Defect, DocumentFacts, read_with
+from pki.known_defects import Defect, DocumentFacts, read_by_lists, read_with
 from pki.results import Authentic, Rejected
 
 
@@ -147,6 +147,35 @@ def test_compromised_key_counts_even_if_uncertain_and_even_beside_authentic(open
     assert isinstance(reading.verdict, Authentic)
     assert reading.active_authentication_compromised
     assert not reading.explained
+
+
+def test_defect_that_explains_stands_at_the_step_that_decided_and_leaves_its_result(opened, tampered):
+    one = opened(sim_lists.deviation([], sim_lists.defect("2.2", data_group=2)))
+    reading = read_by_lists(tampered, [one], issuing_state="IDN", document_number="X0000000<", document_type="P")
+    assert reading.record[9].detail.startswith("known defect DATA_GROUP_HASH_WRONG: ")
+    assert [step.result for step in reading.record.steps] == [step.result for step in tampered.record.steps]
+
+
+def test_defect_that_explains_nothing_leaves_the_record_as_it_is(opened, tampered):
+    one = opened(sim_lists.deviation([], SIGNATURE))
+    reading = read_by_lists(tampered, [one], issuing_state="IDN", document_number="X0000000<", document_type="P")
+    assert (reading.record, reading.named) == (tampered.record, "SOD_SIGNATURE_WRONG")
+
+
+@pytest.mark.parametrize(("number", "known"), [("A1", True), ("A1<<<<<<<", True), ("A2", False)])
+def test_document_is_told_by_its_printed_number_without_fillers(number, known, opened, tampered):
+    one = opened(sim_lists.deviation([sim_lists.document_numbers(["A1"])], SIGNATURE))
+    reading = read_by_lists(tampered, [one], issuing_state="IDN", document_number=number, document_type="P")
+    assert bool(reading.defects) == known
+
+
+def test_document_whose_signer_cannot_be_read_is_of_the_printed_state(opened, workshop):
+    unreadable = workshop.judge(b"")
+    one = opened(sim_lists.deviation([], sim_lists.defect("1.2")))
+    for state, explained in (("IDN", True), ("D<<", False), ("???", False)):
+        reading = read_by_lists(unreadable, [one], issuing_state=state, document_number="", document_type="P")
+        assert reading.explained == explained
+        assert reading.verdict is unreadable
 
 
 # --- what is refused

@@ -11,7 +11,7 @@ import msgspec
 from gate.evidence import CheckResult, Fact
 from gate.outcome import Outcome
 from gate.processes.messages import OfficerView
-from gate.records import DecisionRecord, StageTiming, TransactionRecord
+from gate.records import DecisionRecord, InspectionCheck, StageTiming, TransactionRecord
 from gate.ui import words
 from gate.ui.reasons import reason
 from gate.ui.words import Words
@@ -123,7 +123,7 @@ def _ended(record: TransactionRecord) -> Json:
         "reasons": _reasons(record.reasons),
         "seconds": round((record.ended - record.started).total_seconds(), 1),
         "stages": [_stage(stage) for stage in record.stages],
-        "checks": _check_tree(record.decisions),
+        "checks": [*_check_tree(record.decisions), *_inspection(record.inspection)],
         "decisions": [_decision(decision) for decision in record.decisions],
         "backends": record.backends,
         "demonstration": record.demonstration,
@@ -159,6 +159,24 @@ def _check_tree(decisions: Iterable[DecisionRecord]) -> list[Json]:
         {"name": name, "checks": [{"name": check, **_check(facts.get(fact, Fact()))} for fact, check in members]}
         for name, members in words.CHECK_TREE
     ]
+
+
+def _inspection(checks: tuple[InspectionCheck, ...]) -> list[Json]:
+    """The electronic proof step by step, as a group of its own; none where there was none."""
+    steps = [
+        {
+            "name": _words(words.INSPECTION_STEPS, check.name),
+            "value": f"{check.step}",
+            "result": words.RESULTS[check.result],
+            "tone": _result_tone(check.result),
+            "code": check.code,
+            "source": check.detail,
+            "score": None,
+            "threshold": None,
+        }
+        for check in checks
+    ]
+    return [{"name": words.INSPECTION, "checks": steps}] if steps else []
 
 
 def _check(fact: Fact) -> Json:
