@@ -1,7 +1,7 @@
 """``python -m pki``: judge the electronic proof of a document, or look into lists and certificates.
 
-``python -m pki verify SOD --dg 1=FILE … --trust FOLDER`` prints the verdict with its steps as JSON. Exit status: 0 authentic,
-1 rejected, 3 undetermined, 2 unusable input. The word ``verify`` may be left out.
+``python -m pki verify SOD DG… --trust FOLDER [--json]`` prints each step and the verdict (:mod:`pki.verify_command`). Exit status:
+0 authentic, 1 rejected, 3 undetermined, 2 unusable input. The word ``verify`` may be left out.
 
 ``python -m pki inspect FILE … [--anchor FILE …]`` counts what master lists (``.ml``, each verified to an anchor), directory files
 (``.ldif``), certificates and folders of them hold. Exit status: 0, or 2 for unusable input. Nothing is changed by either.
@@ -16,15 +16,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, assert_never
 
 from pki.errors import PkiError
 from pki.inventory import Inventory, outlook, take_inventory
-from pki.passive_authentication import passive_authentication
-from pki.results import Authentic, PassiveAuthResult, Rejected, Undetermined
 from pki.sources import Found, read_sources
-from pki.trust import Csca, TrustStore, load_trust_store, read_anchors
+from pki.trust import Csca, TrustStore, read_anchors
 from pki.union import Union, union
+from pki.verify_command import verify
 
 SOON = 12
 """States that ``inspect`` shows: those whose keys end soonest."""
@@ -35,50 +33,10 @@ def main(arguments: list[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     command, rest = (given[0], given[1:]) if given[:1] in (["verify"], ["inspect"]) else ("verify", given)
     try:
-        return _inspect(rest) if command == "inspect" else _verify(rest)
+        return _inspect(rest) if command == "inspect" else verify(rest, _time)
     except (PkiError, OSError) as error:
         print(f"pki: {error.detail if isinstance(error, PkiError) else error}", file=sys.stderr)
         return 2
-
-
-# --- verify
-
-
-def _verify(arguments: list[str]) -> int:
-    options = _verify_parser().parse_args(arguments)
-    trust = load_trust_store(options.trust)
-    groups = {number: path.read_bytes() for number, path in options.dg}
-    now = options.at or datetime.now(UTC)
-    result = passive_authentication(options.sod.read_bytes(), groups, trust, now, mrz_issuing_state=options.state)
-    verdict, status = _report(result)
-    print(json.dumps(verdict | {"trust_store": trust.version, "demonstration": trust.demo}, indent=2, default=str))
-    return status
-
-
-def _report(result: PassiveAuthResult) -> tuple[dict[str, Any], int]:
-    steps = {"steps": [asdict(step) for step in result.steps]}
-    match result:
-        case Authentic():
-            facts = ("issuing_country", "signer", "csca", "signed_at", "revocation", "lists_dg14", "lists_dg15")
-            return {"verdict": "authentic"} | {name: getattr(result, name) for name in facts} | steps, 0
-        case Rejected():
-            return {"verdict": "rejected", "code": result.code, "step": result.step, "detail": result.detail} | steps, 1
-        case Undetermined():
-            return {"verdict": "undetermined", "code": result.code, "step": result.step, "detail": result.detail} | steps, 3
-        case _:
-            assert_never(result)
-
-
-def _verify_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m pki verify", description="Passive authentication of an electronic travel document."
-    )
-    parser.add_argument("sod", type=Path, metavar="SOD", help="file with EF.SOD as read from the chip")
-    parser.add_argument("--dg", type=_data_group, action="append", default=[], metavar="N=FILE", help="a data group; repeatable")
-    parser.add_argument("--trust", type=Path, required=True, metavar="FOLDER", help="trust store: CSCA certificates and CRLs")
-    parser.add_argument("--at", type=_time, metavar="ISO", help="moment to judge at; without an offset UTC (default: now)")
-    parser.add_argument("--state", metavar="XXX", help="issuing State in the printed MRZ (default: from DG1)")
-    return parser
 
 
 # --- inspect
@@ -141,13 +99,6 @@ def _inspect_parser() -> argparse.ArgumentParser:
     parser.add_argument("--at", type=_time, metavar="ISO", help="moment to judge at; without an offset UTC (default: now)")
     parser.add_argument("--json", action="store_true", help="everything, for machines")
     return parser
-
-
-def _data_group(text: str) -> tuple[int, Path]:
-    number, separator, path = text.partition("=")
-    if not separator or not number.isdecimal() or not 1 <= int(number) <= 16:
-        raise argparse.ArgumentTypeError(f"{text!r} is not N=FILE with N from 1 to 16")
-    return int(number), Path(path)
 
 
 def _time(text: str) -> datetime:

@@ -22,32 +22,36 @@ PRECEDENCE: tuple[Result, ...] = ("failed", "aborted", "undetermined", "not_supp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """A check as it is defined: ``group`` is its place in TR-03135's tree, ``clause`` the rule that asks for it."""
+    """A check as it is defined: ``group`` is its place in TR-03135's tree, ``clause`` the rule that asks for it.
+
+    ``needs``: the check without whose success it cannot be judged, 0 for none; the last of the verdict's stands for all of them.
+    """
 
     number: int
     name: str
     group: str
     clause: str
+    needs: int
 
 
 CHECKS: dict[int, Check] = {
-    number: Check(number=number, name=name, group=group, clause=clause)
-    for number, name, group, clause in (
-        (1, "decode", "electronic.security_object", "Doc 9303-10 §4.6.2"),
-        (2, "signer", "electronic.security_object", "RFC 5652 §5.3"),
-        (3, "attributes", "electronic.security_object", "RFC 5652 §5.4"),
-        (4, "signature", "electronic.security_object", "Doc 9303-11 §5.1"),
-        (5, "chain", "electronic.issuer_chain", "Doc 9303-12 §7.1"),
-        (6, "validity", "electronic.issuer_chain", "Doc 9303-12 §7.1"),
-        (7, "country", "electronic.issuer_chain", "Doc 9303-12 §7.1.1"),
-        (8, "revocation", "electronic.issuer_chain", "Doc 9303-12 §7.1.4"),
-        (9, "hashes", "electronic.data_group_integrity", "Doc 9303-11 §5.1"),
-        (10, "issuing state", "electronic.data_group_1_issuer", "Doc 9303-12 §7.1.1"),
-        (11, "document type", "electronic.data_group_1_issuer", "Doc 9303-12 §7.1.1"),
-        (12, "common data", "electronic.security_object_common_data", "Doc 9303-10 §4.6.1"),
-        (13, "printed mrz", "combined.mrz_data_group_1", "Doc 9303-11 §5.1"),
-        (14, "chip authenticity", "electronic.chip_authenticity", "Doc 9303-11 §6"),
-        (15, "card access", "electronic.access_control", "Doc 9303-11 §4.2"),
+    number: Check(number=number, name=name, group=group, clause=clause, needs=needs)
+    for number, name, group, clause, needs in (
+        (1, "decode", "electronic.security_object", "Doc 9303-10 §4.6.2", 0),
+        (2, "signer", "electronic.security_object", "RFC 5652 §5.3", 1),
+        (3, "attributes", "electronic.security_object", "RFC 5652 §5.4", 1),
+        (4, "signature", "electronic.security_object", "Doc 9303-11 §5.1", 2),
+        (5, "chain", "electronic.issuer_chain", "Doc 9303-12 §7.1", 2),
+        (6, "validity", "electronic.issuer_chain", "Doc 9303-12 §7.1", 2),
+        (7, "country", "electronic.issuer_chain", "Doc 9303-12 §7.1.1", 5),
+        (8, "revocation", "electronic.issuer_chain", "Doc 9303-12 §7.1.4", 2),
+        (9, "hashes", "electronic.data_group_integrity", "Doc 9303-11 §5.1", 1),
+        (10, "issuing state", "electronic.data_group_1_issuer", "Doc 9303-12 §7.1.1", 2),
+        (11, "document type", "electronic.data_group_1_issuer", "Doc 9303-12 §7.1.1", 2),
+        (12, "common data", "electronic.security_object_common_data", "Doc 9303-10 §4.6.1", 1),
+        (13, "printed mrz", "combined.mrz_data_group_1", "TR-03135-1 §5.7", 0),
+        (14, "chip authenticity", "electronic.chip_authenticity", "Doc 9303-11 §6", 11),
+        (15, "card access", "electronic.access_control", "Doc 9303-11 §4.2", 11),
     )
 }
 PRINTED_MRZ, CHIP_AUTHENTICITY, CARD_ACCESS = 13, 14, 15
@@ -89,10 +93,7 @@ class InspectionRecord:
     def of(cls, steps: Iterable[Step]) -> InspectionRecord:
         """Complete a trail: what is not in it was aborted."""
         known = {step.number: step for step in steps}
-        decider = deciding(known.values())
-        why = f"after step {decider.number}, {decider.name}: {decider.code}" if decider else "not at hand"
-        missing = {number: Step(number=number, result="aborted", detail=why) for number in CHECKS.keys() - known.keys()}
-        return cls(steps=tuple(step for _, step in sorted((known | missing).items())))
+        return cls(steps=tuple(known.get(number) or _aborted(number, known) for number in CHECKS))
 
     def adding(self, *steps: Step) -> InspectionRecord:
         """With ``steps`` in place of those of their numbers."""
@@ -109,6 +110,23 @@ class InspectionRecord:
     def as_dict(self) -> dict[str, Any]:
         """For JSON: ``result`` and ``checks``."""
         return {"result": self.result, "checks": [_as_dict(step) for step in self.steps]}
+
+
+def _aborted(number: int, known: dict[int, Step]) -> Step:
+    cause = _cause(number, known)
+    why = f"after step {cause.number}, {cause.name}: {cause.code}" if cause else "not at hand"
+    return Step(number=number, result="aborted", detail=why)
+
+
+def _cause(number: int, known: dict[int, Step]) -> Step | None:
+    """The step in whose way it is that this one was not reached; None where something is not at hand."""
+    needs = CHECKS[number].needs
+    if needs == OF_THE_VERDICT:
+        return deciding(known.values())
+    step = known.get(needs)
+    if step is None:
+        return _cause(needs, known) if needs else None
+    return step if step.finding else None
 
 
 def overall(results: Iterable[Result]) -> Result:

@@ -11,8 +11,8 @@ DATA_GROUP_12, DATE_OF_ISSUE = 0x6C, 0x5F26
 MAX_COMMON_DATA, MAX_DATA_GROUP_12 = 1024, 64 * 1024
 
 _TAGS = (0x61, 0x75, 0x63, 0x76, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x6B, 0x6C, 0x6D, 0x6E, 0x6F, 0x70)
-_NUMBERS = {tag: number for number, tag in enumerate(_TAGS, 1)}
-"""Doc 9303-10 §4.6.1: the data groups' tags."""
+DATA_GROUPS = {tag: number for number, tag in enumerate(_TAGS, 1)}
+"""Tag → number (Doc 9303-10 §4.6.1)."""
 
 
 def listed_in_common_data(common_data: bytes) -> frozenset[int]:
@@ -22,9 +22,9 @@ def listed_in_common_data(common_data: bytes) -> frozenset[int]:
     if len(lists) != 1:
         raise root.error(f"{len(lists)} tag lists")
     tags = lists[0].content
-    if not all(tag in _NUMBERS for tag in tags):
+    if not all(tag in DATA_GROUPS for tag in tags):
         raise lists[0].error("tag of no data group")
-    return frozenset(_NUMBERS[tag] for tag in tags)
+    return frozenset(DATA_GROUPS[tag] for tag in tags)
 
 
 def date_of_issue(data_group_12: bytes) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 import pytest
 
@@ -111,7 +112,7 @@ def document(tmp_path, workshop, data_groups):
 
 def judge(document, folder, capsys, *more) -> tuple[int, dict]:
     groups = [f"--dg={number}={document / f'DG{number}'}" for number in (1, 2)]
-    status = main([str(document / "SOD"), *groups, "--trust", str(folder), "--at", "2026-09-01T12:00:00", *more])
+    status = main([str(document / "SOD"), *groups, "--trust", str(folder), "--at", "2026-09-01T12:00:00", "--json", *more])
     return status, json.loads(capsys.readouterr().out)
 
 
@@ -120,6 +121,23 @@ def test_command_prints_the_verdict_with_its_steps(document, folder, capsys):
     assert (status, verdict["verdict"], verdict["demonstration"]) == (0, "authentic", True)
     assert [step["number"] for step in verdict["steps"]] == list(range(1, 12))
     assert (verdict["signed_at"], verdict["revocation"]) == ("2026-09-01 12:00:00+00:00", "good")
+
+
+def test_command_tells_data_groups_by_their_tags_and_prints_each_step(document, folder, capsys):
+    groups = [str(document / name) for name in ("DG2", "DG1")]
+    assert main(["verify", str(document / "SOD"), *groups, "--trust", str(folder), "--at", "2026-09-01T12:00:00"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert " 9 ✓ hashes             successful    DG1 DG2" in lines
+    assert lines[-1] == "verdict: authentic; all checks together: aborted"
+    (document / "odd").write_bytes(b"?")
+    assert main(["verify", str(document / "SOD"), str(document / "odd"), "--trust", str(folder)]) == 2
+
+
+def test_command_names_the_anchor_that_is_missing(document, capsys):
+    assert main(["verify", str(document / "SOD"), str(document / "DG1")]) == 3
+    printed = capsys.readouterr().out
+    assert "undetermined NO_TRUST_ANCHOR at step chain" in printed
+    assert re.search(r"^missing anchor: .*C=ID.*, key [0-9a-f]{40}$", printed, re.MULTILINE)
 
 
 def test_command_shows_no_content_of_a_data_group(document, folder, capsys):
