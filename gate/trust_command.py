@@ -132,7 +132,9 @@ def _list(options: argparse.Namespace) -> dict[str, Any]:
 def _show(options: argparse.Namespace) -> dict[str, Any]:
     versions = _store(options)
     wanted: str = options.what
-    if wanted.isdecimal() or any(len(wanted) >= 8 and one.digest.startswith(wanted) for one in versions.versions()):
+    if (wanted.isdecimal() and len(wanted) < 7) or any(
+        len(wanted) >= 8 and one.digest.startswith(wanted) for one in versions.versions()
+    ):
         version = versions.find(wanted)
         with Progress() as progress:
             progress.show(0, 1, f"version {version.number}")

@@ -193,10 +193,11 @@ class TrustVersions:
     def _prepare(self, demo: bool) -> None:
         """Make the folder where there is none, and see that it takes stores of this kind."""
         if not self._versions.exists():
-            for folder in (self.folder, self._versions, self._statements):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             if demo:
                 write_file(self.folder / DEMO_MARKER, b"For demonstration only.\n")
+            for folder in (self._statements, self._versions):  # the versions last: with them the folder is made
+                folder.mkdir(exist_ok=True)
             sync_folder(self.folder)
         if demo != self.demo:
             raise unusable(self.folder, f"is {'' if self.demo else 'not '}marked as a demonstration's ({DEMO_MARKER})")

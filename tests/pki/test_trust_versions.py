@@ -371,6 +371,17 @@ def test_after_a_power_cut_at_any_moment_the_old_or_the_new_version_is_in_force(
     assert moment > 10
 
 
+def test_a_power_cut_while_the_folder_is_made_leaves_nothing_in_the_way(tmp_path, stores, now, monkeypatch):
+    store, moment, finished = replace(stores[0], demo=True), 0, False
+    while not finished:
+        house = House(tmp_path / f"cut-{moment}", now)
+        finished = _cut_at(moment, monkeypatch, lambda house=house: house.add(store))
+        house.activate(house.add(store))
+        assert house.open(demo=True).store == store
+        moment += 1
+    assert moment > 6
+
+
 def _cut_at(moment: int, monkeypatch, work) -> bool:
     """Let ``work`` reach the disk ``moment`` times, then nothing any more. Returns whether it came to its end."""
     left = [moment]
@@ -385,7 +396,7 @@ def _cut_at(moment: int, monkeypatch, work) -> bool:
         return call
 
     with monkeypatch.context() as patch:
-        for place, name in ((os, "write"), (os, "fsync"), (Path, "replace")):
+        for place, name in ((os, "write"), (os, "fsync"), (Path, "replace"), (Path, "mkdir")):
             patch.setattr(place, name, counted(getattr(place, name)))
         unlink = Path.unlink
         patch.setattr(
