@@ -19,7 +19,7 @@ from pki.card_security import CardSecurity, authenticate_card_security
 from pki.certificates import parse_certificate
 from pki.cms import parse_signed_data
 from pki.deviations import open_deviation_list
-from pki.errors import PkiError
+from pki.errors import DerError, PkiError
 from pki.masterlist import open_master_list
 from pki.passive_authentication import authenticate_sod
 from pki.results import SignedHashes
@@ -49,7 +49,7 @@ def believed_unchanged(make: Callable[[], Sequence[Signed]]) -> Callable[[], Abs
 
         def case(dice: random.Random) -> str:
             one = dice.choice(genuine)
-            spoilt = spoil(one.file, dice)
+            spoilt = dice.choice((spoil, restructured))(one.file, dice)
             code = one.judge(spoilt)
             if code is None:
                 assert all(part in spoilt for part in one.signed), spoilt.hex()
@@ -58,6 +58,56 @@ def believed_unchanged(make: Callable[[], Sequence[Signed]]) -> Callable[[], Abs
         yield case
 
     return prepare
+
+
+def restructured(data: bytes, dice: random.Random) -> bytes:
+    """One element left out, doubled, put elsewhere or replaced, and all lengths right again; other files than DER are spoilt."""
+    try:
+        return _changed(der.read(data), dice)
+    except DerError:
+        return spoil(data, dice)
+
+
+def _changed(element: der.Element, dice: random.Random) -> bytes:
+    inside = _inside(element)
+    if not inside or dice.random() < 0.1:
+        return dice.choice(REPLACEMENTS)(element)
+    parts = [part.encoded for part in inside]
+    at = dice.randrange(len(parts))
+    match dice.randrange(8):
+        case 0:
+            del parts[at]
+        case 1:
+            parts.insert(at, parts[at])
+        case 2:
+            dice.shuffle(parts)
+        case _:
+            parts[at] = _changed(inside[at], dice)
+    return der.encode(element.tag, *parts)
+
+
+def _inside(element: der.Element) -> list[der.Element]:
+    """Also what stands in an OCTET STRING, as contents and extensions do."""
+    if element.tag & 0x20:
+        return element.children()
+    try:
+        return [der.read(element.content)] if element.tag == der.OCTET_STRING else []
+    except DerError:
+        return []
+
+
+NEST = b"".join(bytes((0x30, 2 * left)) for left in range(60, -1, -1))
+REPLACEMENTS: tuple[Callable[[der.Element], bytes], ...] = (
+    lambda element: der.encode(element.tag),
+    lambda element: der.encode(element.tag, element.content, b"\0"),
+    lambda element: der.encode(element.tag ^ 1, element.content),
+    lambda _: der.encode(der.INTEGER, b"\x7f" * 2000),
+    lambda _: der.encode(der.INTEGER, b"\xff\xff"),
+    lambda _: der.encode(der.OID, b"\x80" * 40 + b"\x01"),
+    lambda _: der.encode(der.NULL),
+    lambda _: NEST,
+)
+"""What breaks readers: nothing, too much, another kind, numbers without end, nests."""
 
 
 def documents() -> list[Signed]:
