@@ -387,11 +387,11 @@ def _cut_at(moment: int, monkeypatch, work) -> bool:
     left = [moment]
 
     def counted(real):
-        def call(*arguments):
+        def call(*arguments, **more):
             if left[0] <= 0:
                 raise PowerCut
             left[0] -= 1
-            return real(*arguments)
+            return real(*arguments, **more)
 
         return call
 
