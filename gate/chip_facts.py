@@ -85,7 +85,11 @@ def judge_chip(
 ) -> tuple[ChipAuthenticity, CardAccessVerdict]:
     """Whether it is the chip that the State issued, and whether the offer that it was opened by was the State's."""
     card_access = chip.files.get("EF.CardAccess")
-    offer = card_access_agrees(None if card_access is None else bytes(card_access), verdict, card_security=card_security)
+    offer = card_access_agrees(
+        None if card_access is None else bytes(card_access),
+        verdict,
+        card_security=card_security if _one_session(chip) else None,  # else it may be another chip's
+    )
     return _authenticity(verdict, chip, card_security, offer, active_key_compromised=active_key_compromised), offer
 
 
@@ -100,6 +104,11 @@ def bound_facts(verdict: Authentic, authenticity: ChipAuthenticity, offer: CardA
             authenticity.verdict, _result(genuine), code=authenticity.code or " ".join(authenticity.protocols), source="pki"
         ),
     }
+
+
+def _one_session(chip: ChipData) -> bool:
+    """Whether all files and proofs came in one run of access control, so from one chip."""
+    return chip.access.sessions == 1
 
 
 def _authenticity(
@@ -120,7 +129,9 @@ def _authenticity(
         )
         if keyed
         else None,
-        cam=PaceCamEvidence(public_key=cam.public_key, oid=cam.oid, succeeded=cam.succeeded) if cam else None,
+        cam=PaceCamEvidence(public_key=cam.public_key, oid=cam.oid, succeeded=cam.succeeded, one_session=_one_session(chip))
+        if cam
+        else None,
         card_security=card_security,
         card_access=offer,
         active_key_compromised=active_key_compromised,

@@ -24,7 +24,7 @@ from pki.errors import PkiError
 from pki.results import Authentic, Rejected, Undetermined
 from pki.security_infos import (
     CHIP_AUTHENTICATION,
-    ChipAuthenticationInfo,
+    ChipAuthenticationPublicKeyInfo,
     SecurityInfos,
     active_authentication_hash,
     parse_data_group_14,
@@ -52,12 +52,14 @@ class ChipAuthenticationEvidence:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceCamEvidence:
     """PACE with chip authentication mapping: the SubjectPublicKeyInfo out of EF.CardSecurity under which the chip's authentication
-    data fitted (``b""`` if none did), the protocol (OID) that ran, and whether one fitted.
+    data fitted (``b""`` if none did), the protocol (OID) that ran, whether one fitted, and whether all files were read in the one
+    session that it opened.
     """
 
     public_key: bytes = field(repr=False)
     oid: str
     succeeded: bool
+    one_session: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,10 +161,11 @@ def _key_agreements(
     """Of chip authentication and the mapping those that are offered or ran, less the one that the other stands in for."""
     offered = bool(infos.public_keys or infos.chip_authentication)
     keyed = _judge_chip_authentication(infos, chip) if offered else None
-    mapped = _judge_mapping(pa, mapping) if mapping.shown or infos.offers_cam else None
+    one_chip = _of_one_chip(infos, mapping.card_security)
+    mapped = _judge_mapping(pa, mapping, one_chip=one_chip) if mapping.shown or infos.offers_cam else None
     if keyed and mapped and mapping.evidence is None and keyed.verdict == "genuine":
         mapped = None
-    if keyed and mapped and chip is None and mapped.verdict == "genuine" and _of_one_chip(infos, mapping.card_security):
+    if keyed and mapped and chip is None and mapped.verdict == "genuine" and one_chip:
         keyed = None
     yield from (finding for finding in (mapped, keyed) if finding)
 
@@ -176,8 +179,13 @@ def _keys(infos: SecurityInfos) -> set[bytes]:
     return {key.public_key for key in infos.public_keys}
 
 
-def _judge_mapping(pa: Authentic, mapping: _Mapping) -> _Finding:
+def _judge_mapping(pa: Authentic, mapping: _Mapping, *, one_chip: bool) -> _Finding:
+    """EF.CardSecurity names no document. Only a key that DG14 shares, or the one session that carried all files, ties it to this one:
+    else the files may be a copy's, and the mapping that of another chip laid down after the tag was lost.
+    """
     verdict, code, detail = _mapping_verdict(pa, mapping)
+    if verdict == "genuine" and not one_chip and not (mapping.evidence and mapping.evidence.one_session):
+        verdict, code, detail = "undetermined", "CAM_OF_ANOTHER_SESSION", "nothing ties the mapped key to the chip that was read"
     return _Finding(protocol="pace_cam", verdict=verdict, code=code, detail=detail)
 
 
@@ -238,15 +246,17 @@ def _judge_chip_authentication(infos: SecurityInfos, evidence: ChipAuthenticatio
 
 
 def _bound(infos: SecurityInfos, evidence: ChipAuthenticationEvidence) -> bool:
-    """Whether the verified DG14 holds this very key, under this id, for this protocol."""
-    keys = [key for key in infos.public_keys if (key.public_key, key.key_id) == (evidence.public_key, evidence.key_id)]
-    return any(_offered(infos.chip_authentication, key.family, evidence) for key in keys)
+    """Whether the verified DG14 holds this very key, and offers this protocol for it."""
+    return any(key.public_key == evidence.public_key and _offered(infos, key, evidence) for key in infos.public_keys)
 
 
-def _offered(offers: tuple[ChipAuthenticationInfo, ...], family: str, evidence: ChipAuthenticationEvidence) -> bool:
-    prefix = f"{CHIP_AUTHENTICATION}{family}"
-    if not offers:  # Doc 9303-11 §9.2.5: older chips give only the key and mean 3DES
-        return evidence.oid == prefix + TRIPLE_DES_SUFFIX
+def _offered(infos: SecurityInfos, key: ChipAuthenticationPublicKeyInfo, evidence: ChipAuthenticationEvidence) -> bool:
+    """Ids tell which key an offer means, so a key and an offer that are alone belong together whatever their ids say."""
+    prefix = f"{CHIP_AUTHENTICATION}{key.family}"
+    if not infos.chip_authentication:  # Doc 9303-11 §9.2.5: older chips give only the key and mean 3DES
+        return evidence.oid == prefix + TRIPLE_DES_SUFFIX and evidence.key_id == key.key_id
+    alone = len(infos.public_keys) == len(infos.chip_authentication) == 1
     return evidence.oid.startswith(f"{prefix}.") and any(
-        (offer.oid, offer.key_id) == (evidence.oid, evidence.key_id) for offer in offers
+        offer.oid == evidence.oid and evidence.key_id in {key.key_id, offer.key_id} and (alone or key.key_id == offer.key_id)
+        for offer in infos.chip_authentication
     )

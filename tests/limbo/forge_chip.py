@@ -93,8 +93,8 @@ def agreed(public: bytes, oid: str = CA_AES_256, key_id: int | None = None, *, s
     return ChipAuthenticationEvidence(public_key=public, oid=oid, key_id=key_id, succeeded=succeeded)
 
 
-def mapped(public: bytes, oid: str = PACE_CAM_AES_128, *, succeeded: bool = True):
-    return PaceCamEvidence(public_key=public, oid=oid, succeeded=succeeded)
+def mapped(public: bytes, oid: str = PACE_CAM_AES_128, *, succeeded: bool = True, one_session: bool = True):
+    return PaceCamEvidence(public_key=public, oid=oid, succeeded=succeeded, one_session=one_session)
 
 
 def groups_with(*, dg14: bytes | None = None, dg15: bytes | None = None) -> dict[int, bytes]:

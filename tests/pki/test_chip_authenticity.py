@@ -217,7 +217,8 @@ def card_security(workshop, now):
 
 def mapped(key, **changes) -> PaceCamEvidence:
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return PaceCamEvidence(**{"public_key": public, "oid": sim.PACE_ECDH_CAM_AES_128, "succeeded": True} | changes)
+    evidence = {"public_key": public, "oid": sim.PACE_ECDH_CAM_AES_128, "succeeded": True, "one_session": True}
+    return PaceCamEvidence(**evidence | changes)
 
 
 def judged(pa, cam, card_security=None, *, chip=None, active=None, card_access=BOTH_ACCESSES):
@@ -229,6 +230,26 @@ def test_mapping_with_a_key_that_dg14_holds_too_stands_in_for_chip_authenticatio
     key, group = mapping
     result = judged(authentic({14: group}), mapped(key), card_security(key))
     assert (result.verdict, result.protocols) == ("genuine", ("pace_cam",))
+
+
+def test_mapping_of_another_session_proves_the_chip_only_by_a_key_that_dg14_holds_too(mapping, authentic, card_security):
+    """A copy serves the files, the tag is lost, and somebody's own passport of the same State answers: its mapping is genuine."""
+    key, group = mapping
+    own = sim.new_key("ec:brainpoolP256r1")
+    bare = authentic({14: sim.data_group_14([GM, CAM])})
+    assert judged(bare, mapped(own), card_security(own)).verdict == "genuine"  # one chip said it all
+    swapped = judged(bare, mapped(own, one_session=False), card_security(own))
+    assert (swapped.verdict, swapped.code) == ("undetermined", "CAM_OF_ANOTHER_SESSION")
+    assert judged(authentic({14: group}), mapped(key, one_session=False), card_security(key)).verdict == "genuine"
+
+
+def test_an_offer_and_a_key_that_are_alone_belong_together_whatever_their_ids(authentic):
+    key = sim.new_key("ec:brainpoolP256r1")
+    for info, public in ((None, 7), (7, None)):
+        pa = authentic({14: sim.data_group_14([sim.chip_authentication_info(info), sim.chip_key_info(key, public)])})
+        for stated in (None, 7):
+            assert chip_authenticity(pa, active=None, chip=agreement(key, key_id=stated)).verdict == "genuine"
+        assert chip_authenticity(pa, active=None, chip=agreement(key, key_id=8)).code == "CA_KEY_NOT_SIGNED"
 
 
 def test_both_may_run_and_both_then_count(mapping, authentic, card_security):
