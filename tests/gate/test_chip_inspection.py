@@ -20,6 +20,7 @@ from gate.demo.issue import Passport, create_states, issue_passports, trust_stor
 from gate.evidence import VOCABULARY, Direction, Evidence, successful
 from gate.inspection import ChipInspector, inspect_mrz
 from gate.policy.schema import load_rules
+from hardware.emrtd.lds import build_dg1
 from hardware.emrtd.reader import AccessEvidence
 from hardware.ports import ScannedDocument
 from hardware.sim.chip import VirtualPassport
@@ -27,7 +28,7 @@ from pki.errors import ReasonCode
 from pki.inspection_record import CHECKS
 from pki.known_defects import Defect, DeviationList, Entry, KnownDefect, read_with
 from pki.results import Rejected
-from pki.sim import card_access, pace_info
+from pki.sim import card_access, chip_key_info, data_group_14, new_key, pace_info
 from pki.trust import TrustStore
 
 GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT = 0x86, 0x22
@@ -238,3 +239,34 @@ def test_active_authentication_with_a_key_that_others_hold_proves_nothing(books)
     both = inspected(book, book.chip(), deviations=lists)
     assert both.facts["chip_authenticity"].value == "genuine"
     assert both.facts["chip_authenticity"].code == "chip_authentication"
+
+
+def test_somebody_elses_mapping_chip_laid_down_in_mid_reading_proves_nothing():
+    """A copy of a book whose DG14 holds no key, and at each loss of the tag the thief's own passport, whose mapping is genuine."""
+    whole, now = load_cast(), datetime.now(UTC)
+    state, first = create_states(whole, now)["home"], whole.traveller[0]
+    cast = Cast(state=whole.state, traveller=(first,))
+    printed = issue_passports(cast, {"home": state}, lambda _: b"\xff\xd8\xff" + bytes(900))[first.id]
+    pace = [pace_info(f"0.4.0.127.0.7.2.2.4.{arc}.4", 13) for arc in (6, 2)]
+    thief = new_key("ec:brainpoolP256r1")
+    groups = {1: printed.files["DG1"], 2: printed.files["DG2"], 14: data_group_14(pace)}
+    files = {
+        "EF.CardAccess": card_access(pace),
+        "EF.CardSecurity": state.signer.sign_card_security([*pace, chip_key_info(thief, 13)]),
+        "EF.COM": printed.files["EF.COM"],
+        "EF.SOD": state.sign_sod(groups),
+        **{f"DG{number}": content for number, content in groups.items()},
+    }
+    book = Book(dataclasses.replace(printed, files=files), trust_store(cast, {"home": state}))
+    honest = VirtualPassport(files, printed.mrz_information, cam_key=thief)
+    assert judged(inspected(book, honest)).outcome == "OPEN"  # one chip says it all, and holds the key
+    theirs = {1: build_dg1(("P<IDNTHIEF<<REAL" + "<" * 28, "X9999999<3IDN8804125M3412314" + "<" * 15 + "0")), 14: groups[14]}
+    own = VirtualPassport(files | {"DG1": theirs[1], "EF.SOD": state.sign_sod(theirs)}, printed.mrz_information, cam_key=thief)
+    verdicts = set()
+    for sent in range(1, sum(map(len, files.values())), 331):
+        copy = VirtualPassport(files, printed.mrz_information)
+        copy.lost_after, copy.returns, copy.replaced_by = sent, True, own
+        inspection = inspected(book, copy)
+        verdicts |= {inspection.facts[fact].code for fact in ("chip_authenticity", "chip") if fact in inspection.facts}
+        assert judged(inspection).outcome not in {"OPEN", "RETRY"}, sent
+    assert "CAM_OF_ANOTHER_SESSION" in verdicts
