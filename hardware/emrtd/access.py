@@ -121,14 +121,16 @@ class Access:
         self.session = None
 
     def _offered(self) -> bytearray | None:
-        """EF.CardAccess; None where the chip answers by a refusal, empty where it answers with anything that is no such file."""
+        """EF.CardAccess; None where the chip answers by a refusal, empty where it answers with anything that is no such file: a file
+        that begins and is then refused is one that the chip has.
+        """
         download = Download(name=CARD_ACCESS)
         try:
             self._reader.read(download)
         except ApduError:
             raise
         except ChipError as error:
-            return None if error.code in REFUSED else bytearray()
+            return None if error.code in REFUSED and not download.content else bytearray()
         return download.content
 
     def _choose(self) -> None:

@@ -153,6 +153,7 @@ ATTACKS_ON_PROTOCOLS: Mapping[str, Callable[[], Attack]] = MappingProxyType(
         "bac_mac_changed": lambda: _Reply(EXTERNAL_AUTHENTICATE, _flipped),
         "bac_cryptogram_reflected": lambda: _Reply(EXTERNAL_AUTHENTICATE, lambda sent, _: sent),
         "bac_cryptogram_long": lambda: _Reply(EXTERNAL_AUTHENTICATE, lambda _, sealed: sealed + bytes(8)),
+        "card_access_broken_off": lambda: _Refusal(0x6A82, lambda c: c.ins == READ_BINARY and c.p1 == 0 and c.p2 > 0),
         "pace_refused": lambda: _Refusal(0x6A88, _sets_pace),
         "pace_conditions": lambda: _Refusal(0x6985, _sets_pace),
         "pace_warning": lambda: _Refusal(0x6300, _sets_pace),

@@ -190,6 +190,18 @@ def test_an_offer_that_cannot_be_read_or_run_is_no_way_to_bac(kit, content: byte
     assert {name: data.files[name] for name in kit.files()} == kit.files()
 
 
+@pytest.mark.parametrize("status", [0x6F00, 0x6700, 0x6A82, 0x6982, 0x6985, 0x6B00, 0x6C08])
+def test_a_card_access_that_is_refused_after_its_first_part_is_no_way_to_bac(kit, status: int) -> None:
+    def break_off(command: bytes, response: bytes) -> bytes:
+        return status.to_bytes(2) if command[:3] == b"\x00\xb0\x00" and command[3] else response
+
+    chip = offering(kit)
+    chip.stingy = 16
+    spy = Spy(chip, break_off)
+    assert refused(kit, spy) == "CARD_ACCESS_MALFORMED"
+    assert spy.count(0x84) == 0
+
+
 @pytest.mark.parametrize("tolerances", [frozenset(), TOLERANT])
 def test_the_can_opens_nothing_but_pace(kit, tolerances: frozenset[str]) -> None:
     assert refused(kit, kit.passport(), AccessKey.from_can(CAN), tolerances=tolerances) == "CAN_NEEDS_PACE"
