@@ -34,12 +34,12 @@ KINDS = ("rsa:2048", "ec:P-256", "ec:brainpoolP256r1", "ec:brainpoolP512r1")
 
 
 class OpenSsl:
-    """Two questions to libcrypto. Malformed bytes are a no."""
+    """Two questions to libcrypto. Malformed bytes are a no. Raises OSError where the library is absent."""
 
     NO_CHAIN = 0x20  # CMS_NO_SIGNER_CERT_VERIFY
 
     def __init__(self) -> None:
-        self._lib = ctypes.CDLL(ctypes.util.find_library("crypto"))
+        self._lib = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
         for name in ("d2i_CMS_ContentInfo", "d2i_X509", "BIO_new", "BIO_s_null", "X509_get0_pubkey"):
             getattr(self._lib, name).restype = ctypes.c_void_p
 
@@ -162,6 +162,21 @@ def _changed_part(sod: bytes, genuine: bytes) -> str:
 
 # --- certificates
 
+WE_ALONE_REFUSE_TO_READ = {
+    "signature algorithm differs": "asn1crypto does not compare the two (RFC 5280 §4.1.1.2)",
+    "indefinite or too long a length": "asn1crypto reads BER",
+    "malformed object identifier": "asn1crypto reads arcs that are cut off or longer than any in use",
+    "malformed time": "asn1crypto reads times in more forms than DER has",
+    "extension": "asn1crypto takes one of two (RFC 5280 §4.2: not more than one)",
+    # Behind what it was asked for, asn1crypto does not look: names, extensions and the ends of sequences are parsed on demand.
+    "tag ": "a part that asn1crypto was not asked for, or passes over as optional",
+    "reaches beyond its container": "inside a part that asn1crypto was not asked for",
+    "ends in a header": "inside a part that asn1crypto was not asked for",
+    "octets after the end": "inside a part that asn1crypto was not asked for",
+    "unexpected element": "behind the parts that asn1crypto was asked for",
+}
+"""How the detail of our error begins → why asn1crypto reads such a certificate. The other way round it parses each extension, also
+those that are not read here."""
 READ_DIFFERENTLY = {
     ("key_period",): "a part of privateKeyUsagePeriod that is unknown: asn1crypto then reads neither bound, we the other one",
     ("identifiers",): "octets behind the key identifier inside its extension: asn1crypto passes over them, we take it for absent",
@@ -184,7 +199,7 @@ def certificates() -> Iterator[Case]:
         spoilt = spoil(whole, dice) if dice.randrange(GENUINE_IN) else whole
         ours, theirs = _our_reading(spoilt), _asn1crypto_reading(spoilt)
         if ours is None or theirs is None:
-            return "both refuse" if ours is theirs else f"{'asn1crypto' if ours else 'we'} alone refuse"
+            return _one_refused(spoilt, by_us=ours is None, by_both=ours is theirs)
         differs = tuple(name for name in ours if ours[name] != theirs[name])
         assert not differs or differs in READ_DIFFERENTLY, f"{differs}: {spoilt.hex()}"
         if differs:
@@ -194,6 +209,25 @@ def certificates() -> Iterator[Case]:
         return "read alike, " + ("signature good by both" if signed else "signature of nobody by both")
 
     yield case
+
+
+def _one_refused(certificate: bytes, *, by_us: bool, by_both: bool) -> str:
+    if by_both:
+        return "both refuse"
+    if not by_us:
+        return "asn1crypto alone refuses"
+    detail = _refusal(certificate)
+    reason = next((start for start in WE_ALONE_REFUSE_TO_READ if detail.startswith(start)), None)
+    assert reason is not None, f"{detail}: {certificate.hex()}"
+    return f"we alone refuse: {reason.strip()}"
+
+
+def _refusal(certificate: bytes) -> str:
+    try:
+        parse_certificate(certificate)
+    except PkiError as error:
+        return error.detail
+    return ""
 
 
 def _self_issued(issuer: bytes, certificate: bytes) -> bool:
