@@ -104,6 +104,8 @@ class Trust(Section, frozen=True, kw_only=True):
 
     store: Path
     signers: tuple[Signer, ...] = ()
+    deviations: Path | None = None
+    """A folder of deviation lists (Doc 9303-12 §10), each signed by its State; none: no defect is known."""
 
 
 class Registry(Section, frozen=True, kw_only=True):

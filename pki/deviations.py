@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from pki import der
 from pki.certificates import parse_name
+from pki.errors import PkiError, ReasonCode
 from pki.known_defects import Defect, DeviationList, Entry, KnownDefect, signer_named
 from pki.signatures import hash_of
 from pki.signed_list import MAX_LIST, ListKind, open_signed_list
@@ -61,6 +63,27 @@ def open_deviation_list(encoded: bytes, anchors: TrustStore, now: datetime) -> D
         entries=tuple(_entry(element, source, budget) for element in entries),
         digest_algorithm=hash_of(algorithm).name if algorithm and algorithm.content else "",
     )
+
+
+def read_deviation_lists(folder: Path, anchors: TrustStore, now: datetime) -> tuple[DeviationList, ...]:
+    """Every list in ``folder``; each is proven by the key of its State, so that nobody else need sign for the folder.
+
+    Raises PkiError naming the file where one is not proven: a gate that passed it over would not know what it was told.
+    """
+    try:
+        files = [path for path in sorted(folder.iterdir()) if not path.name.startswith((".", "README"))]
+        return tuple(_open_file(path, anchors, now) for path in files)
+    except OSError as error:
+        raise PkiError(ReasonCode.MALFORMED, f"{folder}: cannot be read ({error.strerror})") from None
+
+
+def _open_file(path: Path, anchors: TrustStore, now: datetime) -> DeviationList:
+    with path.open("rb") as file:
+        content = file.read(MAX_LIST + 1)
+    try:
+        return open_deviation_list(content, anchors, now)
+    except PkiError as error:
+        raise PkiError(error.code, f"{path}: {error.detail}") from None
 
 
 class _Budget:

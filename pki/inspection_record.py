@@ -80,7 +80,7 @@ class Step:
 
 def deciding(steps: Iterable[Step]) -> Step | None:
     """The step that the verdict is taken from: the first by number with a finding; None where the proof stands."""
-    return min((step for step in steps if step.finding), key=lambda step: step.number, default=None)
+    return min((step for step in steps if step.code and step.finding), key=lambda step: step.number, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,7 +31,9 @@ from gate.runtime import Runtime
 from gate.trust_store import OpenedStore, open_configured, remember
 from hardware.ports import DeviceError, DocumentScanner, ScannedDocument
 from mrz import MrzRecord
+from pki.deviations import read_deviation_lists
 from pki.errors import PkiError
+from pki.known_defects import DeviationList
 from pki.trust import TrustStore
 
 POLL_S = 0.5
@@ -82,13 +84,30 @@ def open_trust_store(config: Config) -> OpenedStore:
     return opened
 
 
+def open_deviations(config: Config, trust: TrustStore) -> tuple[DeviationList, ...]:
+    """What States of ``trust`` say of faults in their documents. Raises Misconfigured."""
+    if config.trust.deviations is None:
+        return ()
+    try:
+        return read_deviation_lists(config.trust.deviations, trust, SystemClock().wall())
+    except PkiError as error:
+        raise Misconfigured(f"deviation lists: {error}") from error
+
+
 class DocumentReader:
     """The thread that waits for documents and reads them, one after another."""
 
-    def __init__(self, config: Config, scanner: DocumentScanner, trust: TrustStore, post: Callable[[AnyMessage], None]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        scanner: DocumentScanner,
+        trust: TrustStore,
+        post: Callable[[AnyMessage], None],
+        deviations: tuple[DeviationList, ...] = (),
+    ) -> None:
         self._config, self._scanner, self._post = config, scanner, post
         self._clock = SystemClock()
-        self._chips = ChipInspector(trust, self._clock, frozenset(config.chip.tolerate))
+        self._chips = ChipInspector(trust, self._clock, frozenset(config.chip.tolerate), deviations)
         self._stop = threading.Event()
         self._orders: queue.SimpleQueue[ReadDocument] = queue.SimpleQueue()
 
@@ -179,7 +198,7 @@ async def serve(config: Config, runtime: Runtime) -> None:
         "trust": trust.label,
     }
     worker = Worker("reader", runtime, backends)
-    reader = DocumentReader(config, scanner, trust.store, worker.post)
+    reader = DocumentReader(config, scanner, trust.store, worker.post, open_deviations(config, trust.store))
     await worker.run(reader.run, reader.stop, reader.take)
 
 

@@ -178,6 +178,22 @@ def test_document_whose_signer_cannot_be_read_is_of_the_printed_state(opened, wo
         assert reading.verdict is unreadable
 
 
+# --- a folder of them
+
+
+def test_folder_gives_its_lists_and_names_the_one_that_is_not_proven(workshop, now, tmp_path):
+    signer = sim_lists.list_signer(workshop.state, DEVIATION_LIST)
+    encoded = sim_lists.signed_list(signer, DEVIATION_LIST, sim_lists.deviation_list([sim_lists.deviation([], SIGNATURE)]))
+    (tmp_path / "ID.dl").write_bytes(encoded)
+    (tmp_path / "README.md").write_text("whence they come")
+    [found] = deviations.read_deviation_lists(tmp_path, workshop.state.trust_store(), now)
+    assert found.country == "ID"
+    with pytest.raises(PkiError, match="ID"):
+        deviations.read_deviation_lists(tmp_path, workshop.foreign.trust_store(), now)
+    with pytest.raises(PkiError, match="nowhere"):
+        deviations.read_deviation_lists(tmp_path / "nowhere", workshop.state.trust_store(), now)
+
+
 # --- what is refused
 
 
