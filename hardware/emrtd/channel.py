@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hardware.emrtd.apdu import CommandApdu, ResponseApdu
 from hardware.emrtd.errors import ApduError, SecureMessagingError
 from hardware.emrtd.secure_messaging import SecureMessaging
@@ -11,11 +13,11 @@ from hardware.ports import Transceiver, longest_response
 class Channel:
     """Sends commands through a transceiver, under the session there is.
 
-    A session that broke stays broken: until :meth:`restart`, each exchange raises instead of going on in the clear.
+    ``before_each`` is called before each exchange; what it raises passes through. A session that broke stays broken: until :meth:`restart`, each exchange raises instead of going on in the clear.
     """
 
-    def __init__(self, transceiver: Transceiver) -> None:
-        self._transceiver = transceiver
+    def __init__(self, transceiver: Transceiver, before_each: Callable[[], None] = lambda: None) -> None:
+        self._transceiver, self._before_each = transceiver, before_each
         self.longest_response = longest_response(transceiver)
         """Bytes of data that the reader device carries back at most."""
         self._session: SecureMessaging | None = None
@@ -67,4 +69,5 @@ class Channel:
     def _transceive(self, command: CommandApdu) -> ResponseApdu:
         if self._broken:
             raise SecureMessagingError("SM_SESSION_OVER", "the session broke before")
+        self._before_each()
         return ResponseApdu.decode(self._transceiver.transceive(command.encode()))

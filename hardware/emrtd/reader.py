@@ -22,6 +22,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -97,6 +98,7 @@ def read_chip(
     clock: Clock,
     tolerances: frozenset[str] = frozenset(),
     extra: Sequence[str] = (),
+    deadline_boot: float | None = None,
     random: Callable[[int], bytes] = secrets.token_bytes,
 ) -> ChipData:
     """Read the chip in the field: EF.CardAccess, EF.CardSecurity, EF.SOD, DG1, DG14, DG15, DG2, EF.COM, ``extra``; then the proofs.
@@ -105,7 +107,8 @@ def read_chip(
     there, both on the calling thread. ``extra`` names files of :data:`EXTRA` (else ValueError), ``tolerances`` may hold
     :data:`BAC_WHERE_PACE_FAILED`. What EF.COM claims decides nothing: it is unsigned. Raises ChipError where the chip is wrong or
     refuses access; TagLost where it left and did not come back in time or left once too often, DeviceError as it comes; what was read
-    is wiped then. The number of commands is bounded whatever the chip answers. ``random(n)`` gives n random bytes.
+    is wiped then. The number of commands is bounded whatever the chip answers; none is sent once the clock has come to ``deadline_boot``
+    (ChipError TOO_SLOW: a chip that drips sixteen bytes at a time takes thousands). ``random(n)`` gives n random bytes.
     """
     if unknown := set(extra) - set(EXTRA):
         raise ValueError(f"not a file to be read on request: {', '.join(sorted(unknown))}")
@@ -117,6 +120,7 @@ def read_chip(
         clock=clock,
         tolerances=frozenset(tolerances),
         extra=tuple(extra),
+        deadline=inf if deadline_boot is None else deadline_boot,
         random=random,
     )
     try:
@@ -129,6 +133,10 @@ def read_chip(
 
 def _ignore(*_: object) -> None:
     pass
+
+
+class _TooLateError(Exception):
+    """No ChipError on its way up: those are taken for a missing file, a failed proof or a reason to try another way in."""
 
 
 class _Reading:
@@ -144,12 +152,13 @@ class _Reading:
         clock: Clock,
         tolerances: frozenset[str],
         extra: tuple[str, ...],
+        deadline: float,
         random: Callable[[int], bytes],
     ) -> None:
         self._transceiver, self._on_file, self._progress = transceiver, on_file, progress
-        self._clock, self._random = clock, random
+        self._clock, self._deadline, self._random = clock, deadline, random
         self._steps = Steps(clock)
-        self._channel = Channel(transceiver)
+        self._channel = Channel(transceiver, self._in_time)
         self._reader = FileReader(self._channel)
         self._access = Access(self._channel, self._reader, key, steps=self._steps, tolerances=tolerances, random=random)
         self._extra = extra
@@ -199,6 +208,13 @@ class _Reading:
                 self._losses += 1
                 if self._losses > MAX_LOSSES or not self._reset():
                     raise
+            except _TooLateError as late:
+                raise ChipError("TOO_SLOW", "the chip did not say all in the time that it had") from late
+
+    def _in_time(self) -> None:
+        """Raises _TooLateError once the reading has taken too long."""
+        if self._clock.boot() >= self._deadline:
+            raise _TooLateError
 
     def _stand(self, *, application: bool) -> None:
         if self._channel.broken and not self._reset():
@@ -216,7 +232,7 @@ class _Reading:
         """Wait for a chip, as it is after power-on; False where none comes."""
         with self._steps.step("resume") as outcome:
             self._entered = False
-            came = self._transceiver.reconnect(RECONNECT_S)
+            came = self._transceiver.reconnect(max(0.0, min(RECONNECT_S, self._deadline - self._clock.boot())))
             outcome.result = "successful" if came else "TAG_LOST"
             self._channel.restart()
         return came
