@@ -73,7 +73,7 @@ def test_chip_authenticity(benchmark, book):
     from pki.chip_authenticity import ChipAuthenticationEvidence
 
     read = book.read(book.chip())
-    verdict = bind_data_groups(authenticate_sod(read.files["EF.SOD"], book.trust, book.now), book.data_groups)
+    verdict = bind_data_groups(authenticate_sod(bytes(read.files["EF.SOD"]), book.trust, book.now), book.data_groups)
     active = ActiveAuthenticationEvidence(
         challenge=read.active_authentication.challenge, response=read.active_authentication.response
     )
