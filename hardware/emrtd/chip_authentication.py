@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from hardware.emrtd import tlv
@@ -97,18 +97,15 @@ class Choice:
 def choose(dg14: bytes) -> Choice | None:
     """Return the strongest offer in DG14 that we can run; None where it offers no chip authentication at all.
 
-    A key without a ChipAuthenticationInfo of its own key id means 3DES. Raises ChipError for a malformed
-    DG14, and for one whose every offer is out of reach (CURVE_UNSUPPORTED, KEY_UNSUPPORTED, CA_UNSUPPORTED).
+    An offer belongs to the key of its family and id; an only key and an only offer belong together where one of them lacks the id.
+    Keys mean 3DES where DG14 holds no ChipAuthenticationInfo at all (§9.2.5). Raises ChipError for a malformed DG14, and for one
+    whose every offer is out of reach (CURVE_UNSUPPORTED, KEY_UNSUPPORTED, CA_UNSUPPORTED).
     """
     infos = _parse(dg14)
-    keys = {(key.oid.removeprefix(ID_PK), key.key_id): key.public_key for key in reversed(infos.public_keys)}
-    offers = [
-        offer for offer in sorted(_offers(infos), key=_strength, reverse=True) if (_family(offer.oid), offer.key_id) in keys
-    ]
     reason = None
-    for offer in offers[:MAX_OFFERS]:
+    for offer, public_key in sorted(_offers(infos), key=lambda pair: _strength(pair[0]), reverse=True)[:MAX_OFFERS]:
         try:
-            return _choice(offer, keys[_family(offer.oid), offer.key_id])
+            return _choice(offer, public_key)
         except ChipError as error:
             reason = reason or error
     if reason is None and (infos.chip_authentication or infos.public_keys):
@@ -152,15 +149,21 @@ def _parse(dg14: bytes) -> SecurityInfos:
         raise ChipError("DG14_MALFORMED", error.what, file=DG14, offset=error.offset) from error
 
 
-def _offers(infos: SecurityInfos) -> Iterator[ChipAuthenticationInfo]:
-    """What we can run of what the chip says, and 3DES for each key that it says nothing of."""
-    said = {(_family(info.oid), info.key_id) for info in infos.chip_authentication}
-    unsaid = [
-        ChipAuthenticationInfo(oid=f"{ID_CA}{family}.1", version=1, key_id=key.key_id)
-        for key in infos.public_keys
-        if ((family := key.oid.removeprefix(ID_PK)), key.key_id) not in said
-    ]
-    return (info for info in (*infos.chip_authentication, *unsaid) if info.oid in PROTOCOLS and info.version in VERSIONS)
+def _offers(infos: SecurityInfos) -> Iterator[tuple[ChipAuthenticationInfo, bytes]]:
+    """What we can run, each with its public key."""
+    said, keys = infos.chip_authentication, infos.public_keys
+    if not said:
+        said = tuple(
+            ChipAuthenticationInfo(oid=f"{ID_CA}{key.oid.removeprefix(ID_PK)}.1", version=1, key_id=key.key_id) for key in keys
+        )
+    elif len(said) == len(keys) == 1 and None in {said[0].key_id, keys[0].key_id}:
+        key_id = keys[0].key_id if said[0].key_id is None else said[0].key_id
+        said, keys = (replace(said[0], key_id=key_id),), (replace(keys[0], key_id=key_id),)
+    by_id = {(key.oid.removeprefix(ID_PK), key.key_id): key.public_key for key in reversed(keys)}
+    for info in said:
+        public_key = by_id.get((_family(info.oid), info.key_id))
+        if public_key is not None and info.oid in PROTOCOLS and info.version in VERSIONS:
+            yield info, public_key
 
 
 def _choice(offer: ChipAuthenticationInfo, public_key: bytes) -> Choice:

@@ -172,6 +172,34 @@ def test_a_key_of_which_nothing_is_said_means_3des(group: KeyAgreementGroup) -> 
     assert chosen(info(kind, spki(fresh(group)), 5)).oid == f"{protocol}.1"
 
 
+@pytest.mark.parametrize("group", [STANDARDIZED[0], P256], ids=lambda group: group.name)
+@pytest.mark.parametrize(("of_key", "of_info", "told"), [((5,), (), 5), ((), (5,), 5), ((), (), None), ((5,), (5,), 5)])
+def test_an_only_key_and_an_only_offer_belong_together(group, of_key: tuple, of_info: tuple, told: int | None) -> None:
+    (protocol, kind), key = family(group), fresh(group)
+    choice = chosen(info(kind, spki(key), *of_key), info(f"{protocol}.4", 1, *of_info))
+    assert (choice.oid, choice.key_id, choice.public_key) == (f"{protocol}.4", told, spki(key))
+    line = Line(ChipAuthentication(key))
+    assert proves(run(line.exchange, choice), line)
+    assert line.commands[0].data.endswith(b"\x84\x01\x05") is (told == 5)
+
+
+@pytest.mark.parametrize(
+    "infos",
+    [
+        [info(PK_ECDH, spki(P256.key(5)), 1), info(f"{CA_ECDH}.4", 1, 2)],
+        [info(PK_ECDH, spki(P256.key(5))), info(f"{CA_DH}.4", 1)],
+        [info(PK_ECDH, spki(P256.key(5))), info(f"{CA_ECDH}.4", 3)],
+        [info(PK_ECDH, spki(P256.key(5))), info(f"{CA_ECDH}.9", 1)],
+        [info(PK_ECDH, spki(P256.key(5)), 1), info(PK_ECDH, spki(P256.key(6)), 2), info(f"{CA_ECDH}.4", 1)],
+        [info(PK_ECDH, spki(P256.key(5))), info(f"{CA_ECDH}.4", 1, 1), info(f"{CA_ECDH}.2", 1, 2)],
+    ],
+    ids=["another id", "another family", "another version", "unknown cipher", "two keys", "two offers"],
+)
+def test_3des_is_never_made_up_where_something_else_is_said(infos: list[bytes]) -> None:
+    with pytest.raises(ChipError, match="CA_UNSUPPORTED"):
+        choose(dg14(*infos))
+
+
 def test_an_offer_falls_back_to_the_next_key_that_we_can_use() -> None:
     strange = spki_of(b"\x2a\x03", b"\x05\x00", b"key")
     choice = chosen(
