@@ -96,6 +96,16 @@ def test_each_chip_is_opened_as_its_document_says_and_the_result_names_it(defaul
     assert len({tuple(way) for way in opened.values()}) == 4
 
 
+def test_record_of_the_proof_stands_with_every_traveller_and_tells_what_failed(default_run):
+    found = {each["traveller"]: each["inspection"] for each in default_run.result["transactions"]}
+    assert {len(checks) for checks in found.values()} == {15}
+    failed = {who: [check["name"] for check in checks if check["result"] == "failed"] for who, checks in found.items()}
+    assert {who: names for who, names in failed.items() if names} == {
+        "portrait-swapped": ["hashes"],
+        "clone": ["chip authenticity"],
+    }
+
+
 def test_signature_checks_and_registries_hide_behind_the_chip(default_run):
     stages = {stage["name"]: stage for stage in default_run.result["transactions"][0]["stages"]}
     chip_ends = stages["chip.DG2"]["start_ms"] + stages["chip.DG2"]["duration_ms"]
