@@ -1,8 +1,10 @@
 """A contactless chip in a PC/SC reader, through pyscard (an extra: ``make setup-pcsc``). Nothing else loads pyscard.
 
 PC/SC part 3 shows a chip of ISO/IEC 14443-4 as a card with protocol T=1, and the reader's driver does the frames. So an APDU and its
-status words pass as they are, 61xx and 6Cxx among them: what they mean is the business of who reads the chip. How long a chip may take
-over an answer is the driver's business: it keeps to the time that the chip was granted, and then gives it up as lost.
+status words pass as they are, 61xx and 6Cxx among them: what they mean is the business of who reads the chip.
+
+SCardTransmit blocks, and PC/SC gives it no limit of time: none of ours can be set. So the driver must keep to the time that the chip was
+granted (frame waiting time, ISO/IEC 14443-4) and then give it up as lost; one that waits for ever stops the thread that reads the chip.
 """
 
 from __future__ import annotations
@@ -44,6 +46,10 @@ def list_readers() -> tuple[str, ...]:
         scard.SCardReleaseContext(context)
 
 
+class _InUse(DeviceError):
+    """Another program has the chip for itself. At plugging in and at laying down some look at it for a moment."""
+
+
 class PcscTransceiver:
     """The chip in the field of one reader: a :class:`hardware.ports.Transceiver`, for one thread at a time.
 
@@ -79,7 +85,11 @@ class PcscTransceiver:
         return bytes(response)
 
     def reconnect(self, timeout: float) -> bool:
-        """Wait up to ``timeout`` seconds for a chip, power it down and up. False where none came. Raises DeviceError."""
+        """Wait up to ``timeout`` seconds for a chip, power it down and up. False where none came that can be spoken to.
+
+        What lies in the field is never an error: a card without T=1, or one that is mute, is no chip. Raises DeviceError, among others
+        where another program kept the chip to itself all that time.
+        """
         self._let_go(self._scard.SCARD_LEAVE_CARD)
         deadline = time.monotonic() + timeout
         while self.wait_for_card(deadline - time.monotonic()):
@@ -88,9 +98,12 @@ class PcscTransceiver:
             except TagLost:
                 if time.monotonic() > deadline:
                     return False
-                time.sleep(POWER_UP_S)
+            except _InUse:
+                if time.monotonic() > deadline:
+                    raise
             else:
                 return True
+            time.sleep(POWER_UP_S)
         return False
 
     def wait_for_card(self, timeout: float) -> bool:
@@ -152,9 +165,10 @@ class PcscTransceiver:
 
     def _check(self, status: int) -> None:
         if status != self._scard.SCARD_S_SUCCESS:
-            if status in _tag_lost(self._scard):
+            error = _error(self._scard, self.reader, status)
+            if isinstance(error, TagLost):
                 self.disconnect()
-            raise _error(self._scard, self.reader, status)
+            raise error
 
 
 def _scard() -> Any:
@@ -200,16 +214,16 @@ def _objects(answer: bytes) -> dict[int, bytes]:
     return found
 
 
-def _tag_lost(scard: Any) -> set[int]:
-    """The statuses after which the chip's session is gone, and the reader is still there."""
-    removed = {scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_RESET_CARD, scard.SCARD_W_UNPOWERED_CARD}
-    return removed | {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_E_NOT_TRANSACTED, scard.SCARD_F_COMM_ERROR}
-
-
 def _error(scard: Any, device: str, status: int) -> DeviceError:
-    """The error that a status of the service means, with its remedy."""
-    if status in _tag_lost(scard):
+    """The error that a status of the service means, with its remedy. What a card brought about is TagLost: the reader is well."""
+    tag = {scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD, scard.SCARD_W_RESET_CARD, scard.SCARD_W_UNPOWERED_CARD}
+    tag |= {scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_E_NOT_TRANSACTED, scard.SCARD_F_COMM_ERROR}
+    if status in tag:
         return TagLost(device, _TAG, "place the document again")
+    if status in {scard.SCARD_E_PROTO_MISMATCH, scard.SCARD_W_UNSUPPORTED_CARD}:
+        return TagLost(device, "not a contactless chip (no T=1)", "place an eMRTD")
+    if status == scard.SCARD_E_INSUFFICIENT_BUFFER:
+        return TagLost(device, "a response longer than an APDU can be", "place the document again")
     meanings: dict[int, Callable[[], DeviceError]] = {
         scard.SCARD_E_NO_SERVICE: lambda: DeviceLost(_SERVICE, "it does not run", _START),
         scard.SCARD_E_SERVICE_STOPPED: lambda: DeviceLost(_SERVICE, "it was stopped", _START),
@@ -217,8 +231,7 @@ def _error(scard: Any, device: str, status: int) -> DeviceError:
         scard.SCARD_W_SECURITY_VIOLATION: lambda: DeviceError(_SERVICE, "this user may not use it", "let polkit allow it"),
         scard.SCARD_E_READER_UNAVAILABLE: lambda: DeviceLost(device, "the PC/SC reader is gone", "plug it in again"),
         scard.SCARD_E_UNKNOWN_READER: lambda: DeviceLost(device, "the PC/SC reader is gone", "plug it in again"),
-        scard.SCARD_E_SHARING_VIOLATION: lambda: DeviceError(device, "another program uses the chip", "end that program"),
-        scard.SCARD_E_PROTO_MISMATCH: lambda: DeviceError(device, "not a contactless chip (no T=1)", "place an eMRTD"),
+        scard.SCARD_E_SHARING_VIOLATION: lambda: _InUse(device, "another program uses the chip", "end that program"),
     }
     known = meanings.get(status)
     return known() if known else DeviceError(device, f"{scard.SCardGetErrorMessage(status)} (PC/SC status {status:08X})")

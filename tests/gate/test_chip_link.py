@@ -9,8 +9,9 @@ import pytest
 
 from gate.config import Chip, load
 from gate.processes.reader import open_chip_link
+from hardware import document_scanner
 from hardware.emrtd import pcsc
-from hardware.ports import DeviceError, ScannedDocument
+from hardware.ports import DeviceError, ScannedDocument, TagLost
 from hardware.sim.vpcd import atr, run_atr
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "gate.example.toml"
@@ -21,6 +22,11 @@ STATES = {
     "SCARD_STATE_UNKNOWN": 4,
     "SCARD_STATE_UNAVAILABLE": 8,
     "SCARD_STATE_PRESENT": 32,
+    "SCARD_E_PROTO_MISMATCH": 101,
+    "SCARD_W_UNSUPPORTED_CARD": 102,
+    "SCARD_W_UNRESPONSIVE_CARD": 103,
+    "SCARD_E_SHARING_VIOLATION": 104,
+    "SCARD_E_INSUFFICIENT_BUFFER": 105,
 }
 
 
@@ -35,10 +41,13 @@ class Page:
 
 
 class Service:
-    """A PC/SC service with one reader; the chip in it answers a reset with ``atr``."""
+    """A PC/SC service with one reader; the chip in it answers a reset with ``atr``. ``says``: function → the statuses that it returns
+    next, the last one for ever.
+    """
 
     def __init__(self, answer: bytes) -> None:
         self.atr = answer
+        self.says: dict[str, list[int]] = {}
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("SCARD_") and name != "SCARD_CTL_CODE":
@@ -49,11 +58,14 @@ class Service:
             "SCardGetStatusChange": (0, [("Reader", 32, [])]),
             "SCardConnect": (0, 1, 2),
             "SCardReconnect": (0, 2),
+            "SCardTransmit": (0, [0x90, 0x00]),
             "SCardStatus": (0, "Reader", 0, 2, list(self.atr)),
             "SCardControl": (1, []),
             "SCardDisconnect": 0,
             "SCARD_CTL_CODE": 0,
         }
+        if statuses := self.says.get(name):
+            return lambda *_: (statuses.pop(0) if statuses[1:] else statuses[0], *answers[name][1:])
         return lambda *_: answers[name]
 
 
@@ -74,7 +86,7 @@ def test_a_trial_takes_any_chip_and_names_the_reader(config, service):
     scanner, words = open_chip_link(config, Page(), "secret")
     document = scanner.wait_for_document(0.0)
     assert document.mrz_lines == ("page",)
-    assert document.chip.atr == atr()
+    assert document.chip.transceive(b"\x00\x84\x00\x00\x08") == b"\x90\x00"
     assert words == "pcsc Reader (pyscard 1.0)"
 
 
@@ -87,6 +99,37 @@ def test_a_demonstration_takes_the_simulator_of_its_own_run_alone(config, servic
             scanner.wait_for_document(0.0)
     service.atr = run_atr("secret")
     assert scanner.wait_for_document(0.0).chip is not None
+
+
+@pytest.mark.parametrize("step", ["SCardConnect", "SCardReconnect"])
+@pytest.mark.parametrize("status", ["SCARD_E_PROTO_MISMATCH", "SCARD_W_UNSUPPORTED_CARD", "SCARD_W_UNRESPONSIVE_CARD"])
+def test_a_card_that_cannot_be_spoken_to_is_a_page_without_a_chip(config, service, monkeypatch, status, step):
+    """Whatever a traveller lays down, the reader process lives on."""
+    monkeypatch.setattr(document_scanner, "CHIP_S", 0.05)
+    service.says[step] = [STATES[status]]
+    scanner, _ = open_chip_link(config, Page(), "secret")
+    assert scanner.wait_for_document(0.0) == ScannedDocument(mrz_lines=("page",), chip=None)
+
+
+def test_a_chip_that_another_program_keeps_for_a_moment_is_waited_for(service):
+    chip = pcsc.PcscTransceiver("Reader")
+    service.says["SCardConnect"] = [STATES["SCARD_E_SHARING_VIOLATION"]] * 3 + [0]
+    assert chip.reconnect(5.0)
+
+
+def test_a_chip_that_another_program_keeps_is_told_and_is_no_missing_chip(service):
+    chip = pcsc.PcscTransceiver("Reader")
+    service.says["SCardConnect"] = [STATES["SCARD_E_SHARING_VIOLATION"]]
+    with pytest.raises(DeviceError, match="another program uses the chip"):
+        chip.reconnect(0.05)
+
+
+def test_a_response_longer_than_an_apdu_loses_the_chip_and_not_the_reader(service):
+    chip = pcsc.PcscTransceiver("Reader")
+    assert chip.reconnect(0.0)
+    service.says["SCardTransmit"] = [STATES["SCARD_E_INSUFFICIENT_BUFFER"]]
+    with pytest.raises(TagLost, match="longer than"):
+        chip.transceive(b"\x00\x84\x00\x00\x08")
 
 
 def test_the_scanner_reads_the_chip_where_nothing_else_is_said(config):

@@ -184,6 +184,23 @@ def test_a_page_without_a_chip_is_a_document_all_the_same(kit, slot, field, shar
         slot.place(field)
 
 
+def test_a_card_without_t1_is_no_chip_and_the_next_one_is_read(kit, slot, field, shared_reader, monkeypatch):
+    """A card of contacts, as a wallet holds them: T=0 alone."""
+    shared_reader.disconnect()
+    try:
+        monkeypatch.setattr(slot, "_atr", b"\x3b\x00")
+        slot.place(field)
+        assert shared_reader.wait_for_removal(5.0)
+        assert shared_reader.wait_for_card(5.0)
+        with pytest.raises(TagLost, match="no T=1"):
+            shared_reader._connect()
+        assert not shared_reader.reconnect(0.2)
+    finally:
+        monkeypatch.undo()
+        slot.place(field)
+    assert shared_reader.reconnect(5.0)
+
+
 def test_the_command_reads_the_chip_in_a_reader_and_tells_its_trail(kit, field, reader, tmp_path):
     field.chip = kit.passport(pace="2.4")
     reader.disconnect()  # it is exclusive

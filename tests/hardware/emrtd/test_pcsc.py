@@ -32,6 +32,8 @@ NAMES = [
     "SCARD_W_RESET_CARD",
     "SCARD_W_UNPOWERED_CARD",
     "SCARD_W_UNRESPONSIVE_CARD",
+    "SCARD_W_UNSUPPORTED_CARD",
+    "SCARD_E_INSUFFICIENT_BUFFER",
 ]
 TAG_LOST = [name for name in NAMES if name.endswith(("_CARD", "SMARTCARD", "TRANSACTED", "COMM_ERROR"))]
 
@@ -174,7 +176,6 @@ def test_a_reader_that_was_unplugged_is_lost_while_a_chip_is_awaited(service, st
         ("list", "SCARD_E_SERVICE_STOPPED", "start pcscd"),
         ("list", "SCARD_E_NO_READERS_AVAILABLE", "none is there"),
         ("connect", "SCARD_E_SHARING_VIOLATION", "another program"),
-        ("connect", "SCARD_E_PROTO_MISMATCH", "place an eMRTD"),
         ("connect", "SCARD_E_TIMEOUT", re.escape("PC/SC status 00000001")),
     ],
 )
@@ -182,6 +183,17 @@ def test_what_cannot_be_opened_is_told(service, call, status, what):
     service.fails[call] = status
     with pytest.raises(DeviceError, match=what):
         pcsc.PcscTransceiver("Reader").reconnect(0.0)
+
+
+@pytest.mark.parametrize("status", ["SCARD_E_PROTO_MISMATCH", "SCARD_W_UNSUPPORTED_CARD", "SCARD_W_UNRESPONSIVE_CARD"])
+@pytest.mark.parametrize("call", ["connect", "reconnect", "status"])
+def test_a_card_that_cannot_be_spoken_to_is_no_chip_and_no_error(service, call, status):
+    """Whatever a traveller lays down, the reader is well."""
+    service.fails[call] = status
+    reader = pcsc.PcscTransceiver("Reader")
+    assert not reader.reconnect(0.0)
+    service.fails.clear()
+    assert reader.reconnect(0.0)
 
 
 def test_no_reader_at_all_is_an_empty_list(service):
