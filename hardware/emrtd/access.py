@@ -26,7 +26,9 @@ from hardware.emrtd.pace import PaceOffer, PaceSession
 from hardware.emrtd.steps import Steps
 
 BAC_WHERE_PACE_FAILED = "bac_where_pace_failed"
-"""The tolerance: read over BAC a chip whose PACE failed, or is none that we know."""
+"""The tolerance: read over BAC a chip that turns its own PACE down, or whose PACE is none that we know."""
+TOLERABLE = frozenset({"PACE_REFUSED", "PACE_UNSUPPORTED", "CARD_ACCESS_MALFORMED"})
+"""Codes that the tolerance covers. A wrong password is one for BAC, too, and must not be tried twice; a wrong answer is no chip's habit."""
 GET_CHALLENGE, EXTERNAL_AUTHENTICATE = 0x84, 0x82
 SEALED = 40
 """Bytes of EXTERNAL AUTHENTICATE's data, either way. Some chips refuse to be asked for exactly these, and answer to Le 00."""
@@ -138,8 +140,8 @@ class Access:
             offers = () if self._tolerance else self._offers()
             if offers:
                 return self._pace(offers)
-        except ChipError:
-            if not self._tolerant:
+        except ChipError as error:
+            if not self._tolerant or error.code not in TOLERABLE:
                 raise
             self._channel.restart()
             self._tolerance = BAC_WHERE_PACE_FAILED

@@ -216,6 +216,21 @@ def test_the_tolerance_lets_a_refused_pace_pass_and_says_so(kit) -> None:
     assert {step.name: step.result for step in data.steps}["pace"] == "PACE_REFUSED"
 
 
+def test_a_wrong_password_is_tried_once_whatever_is_tolerated(kit) -> None:
+    spy = Spy(offering(kit))
+    assert refused(kit, spy, AccessKey("L898902C3674081221204158"), tolerances=TOLERANT) == "PACE_DENIED"
+    assert (spy.count(0x22), spy.count(0x84)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("status", "ins", "code"), [(0x63C2, 0x22, "PACE_DENIED"), (0x6300, 0x86, "PACE_DENIED"), (0x9000, 0x86, "PACE_REPLY_WRONG")]
+)
+def test_the_tolerance_is_for_a_chip_that_turns_pace_down_not_for_one_that_fails_in_it(kit, status, ins, code) -> None:
+    spy = Spy(offering(kit), spoiling(status, ins))
+    assert refused(kit, spy, tolerances=TOLERANT) == code
+    assert spy.count(0x84) == 0
+
+
 @pytest.mark.parametrize("tolerances", [{"pace_where_bac_failed"}, {"BAC_WHERE_PACE_FAILED"}])
 def test_no_other_tolerance_counts(kit, tolerances: set[str]) -> None:
     assert refused(kit, Spy(offering(kit), spoiling(0x6A88, 0x22)), tolerances=frozenset(tolerances)) == "PACE_REFUSED"
