@@ -35,7 +35,7 @@ class Channel:
         try:
             return self._session.unprotect(self._transceive(self._session.protect(command)))
         except BaseException:
-            self._break()
+            self.abandon()
             raise
 
     def receive(self, command: CommandApdu, room: bytearray) -> tuple[int, int]:
@@ -52,7 +52,7 @@ class Channel:
             response = self._transceive(self._session.protect(command))
             return self._session.unprotect_into(response, room), response.sw
         except BaseException:
-            self._break()
+            self.abandon()
             raise
 
     def secure(self, session: SecureMessaging) -> None:
@@ -63,7 +63,8 @@ class Channel:
         """Forget the session and its keys; the next command goes out plain."""
         self._session, self._broken = None, False
 
-    def _break(self) -> None:
+    def abandon(self) -> None:
+        """Nobody knows under which keys the chip goes on: as after a session that broke."""
         self._session, self._broken = None, True
 
     def _transceive(self, command: CommandApdu) -> ResponseApdu:

@@ -118,8 +118,8 @@ def choose(dg14: bytes) -> Choice | None:
 def run(exchange: Exchange, choice: Choice, random: Random = secrets.token_bytes) -> SecureMessaging:
     """Agree on new keys, and return the session under them; its first good answer is the proof (§6.2.2).
 
-    ``random`` is asked for the ephemeral key alone. Raises ChipError: CA_REFUSED, CA_REPLY_WRONG (version 2); the old session
-    stays good then. What ``exchange`` raises passes through.
+    ``random`` is asked for the ephemeral key alone. Raises ChipError: CA_REFUSED, after which the old session stays good;
+    CA_REPLY_WRONG (version 2), after which the chip may have gone over to keys that nobody knows. What ``exchange`` raises passes through.
     """
     key = choice.group.random_key(random)
     answer = b""

@@ -40,7 +40,7 @@ class PaceCamEvidence:
 def authenticate_chip(channel: Channel, dg14: bytes, steps: Steps, random: Random) -> ChipAuthenticationEvidence | None:
     """Run chip authentication; None where DG14 offers none that we can run. TagLost and DeviceError pass through.
 
-    On success the channel goes on under the new keys; where the chip fails under them, its session is broken.
+    On success the channel goes on under the new keys, after a refusal under the old ones; otherwise its session is broken.
     """
     with steps.step("chip_authentication") as outcome:
         try:
@@ -61,7 +61,9 @@ def _proves(channel: Channel, choice: Choice, random: Random) -> bool:
     try:
         channel.secure(chip_authentication.run(channel.exchange, choice, random))
         channel.exchange(CommandApdu(ins=READ_BINARY, p1=0x80 | FILES["EF.COM"].sfi, ne=4))
-    except ChipError:
+    except ChipError as error:
+        if error.code != "CA_REFUSED":
+            channel.abandon()
         return False
     return True
 
