@@ -319,6 +319,8 @@ class _Reader:
             self._find("lane.checkpoint", "no time zone is known for it", f"one of {', '.join(CHECKPOINT_ZONES)}")
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
             self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
+        if self._right.get("chip.link") == "scanner" and self._right.get("chip.reader") is not None:
+            self._find("chip.reader", "not used: the scanner reads the chip", 'leave it out, or write link = "pcsc"')
         if self._right.get("screens.officer_port", 0) == self._right.get("screens.traveller_port"):
             self._find("screens.officer_port", "the travellers' port", "give the officer page a port of its own")
 

@@ -112,6 +112,12 @@ _NO_STAND_INS = (
         remedy="name a real one",
     ),
     Refusal(
+        key="chip.tolerate",
+        refuses=bool,
+        what="a way of reading chips that nobody vouches for",
+        remedy="leave it out: a chip whose PACE fails goes to the counter",
+    ),
+    Refusal(
         key="controller.device",
         refuses=_is_simulated_device,
         what="not a serial device that is plugged in",

@@ -14,12 +14,16 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from gate.chip_facts import access_fact, passive_facts
 from gate.clock import SystemClock
+from gate.config import load
 from gate.decision import decide_entry
 from gate.demo.cast import Cast, load_cast
 from gate.demo.issue import Passport, create_states, issue_passports, trust_store
 from gate.evidence import VOCABULARY, Direction, Evidence, successful
 from gate.inspection import ChipInspector, inspect_mrz
 from gate.policy.schema import load_rules
+from gate.processes.messages import ReadDocument
+from gate.processes.reader import DocumentReader
+from gate.profiles import DEMO_MARKER
 from hardware.emrtd.lds import build_dg1
 from hardware.emrtd.reader import AccessEvidence
 from hardware.ports import ScannedDocument
@@ -152,6 +156,29 @@ def test_reading_over_bac_where_pace_failed_needs_the_tolerance_twice_and_never_
     assert (trial.outcome, trial.reasons) == ("COUNTER", ("CHIP_ACCESS_DOWNGRADED",))
 
 
+CONFIG = """\
+profile = "demo"
+state_dir = "state"
+lane = {{ id = "L1", checkpoint = "CGK", direction = "departure" }}
+scanner = {{ kind = "simulator", address = "scanner.sock" }}
+camera = {{ kind = "simulator", address = "camera.sock" }}
+controller = {{ device = "controller.tty" }}
+face = {{ pack = "demo", packs_dir = "packs" }}
+trust = {{ store = "." }}
+chip = {{ {chip} }}
+"""
+
+
+@pytest.mark.parametrize(("chip", "word"), [("", "failed"), ('tolerate = ["bac_where_pace_failed"]', "bac_where_pace_failed")])
+def test_the_configuration_says_whether_a_chip_may_be_read_over_bac_where_pace_failed(books, tmp_path, chip, word):
+    (tmp_path / DEMO_MARKER).touch()
+    (tmp_path / "gate.toml").write_text(CONFIG.format(chip=chip))
+    book, said = books["pace-gm"], []
+    reader = DocumentReader(load(tmp_path / "gate.toml"), None, book.trust, said.append)
+    lying = ScannedDocument(mrz_lines=book.passport.mrz_lines, chip=OnlyBac(book.chip()))
+    assert reader._check(ReadDocument(transaction="t-1", zero=0.0), lying).facts["access"].value == word
+
+
 @pytest.mark.parametrize(("protocol", "tolerance"), [("bac", ""), ("bac", "bac_where_pace_failed"), ("pace", "")])
 def test_every_word_for_access_is_in_the_vocabulary(protocol, tolerance):
     access = AccessEvidence(protocol=protocol, oid="", parameter_id=None, password="mrz", tolerance=tolerance, sessions=1)
@@ -239,6 +266,24 @@ def test_active_authentication_with_a_key_that_others_hold_proves_nothing(books)
     both = inspected(book, book.chip(), deviations=lists)
     assert both.facts["chip_authenticity"].value == "genuine"
     assert both.facts["chip_authenticity"].code == "chip_authentication"
+
+
+def test_another_chip_laid_down_in_mid_reading_goes_to_an_officer(books):
+    copy, other = books["pace-gm"].chip(), books["bac"].chip()
+    copy.lost_after, copy.returns, copy.replaced_by = 500, True, other
+    decision = judged(inspected(books["pace-gm"], copy))
+    assert (decision.outcome, decision.reasons) == ("SECONDARY", ("CHIP_CHANGED",))
+
+
+def test_a_chip_that_drips_its_files_is_given_up_when_the_lane_is(books):
+    chip = books["pace-gm"].chip()
+    chip.slow_s = 0.02
+    record, _ = inspect_mrz(books["pace-gm"].passport.mrz_lines, TODAY)
+    clock = SystemClock()
+    inspector = ChipInspector(books["pace-gm"].trust, clock, patience_s=0.2)
+    document = ScannedDocument(mrz_lines=books["pace-gm"].passport.mrz_lines, chip=chip)
+    fact = inspector.inspect(document, record, clock.boot(), lambda _: None).facts["chip"]
+    assert (fact.value, fact.code) == ("unreadable", "TOO_SLOW")
 
 
 def test_somebody_elses_mapping_chip_laid_down_in_mid_reading_proves_nothing():
