@@ -78,6 +78,7 @@ def commands() -> Target:
             return "nothing"  # longer than any command
         plain = messaging.open_command(command)
         assert known or plain in COMMANDS, "a command was forged"
+        assert plain.ne is None or 1 <= plain.ne <= EXTENDED_NE, plain.ne
         return "read behind the MAC" if known else "read"
 
     seeds = [

@@ -24,6 +24,8 @@ SM_CLASS = 0x0C
 """CLA bits: secure messaging, header authenticated."""
 MAC_LENGTH = 8
 DO_CRYPTOGRAM_TLV, DO_CRYPTOGRAM, DO_LE, DO_STATUS, DO_MAC = 0x85, 0x87, 0x97, 0x99, 0x8E
+LE_LENGTHS = {1, 2}
+"""Octets of DO'97' (§9.8.4): a short or an extended Le."""
 MAX_OBJECTS = 4
 """One of each kind at most; a response may be long, but not long in objects."""
 KDF_ENC, KDF_MAC = 1, 2
@@ -183,6 +185,8 @@ class SecureMessaging:
         header = replace(command, data=b"", ne=None)
         objects = self._authentic(ssc, pad(header.encode(), self._cipher.block), command.data)
         le = objects.pop(DO_LE, None)
+        if le is not None and len(le) not in LE_LENGTHS:
+            raise SecureMessagingError("SM_MALFORMED", f"Le of {len(le)} bytes")
         ne = None if le is None else int.from_bytes(le) or (SHORT_NE if len(le) == 1 else EXTENDED_NE)
         plain = unpad(self._cipher.decrypt(ssc, self._ciphertext(objects)), self._cipher.block) if objects else b""
         return replace(header, cla=command.cla & ~SM_CLASS, data=plain, ne=ne)

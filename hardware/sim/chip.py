@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes
 
 from hardware.emrtd.access import EXTERNAL_AUTHENTICATE, GET_CHALLENGE
 from hardware.emrtd.active_authentication import INTERNAL_AUTHENTICATE
-from hardware.emrtd.apdu import OK, SM_OBJECTS_MISSING, SM_OBJECTS_WRONG, WRONG_LENGTH, CommandApdu, ResponseApdu
+from hardware.emrtd.apdu import EXTENDED_NE, OK, SM_OBJECTS_MISSING, SM_OBJECTS_WRONG, WRONG_LENGTH, CommandApdu, ResponseApdu
 from hardware.emrtd.errors import ApduError, SecureMessagingError
-from hardware.emrtd.files import READ_BINARY, READ_BINARY_ODD, SELECT
+from hardware.emrtd.files import READ_BINARY, READ_BINARY_ODD, SELECT, SM_OVERHEAD
 from hardware.emrtd.groups import Random
 from hardware.emrtd.pace import CHAINED, GENERAL_AUTHENTICATE, MANAGE_SECURITY_ENVIRONMENT
 from hardware.emrtd.secure_messaging import SM_CLASS, SecureMessaging
@@ -33,6 +33,8 @@ __all__ = ["SPOILABLE", "LinkModel", "VirtualPassport"]
 UNKNOWN_INSTRUCTION, UNKNOWN_CLASS = 0x6D00, 0x6E00
 PROTECTED_DATA = 231
 """Data bytes above which a protected response may not fit the 256 of a short one."""
+LONG_PROTECTED_DATA = EXTENDED_NE - SM_OVERHEAD
+"""… nor the 65,536 of an extended one."""
 
 SPOILABLE: Final = frozenset(
     {
@@ -204,7 +206,7 @@ class VirtualPassport(AccessCommands):
             return self._mounted().unheard(self._session) or self._drop(SM_OBJECTS_WRONG)
         self._protected = True
         response = self._execute(inner)
-        if len(response.data) > PROTECTED_DATA and not command.extended:
+        if len(response.data) > (LONG_PROTECTED_DATA if command.extended else PROTECTED_DATA):
             response = ResponseApdu(sw=WRONG_LENGTH)
         sealed = self._mounted().seal(self._session, response, odd=bool(inner.ins & 1))
         self._session, self._next_session = self._next_session or self._session, None

@@ -151,7 +151,10 @@ class VirtualSlot:
                         pass
                     case _:
                         used = True
-                        _send(line, chip.transceive(message))
+                        answer = chip.transceive(message)
+                        if not answer:
+                            return  # vpcd knows no such message
+                        _send(line, answer)
         except (OSError, EOFError, DeviceError, OverflowError):  # the last: an answer longer than vpcd's length field can say
             return
 

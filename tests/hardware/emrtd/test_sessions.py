@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from hardware.emrtd import tlv
@@ -9,7 +11,7 @@ from hardware.emrtd.apdu import CommandApdu, ResponseApdu
 from hardware.emrtd.channel import Channel
 from hardware.emrtd.chip_authentication import choose, encode_oid
 from hardware.emrtd.errors import ChipError, SecureMessagingError
-from hardware.emrtd.secure_messaging import SecureMessaging, pad, session
+from hardware.emrtd.secure_messaging import DO_LE, DO_MAC, SM_CLASS, SecureMessaging, pad, session
 from hardware.sim.chip import VirtualPassport
 
 STATUS = tlv.encode(0x99, b"\x90\x00")
@@ -72,6 +74,25 @@ def test_a_dropped_message_is_noticed() -> None:
     terminal.protect(command)
     with pytest.raises(SecureMessagingError):
         chip.open_command(terminal.protect(command))
+
+
+@pytest.mark.parametrize(("le", "ne"), [(b"\x00", 256), (b"\x05", 5), (b"\x00\x00", 65_536), (b"\x01\x00", 256)])
+def test_le_is_of_one_octet_or_two(le: bytes, ne: int) -> None:
+    assert fresh().open_command(asking(le)).ne == ne
+
+
+@pytest.mark.parametrize("le", [b"", bytes(3), b"\x7f" * 8], ids=len)
+def test_le_of_another_length_is_refused_even_behind_a_right_mac(le: bytes) -> None:
+    with pytest.raises(SecureMessagingError, match="SM_MALFORMED"):
+        fresh().open_command(asking(le))
+
+
+def asking(le: bytes) -> CommandApdu:
+    """READ BINARY with this DO'97', as the first command of a fresh session."""
+    session = fresh()
+    command = CommandApdu(cla=SM_CLASS, ins=0xB0, data=tlv.encode(DO_LE, le))
+    mac = session._mac(session._advance(), pad(b"\x0c\xb0\0\0", session._cipher.block) + command.data)
+    return replace(command, data=command.data + tlv.encode(DO_MAC, mac))
 
 
 def test_a_session_that_broke_sends_nothing_until_restarted(kit) -> None:

@@ -278,6 +278,16 @@ def test_a_slow_chip_takes_its_time_on_top_of_the_links() -> None:
     assert slept == [pytest.approx(2.25 + link.seconds(5, 7))]
 
 
+@pytest.mark.parametrize("odd", [False, True])
+def test_no_response_is_longer_than_an_apdu_can_be(odd: bool) -> None:
+    line = terminal()
+    line.chip.endless = True
+    line.bac()
+    assert line.read(0x1E, 65_000)[1] == OK
+    command = CommandApdu(ins=0xB1, data=b"\x54\x01\x00", ne=65_536) if odd else CommandApdu(ins=0xB0, ne=65_536)
+    assert line.send(command) == ResponseApdu(sw=0x6700)
+
+
 # --- attacks ---
 
 

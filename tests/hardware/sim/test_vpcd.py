@@ -28,7 +28,7 @@ class Chip:
             raise TagLost("chip", "gone")
         if command == b"long":
             return bytes(65_536)
-        return command + b"\x90\x00"
+        return b"" if command == b"mute" else command + b"\x90\x00"
 
     def reconnect(self, timeout: float) -> bool:
         self.resets += 1
@@ -117,7 +117,7 @@ def test_power_resets_a_chip_that_was_used_and_no_other(vpcd, slot):
         assert chip.resets == 1
 
 
-@pytest.mark.parametrize("command", [b"lost", b"long"])
+@pytest.mark.parametrize("command", [b"lost", b"long", b"mute"])
 def test_a_chip_that_is_lost_leaves_the_field_and_comes_back_if_it_can(vpcd, slot, command):
     slot.place(Chip(returns=True))
     with vpcd.accept() as line:
