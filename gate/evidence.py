@@ -53,7 +53,7 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "mrz": ("read", "check_digit_failed", "malformed"),
     "access": ("pace", "bac", "bac_where_pace_failed", "failed"),
     "card_access": ("agrees", "not_offered", "unsigned", "differs"),
-    "chip": ("read", "unreadable", "tag_lost"),
+    "chip": ("read", "unreadable", "tag_lost", "changed"),
     "dg1_mrz": ("equal", "different"),
     "passive_authentication": ("authentic", "rejected", "signer_revoked", "no_trust_anchor", "undetermined"),
     "revocation": ("good", "revoked", "no_crl", "stale_crl"),

@@ -16,7 +16,7 @@ import mrz
 from gate.chip_facts import access_fact, bound_facts, data_groups, inspection_checks, judge_chip, passive_facts, portrait
 from gate.evidence import CheckResult, Fact, found, not_performed
 from gate.records import InspectionCheck, StageTiming, stage_of
-from hardware.emrtd.errors import AccessError
+from hardware.emrtd.errors import AccessError, ChipChangedError
 from hardware.emrtd.reader import AccessKey, ChipData, ChipError, read_chip
 from hardware.ports import Clock, ScannedDocument, TagLost, Transceiver
 from mrz import MrzError, MrzRecord
@@ -32,6 +32,8 @@ HOME_STATE = "IDN"
 """The State whose citizens these gates serve."""
 ADULT_YEARS, GATE_MINIMUM_YEARS = 18, 6
 """Age bands of the policy: 6 is the limit of the directorate general's notice of 26-08-2024."""
+PATIENCE_S = 20.0
+"""Seconds for a chip where the configuration names none: a slow one takes five."""
 SIX_MONTHS = 183
 """Days: UU 6/2011 art. 8(1) speaks of six months; 183 is the longest half-year, so nobody is called valid who is not."""
 
@@ -103,7 +105,8 @@ class ChipInspector:
     """Reads one chip and proves what it says. Signatures are verified while DG2 is still on the line.
 
     ``tolerances`` go to :func:`hardware.emrtd.reader.read_chip`; a grant must name them, too. ``deviations``: what States say of
-    faults in their documents; it stands beside what was found, and opens nothing.
+    faults in their documents; it stands beside what was found, and opens nothing. ``patience_s``: seconds from the document's
+    arrival in which a chip must have said all; the lane has given up by then, and the thread must be free for the next one.
     """
 
     def __init__(
@@ -112,8 +115,11 @@ class ChipInspector:
         clock: Clock,
         tolerances: frozenset[str] = frozenset(),
         deviations: tuple[DeviationList, ...] = (),
+        *,
+        patience_s: float = PATIENCE_S,
     ) -> None:
         self._trust, self._clock, self._tolerances, self._deviations = trust, clock, tolerances, deviations
+        self._patience_s = patience_s
         self._proof = ThreadPoolExecutor(1, "pki")
 
     def inspect(
@@ -129,12 +135,14 @@ class ChipInspector:
             return _unreadable("unreadable", "NO_CHIP_ANSWERED", timeline)
         proofs = _Proofs(self._proof, self._trust, timeline)
         try:
-            chip = self._read(document.chip, record, proofs.start, progress)
+            chip = self._read(document.chip, record, proofs.start, progress, started + self._patience_s)
         except TagLost:
             return _unreadable("tag_lost", "TAG_LOST", timeline)
         except AccessError as error:
             refused = found("failed", CheckResult.FAILED, code=error.code, source="chip")
             return _unreadable("unreadable", error.code, timeline, access=refused)
+        except ChipChangedError as error:
+            return _unreadable("changed", error.code, timeline)
         except ChipError as error:
             return _unreadable("unreadable", error.code, timeline)
         for step in chip.steps:
@@ -145,11 +153,24 @@ class ChipInspector:
             chip.wipe()
 
     def _read(
-        self, chip: Transceiver, record: MrzRecord, on_file: Callable[[str, bytearray], None], progress: Callable[[float], None]
+        self,
+        chip: Transceiver,
+        record: MrzRecord,
+        on_file: Callable[[str, bytearray], None],
+        progress: Callable[[float], None],
+        deadline: float,
     ) -> ChipData:
         key = AccessKey(record.mrz_information())
         try:
-            return read_chip(chip, key, on_file=on_file, progress=progress, clock=self._clock, tolerances=self._tolerances)
+            return read_chip(
+                chip,
+                key,
+                on_file=on_file,
+                progress=progress,
+                clock=self._clock,
+                tolerances=self._tolerances,
+                deadline_boot=deadline,
+            )
         finally:
             key.wipe()
 

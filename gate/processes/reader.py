@@ -58,7 +58,8 @@ def open_scanner(config: Config, secret: str) -> DocumentScanner:
 def open_chip_link(config: Config, page: DocumentScanner, secret: str) -> tuple[DocumentScanner, str]:
     """``page`` with what reads the chip, and the words for the records. Raises DeviceError with the remedy.
 
-    A demonstration takes a chip out of a PC/SC reader only where its answer to reset proves the secret of the run.
+    A demonstration takes a chip out of a PC/SC reader only where its answer to reset is the one made for the run. That guards against
+    accidents, a real passport laid down among them; whoever has seen this answer can repeat it.
     """
     match config.chip.link:
         case "scanner":
@@ -107,7 +108,9 @@ class DocumentReader:
     ) -> None:
         self._config, self._scanner, self._post = config, scanner, post
         self._clock = SystemClock()
-        self._chips = ChipInspector(trust, self._clock, frozenset(config.chip.tolerate), deviations)
+        self._chips = ChipInspector(
+            trust, self._clock, frozenset(config.chip.tolerate), deviations, patience_s=config.timeouts.document_s
+        )
         self._stop = threading.Event()
         self._orders: queue.SimpleQueue[ReadDocument] = queue.SimpleQueue()
 

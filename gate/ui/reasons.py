@@ -128,6 +128,14 @@ REASONS: dict[str, Reason] = {
     "CARD_ACCESS_UNSIGNED": _reason(
         "Penawaran PACE tidak tercakup tanda tangan", "The PACE offer is covered by no signature", "book_by_eye", "face_by_eye"
     ),
+    "CHIP_CHANGED": _reason(
+        "Cip lain menggantikan cip pertama saat dibaca",
+        "Another chip took the place of the first while it was read",
+        "keep_book",
+        "second_document",
+        "book_by_eye",
+        "face_by_eye",
+    ),
     "CHIP_LEFT_FIELD": _reason("Paspor terangkat saat dibaca", "The passport was lifted while it was read", "read_again"),
     "PA_SIGNATURE_OR_HASH_BAD": _reason(
         "Bukti elektronik gagal: tanda tangan atau hash data cip salah",

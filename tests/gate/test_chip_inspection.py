@@ -176,7 +176,7 @@ def test_the_configuration_says_whether_a_chip_may_be_read_over_bac_where_pace_f
     book, said = books["pace-gm"], []
     reader = DocumentReader(load(tmp_path / "gate.toml"), None, book.trust, said.append)
     lying = ScannedDocument(mrz_lines=book.passport.mrz_lines, chip=OnlyBac(book.chip()))
-    assert reader._check(ReadDocument(transaction="t-1", zero=0.0), lying).facts["access"].value == word
+    assert reader._check(ReadDocument(transaction="t-1", zero=SystemClock().boot()), lying).facts["access"].value == word
 
 
 @pytest.mark.parametrize(("protocol", "tolerance"), [("bac", ""), ("bac", "bac_where_pace_failed"), ("pace", "")])
