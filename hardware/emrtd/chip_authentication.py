@@ -12,7 +12,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from hardware.emrtd import tlv
@@ -54,11 +54,11 @@ Exchange = Callable[[CommandApdu], ResponseApdu]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChipAuthenticationEvidence:
-    """What happened. ``public_key`` is the SubjectPublicKeyInfo (DER) from DG14 that was used; ``succeeded`` means that the chip
-    answered under the agreed keys.
+    """What happened. ``public_key`` is the SubjectPublicKeyInfo (DER) from DG14 that was used, hidden in repr: it names one chip for
+    life; ``succeeded`` means that the chip answered under the agreed keys.
     """
 
-    public_key: bytes
+    public_key: bytes = field(repr=False)
     oid: str
     key_id: int | None
     succeeded: bool
@@ -71,9 +71,9 @@ class Choice:
     oid: str
     version: int
     key_id: int | None
-    public_key: bytes
+    public_key: bytes = field(repr=False)
     group: KeyAgreementGroup
-    element: Element
+    element: Element = field(repr=False)
 
     @property
     def suite(self) -> CipherSuite:

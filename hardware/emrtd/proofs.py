@@ -7,7 +7,7 @@ itself; that is evidence, too, and no error.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from hardware.emrtd import active_authentication, chip_authentication, pace
 from hardware.emrtd.active_authentication import CHALLENGE, ActiveAuthenticationEvidence
@@ -29,10 +29,11 @@ CARD_SECURITY = "EF.CardSecurity"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaceCamEvidence:
     """PACE with chip authentication mapping. ``public_key`` is the SubjectPublicKeyInfo (DER) in EF.CardSecurity whose private key
-    the chip used in the newest session, empty where none fits; it counts only once EF.CardSecurity is proven.
+    the chip used in the newest session, empty where none fits; it counts only once EF.CardSecurity is proven. It is hidden in repr: it
+    names one chip for life.
     """
 
-    public_key: bytes
+    public_key: bytes = field(repr=False)
     oid: str
     succeeded: bool
 

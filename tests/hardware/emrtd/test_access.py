@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from hardware.emrtd import tlv
 from hardware.emrtd.card_security import security_infos_of
+from hardware.emrtd.chip_authentication import choose
 from hardware.emrtd.curves import CURVES, EcKey
 from hardware.emrtd.errors import ChipChangedError, ChipError
 from hardware.emrtd.reader import BAC_WHERE_PACE_FAILED, AccessKey, PaceCamEvidence, read_chip
@@ -311,6 +312,16 @@ def test_the_mapping_key_is_found_in_card_security(kit) -> None:
     assert data.pace_cam == PaceCamEvidence(public_key=kit.spki(native), oid=CAM_AES_128, succeeded=True)
     assert dict(data.files) == chip.files
     assert [step.name for step in data.steps[:4]] == ["capabilities", "card_access", "pace", "card_security"]
+
+
+def test_no_key_of_the_chip_shows_in_repr(kit) -> None:
+    """It names one chip for life, wherever it is met."""
+    data = read(kit, mapped(kit))
+    choice = choose(bytes(data.files["DG14"]))
+    for public in (data.chip_authentication.public_key, data.pace_cam.public_key, choice.element):
+        inner = repr(public)[10:-10]
+        assert inner in repr(public)
+        assert inner not in f"{data!r} {choice!r}"
 
 
 def test_a_card_security_with_another_key_proves_nothing(kit) -> None:
