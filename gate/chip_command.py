@@ -27,6 +27,8 @@ from hardware.emrtd.transcript import Exchange, Transcript
 from hardware.ports import DeviceError, TagLost, Transceiver
 
 EXIT_OK, EXIT_CHIP, EXIT_USAGE = 0, 1, 2
+EXIT_INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
 CHIP_S = 30.0
 """How long to wait for somebody to lay a document on the reader."""
 LAST = 6
@@ -54,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def chip_command(options: argparse.Namespace) -> int:
-    """Returns the exit status: 1 where the chip refused or is none, 2 where it cannot be done as asked."""
+    """Returns the exit status: 1 where the chip refused or is none, 2 where it cannot be done as asked, 130 after Ctrl-C."""
     try:
         if options.chip == "readers":
             return _list_readers()
@@ -65,6 +67,9 @@ def chip_command(options: argparse.Namespace) -> int:
     except (DeviceError, mrz.MrzError, OSError, ValueError) as error:
         print(f"autogate chip: {error}", file=sys.stderr)
         return EXIT_USAGE
+    except KeyboardInterrupt:
+        print("autogate chip: interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
 
 
 def _list_readers() -> int:
@@ -86,9 +91,13 @@ def _read(options: argparse.Namespace) -> int:
 
     with closing(PcscTransceiver(options.reader)) as reader:
         key = _key(options)
-        if not reader.reconnect(CHIP_S):
-            raise DeviceError(options.reader, f"no chip within {CHIP_S:.0f} s", "lay the document on the reader")
-        return _report(options, reader, key, {"chip": f"{options.reader} ({backend()})", "answer_to_reset": reader.atr.hex()})
+        try:
+            if not reader.reconnect(CHIP_S):
+                raise TagLost(options.reader, f"no eMRTD answered within {CHIP_S:.0f} s", "lay the document on the reader")
+            source = {"chip": f"{options.reader} ({backend()})", "answer_to_reset": reader.atr.hex()}
+            return _report(options, reader, key, source)
+        finally:
+            key.wipe()
 
 
 def _key(options: argparse.Namespace) -> AccessKey:
@@ -102,12 +111,15 @@ def _key(options: argparse.Namespace) -> AccessKey:
 
 
 def _ask(what: str) -> str:
-    """One line of the standard input; the prompt goes where it is not taken for output."""
+    """One line of the standard input; the prompt goes where it is not taken for output. Raises ValueError where nothing was typed."""
     print(f"{what}: ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().upper()
+    if answer := sys.stdin.readline().strip().upper():
+        return answer
+    raise ValueError(f"no {what} was typed")
 
 
 def _report(options: argparse.Namespace, chip: Transceiver, key: AccessKey, source: dict[str, str]) -> int:
+    """Read, wipe, tell. The key is wiped, too. What DG1 holds must not keep anybody from hearing how the reading went."""
     transcript = Transcript(chip, clock := SystemClock())
     try:
         data = read_chip(transcript, key, clock=clock, extra=options.extra)
@@ -116,14 +128,24 @@ def _report(options: argparse.Namespace, chip: Transceiver, key: AccessKey, sour
         raise
     finally:
         key.wipe()
-    told = source | as_json(data, transcript.exchanges)
-    if options.show and "DG1" in data.files:
-        text = dg1_mrz(bytes(data.files["DG1"]))
-        width = MRZ_WIDTHS[len(text)]
-        told["mrz"] = [text[start : start + width] for start in range(0, len(text), width)]
-    data.wipe()
+    try:
+        told = source | as_json(data, transcript.exchanges)
+        if options.show and "DG1" in data.files:
+            told["mrz"] = _mrz(data.files["DG1"])
+    finally:
+        data.wipe()
     print(json.dumps(told, indent=2) if options.json else "\n".join(as_text(told)))
     return EXIT_OK
+
+
+def _mrz(dg1: bytearray) -> list[str]:
+    """The lines of the MRZ in DG1, or why there are none."""
+    try:
+        text = dg1_mrz(bytes(dg1))
+    except ChipError as error:
+        return [f"no MRZ in DG1: {error}"]
+    width = MRZ_WIDTHS[len(text)]
+    return [text[start : start + width] for start in range(0, len(text), width)]
 
 
 def _last(exchanges: Sequence[Exchange]) -> list[str]:

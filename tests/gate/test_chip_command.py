@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from gate import chip_command
 from gate.__main__ import main
+from hardware.emrtd import pcsc
+from hardware.emrtd.access_key import AccessKey
 from hardware.emrtd.lds import build_com, build_dg1, build_dg2
 from pki.sim import active_authentication_key, card_access, chip_authentication_key, pace_info
 
@@ -86,12 +89,8 @@ def test_the_key_may_come_from_a_file_or_be_typed(capsys, specimen, tmp_path, mo
     assert "PACE" in complaint
     assert " APDUs, the last ones:\n" in complaint
     assert "123456" not in complaint
-    from gate.chip_command import _key
-
     monkeypatch.setattr(sys, "stdin", io.StringIO("L898902C3\n740812\n120415\n"))
-    typed = _key(type("Options", (), {"can": None, "mrz": None}))
-    from hardware.emrtd.access_key import AccessKey
-
+    typed = chip_command._key(type("Options", (), {"can": None, "mrz": None}))
     assert typed.pace_secret() == AccessKey("L898902C3674081221204159").pace_secret()
 
 
@@ -135,6 +134,69 @@ def test_a_broken_specimen_is_one_line(capsys, specimen, tmp_path, changed):
     assert status in {1, 2}
     assert told == ""
     assert complaint.count("\n") == 1
+
+
+def test_ctrl_c_in_mid_reading_is_a_word_and_leaves_no_key(capsys, specimen, monkeypatch):
+    keys = []
+
+    def interrupted(chip, key, **_):
+        keys.append(key)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(chip_command, "read_chip", interrupted)
+    assert run(capsys, "read", "--specimen", specimen) == (130, "", "autogate chip: interrupted\n")
+    with pytest.raises(ValueError, match="wiped"):
+        keys[0].pace_secret()
+
+
+def test_a_dg1_without_mrz_is_told_beside_the_report_and_what_was_read_is_wiped(capsys, specimen, monkeypatch):
+    read = []
+
+    def spoiled(*arguments, **options):
+        read.append(chip_command_read(*arguments, **options))
+        read[0].files["DG1"][5:] = b"?" * (len(read[0].files["DG1"]) - 5)
+        return read[0]
+
+    chip_command_read = chip_command.read_chip
+    monkeypatch.setattr(chip_command, "read_chip", spoiled)
+    status, told, complaint = run(capsys, "read", "--specimen", specimen, "--show", "--json")
+    assert (status, complaint) == (0, "")
+    (line,) = json.loads(told)["mrz"]
+    assert line.startswith("no MRZ in DG1: ")
+    assert not any(read[0].files["DG2"])
+
+
+class NoChip:
+    """A PC/SC reader in which nothing lies."""
+
+    def __init__(self, name: str) -> None:
+        pass
+
+    def reconnect(self, timeout: float) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
+def test_where_no_chip_comes_the_key_is_wiped(capsys, monkeypatch):
+    key = AccessKey.from_can("123456")
+    monkeypatch.setattr(pcsc, "PcscTransceiver", NoChip)
+    monkeypatch.setattr(chip_command, "_key", lambda _: key)
+    status, told, complaint = run(capsys, "read", "--reader", "any")
+    assert (status, told) == (1, "")
+    assert "no eMRTD answered within 30 s" in complaint
+    with pytest.raises(ValueError, match="wiped"):
+        key.pace_secret()
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "L898902C3\n\n120415\n", "L898902C3\n740812\n"])
+def test_an_answer_that_nobody_typed_is_refused_before_a_chip_is_awaited(capsys, monkeypatch, typed):
+    monkeypatch.setattr(pcsc, "PcscTransceiver", NoChip)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    status, told, complaint = run(capsys, "read", "--reader", "any")
+    assert (status, told) == (2, "")
+    assert "was typed" in complaint
 
 
 def test_without_pyscard_the_remedy_is_told(capsys, monkeypatch):
