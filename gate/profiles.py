@@ -1,9 +1,9 @@
 """The three profiles, and what each refuses to start with.
 
 ``demo`` and ``training`` work with simulators alone, so that no demonstration ever moves a real door or reads a real registry;
-``trial`` works with none of them. These checks read the configuration. Afterwards the scanner, the camera, the gate controller and a chip
-in a PC/SC reader must still prove the secret that their simulators were given; a registry proves nothing back, only that it is on this
-machine.
+``trial`` works with none of them. These checks read the configuration. Afterwards the scanner, the camera and the gate controller must still
+prove the secret that their simulators were given. A chip in a PC/SC reader only shows a mark of the run, and a registry only that it is on
+this machine: that guards against accidents, not against somebody who wants to deceive.
 """
 
 from __future__ import annotations
