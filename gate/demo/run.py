@@ -18,7 +18,7 @@ from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
 from gate.demo.director import DemoError, Director
 from gate.demo.faces import PictureMissingError
 from gate.demo.stage import DemoStage
-from gate.demo.terminal import Terminal
+from gate.demo.terminal import Terminal, tolerances
 from gate.doctor import refuse_foreign_names
 from gate.processes.channel import ChannelClosed
 from gate.records import TransactionRecord
@@ -161,6 +161,7 @@ def as_json(
                 "transaction": record.transaction,
                 "outcome": record.outcome,
                 "reasons": record.reasons,
+                "tolerances": tolerances(record),
                 "stages": record.stages,
                 "backends": record.backends,
                 "checks": _checks(record),

@@ -38,20 +38,30 @@ class Terminal:
         for stage in record.stages:
             self.say(f"   {stage.room:<7} {stage.name:<26} │{bar(stage, end)}│ {stage.duration_ms:8.1f} ms")
         self.say(f"   {'':<34} 0{f'{end / 1000:.2f} s':>{BAR}}")
-        reasons = ", ".join(record.reasons)
-        self.say(f"   ⇒ {record.outcome}{'  ' if reasons else ''}{reasons}")
+        self.say(f"   ⇒ {record.outcome}  {why(record)}".rstrip())
 
     def summary(self, rows: Sequence[tuple[str, TransactionRecord]]) -> None:
-        """Who, outcome, reasons, seconds."""
+        """Who, outcome, reasons or else what was tolerated, seconds."""
         self.say()
         self.say(f"{'traveller':<56} {'outcome':<10} {'reasons':<28} {'seconds':>7}")
         self.say("─" * 104)
         for title, record in rows:
-            self.say(f"{title:<56} {record.outcome:<10} {', '.join(record.reasons):<28} {seconds(record.stages):7.2f}")
+            self.say(f"{title:<56} {record.outcome:<10} {why(record):<28} {seconds(record.stages):7.2f}")
 
     def warnings(self, lines: Iterable[str]) -> None:
         for line in lines:
             self.say(f"  ! {line}")
+
+
+def tolerances(record: TransactionRecord) -> tuple[str, ...]:
+    """What was let pass on the way to the outcome, in the order of the decisions, each once."""
+    return tuple(dict.fromkeys(each for decided in record.decisions for each in decided.decision.tolerances))
+
+
+def why(record: TransactionRecord) -> str:
+    """The reasons of a referral; of an opening, what it tolerated."""
+    used = tolerances(record)
+    return ", ".join(record.reasons) or ("tolerated: " + ", ".join(used) if used else "")
 
 
 def bar(stage: StageTiming, end_ms: float) -> str:

@@ -96,6 +96,11 @@ def test_each_chip_is_opened_as_its_document_says_and_the_result_names_it(defaul
     assert len({tuple(way) for way in opened.values()}) == 4
 
 
+def test_an_opening_names_what_it_tolerated(default_run):
+    for each in default_run.result["transactions"]:
+        assert ("UnsafeNoPad" in each["tolerances"]) == (each["outcome"] == "OPEN"), each["traveller"]
+
+
 def test_record_of_the_proof_stands_with_every_traveller_and_tells_what_failed(default_run):
     found = {each["traveller"]: each["inspection"] for each in default_run.result["transactions"]}
     assert {len(checks) for checks in found.values()} == {15}
