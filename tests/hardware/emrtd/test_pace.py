@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hardware.emrtd import tlv
@@ -425,10 +425,14 @@ def test_a_changed_byte_anywhere_ends_in_an_access_error(data: st.DataObject) ->
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(2, 5), st.binary(max_size=80), st.sampled_from([GM, IM, CAM]))
+@example(3, b"", IM)
+@example(3, b"\x82\x00", IM)
+@example(3, b"\x00", IM)
 def test_any_answer_ends_in_an_access_error(step: int, octets: bytes, oid: str) -> None:
     for data in (octets, tlv.encode(0x7C, octets), dynamic(2 * step + 0x7C, octets)):
         code, _ = outcome(Line((oid, 12), cam_key=CAM_KEY, change=replaced(step, data)), oid)
-        assert code in {"PACE_REPLY_WRONG", "PACE_DENIED"} or (step == 3 and oid == IM)
+        harmless = (oid, step) == (IM, 3) and data in {b"\x7c\x00", dynamic(0x82, b"")}  # there is nothing to say
+        assert code in ({""} if harmless else {"PACE_REPLY_WRONG", "PACE_DENIED"})
 
 
 @settings(max_examples=100, deadline=None)

@@ -190,13 +190,43 @@ def test_any_question_gets_an_answer(question):
 
 
 @pytest.mark.processes
-def test_frames_come_no_faster_than_the_camera_takes_them(camera):
+def test_each_frame_is_a_new_one(camera):
     frames = [camera.newest(1.0) for _ in range(4)]
     assert all(frame.pixels.shape == (HEIGHT, WIDTH, 3) and frame.pixels.dtype == np.uint8 for frame in frames)
-    taken = [frame.boot for frame in frames]
-    assert all(later - earlier >= 1 / FPS - 1e-6 for earlier, later in itertools.pairwise(taken))
-    assert camera.newest(0.0) is None
+    assert all(earlier.boot < later.boot for earlier, later in itertools.pairwise(frames))
     assert not np.array_equal(frames[0].pixels, frames[1].pixels)
+
+
+class FrozenTime:
+    """Goes on only where somebody sleeps, or the test says so."""
+
+    now = 1000.0
+
+    def boot(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_frames_come_no_faster_than_the_camera_takes_them(monkeypatch):
+    time = FrozenTime()
+    monkeypatch.setattr("hardware.sim.camera.time", time)
+    monkeypatch.setattr("hardware.sim.camera.boot", time.boot)
+    stage = CameraStage()
+    monkeypatch.setattr(stage, "_render", lambda _: np.zeros(1, np.uint8))
+
+    def taken(timeout: float) -> float | None:
+        return stage.handle({"do": "frame", "timeout": timeout}, [])[0]["boot"]
+
+    assert [taken(1.0) for _ in range(3)] == pytest.approx([1000 + count / FPS for count in range(3)])
+    assert taken(0.0) is None
+    before = time.now
+    assert taken(0.01) is None
+    assert time.now == pytest.approx(before + 0.01)
+    time.now += 10 / FPS
+    assert taken(0.0) == time.now
+    assert taken(0.0) is None
 
 
 @pytest.mark.processes
