@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from hardware.emrtd import tlv
-from hardware.emrtd.curves import OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE
 from hardware.emrtd.errors import ChipError, TlvError
-
-CONTEXT_0, SET, INTEGER = 0xA0, 0x31, 0x02
+from hardware.emrtd.tlv import CONTEXT_0, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET
 
 
 def security_infos_of(card_security: bytes) -> bytes:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from hardware.emrtd import tlv
 from hardware.emrtd.secure_messaging import KDF_ENC, KDF_MAC, AesCipher, TripleDesCipher, derive_key, pad
-from hardware.emrtd.security_infos import OBJECT_IDENTIFIER, encode_oid
+from hardware.emrtd.security_infos import encode_oid
 
 KDF_PASSWORD = 3
 """Counter of the key derivation from a password (§9.7.3)."""
@@ -71,5 +71,5 @@ SUITES: Mapping[str, CipherSuite] = MappingProxyType(
 
 def authentication_token(cipher: SessionCipher, oid: str, tag: int, public_key: bytes) -> bytes:
     """Eight bytes of MAC over the protocol's object identifier and the other side's ephemeral public key (§4.4.3.4, §9.4)."""
-    message = tlv.encode(PUBLIC_KEY_OBJECT, tlv.encode(OBJECT_IDENTIFIER, encode_oid(oid)) + tlv.encode(tag, public_key))
+    message = tlv.encode(PUBLIC_KEY_OBJECT, tlv.encode(tlv.OBJECT_IDENTIFIER, encode_oid(oid)) + tlv.encode(tag, public_key))
     return cipher.mac(message if isinstance(cipher, AesCipher) else pad(message, cipher.block))

@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hardware.emrtd import tlv
 from hardware.emrtd.elliptic_curve import Curve, EcKey
 from hardware.emrtd.errors import ChipError
+from hardware.emrtd.tlv import BIT_STRING, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE
 
 __all__ = ["CURVES", "Curve", "EcKey", "find_curve", "first", "subject_public_key"]
 
 EC_PUBLIC_KEY = bytes.fromhex("2A8648CE3D0201")
 PRIME_FIELD = bytes.fromhex("2A8648CE3D0101")
-INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER, SEQUENCE = 0x02, 0x03, 0x04, 0x06, 0x30
 
 
 def subject_public_key(spki: bytes) -> tuple[bytes, tlv.Tlv, bytes]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from hardware.emrtd import tlv
-from hardware.emrtd.curves import CURVES, EC_PUBLIC_KEY, INTEGER, SEQUENCE, find_curve, first, subject_public_key
+from hardware.emrtd.curves import CURVES, EC_PUBLIC_KEY, find_curve, first, subject_public_key
 from hardware.emrtd.dh_groups import DH_GROUPS, LONG_ORDER, DhGroup
 from hardware.emrtd.errors import ChipError
 from hardware.emrtd.groups import Element, KeyAgreementGroup
+from hardware.emrtd.tlv import INTEGER, SEQUENCE
 
 FIRST_CURVE = 8
 

@@ -281,6 +281,6 @@ def _response_limit(atr_info: bytes) -> int:
     """The response length that EF.ATR/INFO states: the second INTEGER of DO'7F66'; 0 where it states none. Raises TlvError."""
     for item in tlv.children(atr_info):
         if item.tag == EXTENDED_LENGTH_INFORMATION:
-            limits = [int.from_bytes(limit.value) for limit in tlv.children(item.value) if limit.tag == 0x02]
+            limits = [int.from_bytes(limit.value) for limit in tlv.children(item.value) if limit.tag == tlv.INTEGER]
             return limits[1] if len(limits) == 2 else 0
     return 0

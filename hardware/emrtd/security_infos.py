@@ -8,8 +8,8 @@ from itertools import islice
 
 from hardware.emrtd import tlv
 from hardware.emrtd.errors import ChipError
+from hardware.emrtd.tlv import INTEGER, OBJECT_IDENTIFIER, SEQUENCE, SET
 
-SET, SEQUENCE, INTEGER, OBJECT_IDENTIFIER = 0x31, 0x30, 0x02, 0x06
 ID_PK = "0.4.0.127.0.7.2.2.1."
 ID_CA = "0.4.0.127.0.7.2.2.3."
 ID_PACE = "0.4.0.127.0.7.2.2.4."

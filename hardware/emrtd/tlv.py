@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from hardware.emrtd.errors import TlvError
 
+INTEGER, BIT_STRING, OCTET_STRING, OBJECT_IDENTIFIER, SEQUENCE, SET, CONTEXT_0 = 0x02, 0x03, 0x04, 0x06, 0x30, 0x31, 0xA0
+"""Tags of ASN.1 in DER (ITU-T X.690 §8)."""
 MAX_LENGTH_BYTES = 3
 """Length octets after 0x8n: 16 MiB, far above any file a chip holds."""
 MAX_TAG_BYTES = 2

@@ -150,7 +150,7 @@ class FileSystem:
 
 def atr_info(limit: int = LONGEST) -> bytes:
     """EF.ATR/INFO with the extended length information alone (Doc 9303-10 §3.6.4): ``limit`` bytes, either way."""
-    number = tlv.encode(0x02, limit.to_bytes(3).removeprefix(b"\0"))
+    number = tlv.encode(tlv.INTEGER, limit.to_bytes(3).removeprefix(b"\0"))
     return tlv.encode(EXTENDED_LENGTH_INFORMATION, number + number)
 
 

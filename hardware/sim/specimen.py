@@ -22,7 +22,6 @@ from hardware.sim.chip import LinkModel, VirtualPassport
 DATA_GROUP = re.compile(r"(?:EF[._])?(?:Datagroup|DG)(\d+)")
 INFORMATION = {88: (slice(44, 54), slice(57, 64), slice(65, 72)), 90: (slice(5, 15), slice(30, 37), slice(38, 45))}
 """Number, birth and expiry, each with its check digit, in the MRZ of a TD3 and a TD1 (Doc 9303-4 §4.2.2, 9303-5 §4.2.2)."""
-SEQUENCE = 0x30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,9 +84,9 @@ def _active_key(pkcs8: bytes, folder: str) -> rsa.RSAPrivateKey | ec.EllipticCur
 def _chip_key(pkcs8: bytes, folder: str) -> EcKey:
     """Read by hand: specimens have explicit parameters of curves that OpenSSL lacks (RFC 5958 §2, RFC 5915 §3)."""
     try:
-        _, algorithm, wrapped = list(tlv.children(tlv.only(pkcs8, SEQUENCE)))[:3]
+        _, algorithm, wrapped = list(tlv.children(tlv.only(pkcs8, tlv.SEQUENCE)))[:3]
         _, parameters = tlv.children(algorithm.value)
-        scalar = list(tlv.children(tlv.only(wrapped.value, SEQUENCE)))[1].value
+        scalar = list(tlv.children(tlv.only(wrapped.value, tlv.SEQUENCE)))[1].value
         return EcKey(curve=find_curve(parameters), scalar=int.from_bytes(scalar))
     except (ValueError, IndexError) as error:
         raise DeviceError(
