@@ -22,10 +22,9 @@ pytestmark = [pytest.mark.pcsc, pytest.mark.processes, pytest.mark.timeout(180)]
 
 CAST = {
     "service": ("OPEN", []),
-    "service-without-permit": ("SECONDARY", ["EXIT_PERMIT_MISSING"]),
     "clone": ("HOLD", ["CHIP_NOT_GENUINE"]),
 }
-"""Traveller and outcome, as with the simulated scanner's own antenna (README.md)."""
+"""Traveller and outcome, as with the simulated scanner's own antenna (README.md): one chip that proves itself and one that cannot."""
 OTHERS_S = 60.0
 
 
