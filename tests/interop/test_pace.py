@@ -31,9 +31,6 @@ OTHERS = (
     [(DH_IM, each) for each in MODULAR_GROUPS] + [(ECDH_IM, each) for each in SUITABLE] + [(ECDH_CAM, each) for each in CURVES]
 )
 
-SLOW = {(DH_GM, 1), (DH_GM, 2)}
-"""OpenPACE takes 0.2 s over the groups of 2048 bits."""
-
 
 def named(variant: tuple[int, int]) -> str:
     return f"{KINDS[variant[0]]}/{variant[1]}"
@@ -131,7 +128,7 @@ def test_generic_mapping_agrees_with_openpace(variant: tuple[int, int], sessions
     def run(session: Session, number: int) -> str:
         return with_openpace(openpace, Play(session, protocol_of(*variant, number), part(variant[0], number)))
 
-    sessions(named(variant), run, slow=variant in SLOW, share=share(variant))
+    sessions(named(variant), run, slow=True, share=share(variant))
 
 
 @pytest.mark.parametrize("variant", OTHERS, ids=named)
@@ -139,7 +136,7 @@ def test_other_mappings_agree_with_the_second_implementation(variant: tuple[int,
     def run(session: Session, number: int) -> str:
         return with_second(Play(session, protocol_of(*variant, number), part(variant[0], number)))
 
-    sessions(named(variant), run, share=share(variant))
+    sessions(named(variant), run, slow=True, share=share(variant))
 
 
 def flipped(wanted: int) -> Callable[[int, bytes], bytes]:

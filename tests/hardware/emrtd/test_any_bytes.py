@@ -22,7 +22,7 @@ from hardware.sim.chip import VirtualPassport
 
 BYTES = st.binary(max_size=300)
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MANY = settings(max_examples=200, deadline=None)
+MANY = settings(max_examples=100, deadline=None)  # `make soak` has the long counts
 
 
 @MANY
