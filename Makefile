@@ -12,6 +12,7 @@ ROOMS  := gate mrz pki faceverify hardware
 ARGS   ?=
 TESTS  ?= tests
 WORKERS ?= 3
+SESSIONS ?= 1000
 SECONDS ?= 60
 
 export ORT_DISABLE_TELEMETRY := 1
@@ -61,13 +62,14 @@ test: $(STAMP) ## all tests (TESTS=tests/mrz for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --benchmark-disable $(TESTS) $(ARGS)
 
 interop: $(STAMP) ## a thousand sessions of each protocol variant against independent implementations
-	$(BIN)/python -m pytest tests/interop --sessions 1000 $(ARGS)
+	$(BIN)/python -m pytest tests/interop --sessions $(SESSIONS) $(ARGS)
 
 fuzz: $(STAMP) ## any bytes into whatever parses a chip's (SECONDS=60 in all; ARGS="--only dg2" for some)
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(ARGS)
 
 # Where every real component is required, atheris is one.
-check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(ATHERIS)) lint types layers test ## what CI runs; a minute of fuzzing comes last
+check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(ATHERIS)) lint types layers test ## what CI runs; twenty interoperability sessions a variant and a minute of fuzzing come last
+	$(MAKE) interop SESSIONS=20 ARGS="--numprocesses $(WORKERS) -q -q"
 	$(MAKE) fuzz ARGS=
 
 lint: $(STAMP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hardware.emrtd.pcsc import PcscTransceiver
+from hardware.emrtd.pcsc import ChipInUse, PcscTransceiver
 from hardware.ports import DocumentScanner, ScannedDocument, TagLost, longest_response
 
 CHIP_S = 1.5
@@ -36,11 +36,19 @@ class ChipOfDocument:
         deadline = time.monotonic() + timeout
         while not self._removed():
             left = deadline - time.monotonic()
-            if self._chip.reconnect(max(0.0, min(LOOK_S, left))):
+            if self._answers(left):
                 return not self._removed()
             if left <= 0:
                 return False
         return False
+
+    def _answers(self, left: float) -> bool:
+        try:
+            return self._chip.reconnect(max(0.0, min(LOOK_S, left)))
+        except ChipInUse:
+            if left <= 0:
+                raise
+            return False
 
     def leave(self) -> None:
         """The document was taken away."""

@@ -46,7 +46,7 @@ def list_readers() -> tuple[str, ...]:
         scard.SCardReleaseContext(context)
 
 
-class _InUse(DeviceError):
+class ChipInUse(DeviceError):
     """Another program has the chip for itself. At plugging in and at laying down some look at it for a moment."""
 
 
@@ -98,7 +98,7 @@ class PcscTransceiver:
             except TagLost:
                 if time.monotonic() > deadline:
                     return False
-            except _InUse:
+            except ChipInUse:
                 if time.monotonic() > deadline:
                     raise
             else:
@@ -231,7 +231,7 @@ def _error(scard: Any, device: str, status: int) -> DeviceError:
         scard.SCARD_W_SECURITY_VIOLATION: lambda: DeviceError(_SERVICE, "this user may not use it", "let polkit allow it"),
         scard.SCARD_E_READER_UNAVAILABLE: lambda: DeviceLost(device, "the PC/SC reader is gone", "plug it in again"),
         scard.SCARD_E_UNKNOWN_READER: lambda: DeviceLost(device, "the PC/SC reader is gone", "plug it in again"),
-        scard.SCARD_E_SHARING_VIOLATION: lambda: _InUse(device, "another program uses the chip", "end that program"),
+        scard.SCARD_E_SHARING_VIOLATION: lambda: ChipInUse(device, "another program uses the chip", "end that program"),
     }
     known = meanings.get(status)
     return known() if known else DeviceError(device, f"{scard.SCardGetErrorMessage(status)} (PC/SC status {status:08X})")

@@ -44,7 +44,7 @@ def atr(historical: bytes = b"") -> bytes:
 
 
 def run_atr(secret: str) -> bytes:
-    """The ATR of the chips of one run: issuer data (ISO/IEC 7816-4 §8.1.1) that only who knows the run's secret can make."""
+    """The ATR of the chips of one run: issuer data (ISO/IEC 7816-4 §8.1.1) made with the run's secret: it guards against accidents."""
     tag = hmac.digest(secret.encode(), b"autogate virtual chip", hashlib.sha256)[:TAG]
     return atr(bytes([0x80, 0x50 | TAG]) + tag)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hardware.document_scanner import LOOK_S, ScannerWithPcsc
+from hardware.emrtd.pcsc import ChipInUse
 from hardware.ports import ScannedDocument, TagLost, longest_response
 
 LINES = ("first line", "second line")
@@ -125,3 +126,18 @@ def test_a_chip_that_never_comes_is_waited_for_no_longer_than_was_said(scanner, 
     chip.on_wait = lambda: False
     assert not document.chip.reconnect(0.0)
     assert chip.waits[1:] == [0.0]
+
+
+def test_a_chip_that_another_program_keeps_is_waited_for_to_the_end_and_no_longer(scanner, chip):
+    document = scanner.wait_for_document(0.0)
+
+    def taken() -> bool:
+        if len(chip.waits) < 4:
+            raise ChipInUse("reader", "another program uses the chip")
+        return True
+
+    chip.on_wait = taken
+    assert document.chip.reconnect(60.0)
+    chip.waits.clear()
+    with pytest.raises(ChipInUse):
+        document.chip.reconnect(0.0)
