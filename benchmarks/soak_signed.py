@@ -6,10 +6,13 @@ are, without parsing it: what reads the file judges it, and cannot be its own wi
 
 from __future__ import annotations
 
+import hashlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -24,7 +27,9 @@ from pki.masterlist import open_master_list
 from pki.passive_authentication import authenticate_sod
 from pki.results import SignedHashes
 from pki.revocation import Revocation, parse_crl, revocation_of
-from pki.trust_file import open_trust_file, seal, statement, trust_body
+from pki.trust_file import trust_body
+from pki.trust_statement import SignedStatement, Statement
+from pki.trust_versions import ActiveStore, open_active
 
 BELIEVED = "believed: nothing signed was changed"
 KINDS = ("ec:P-256", "ec:brainpoolP256r1", "rsa:2048")
@@ -61,11 +66,19 @@ def believed_unchanged(make: Callable[[], Sequence[Signed]]) -> Callable[[], Abs
 
 
 def restructured(data: bytes, dice: random.Random) -> bytes:
-    """One element left out, doubled, put elsewhere or replaced, and all lengths right again; other files than DER are spoilt."""
+    """One element left out, doubled, put elsewhere or replaced, and all lengths right again; other files than DER are reworded."""
     try:
         return _changed(der.read(data), dice)
     except DerError:
-        return spoil(data, dice)
+        return reworded(data, dice)
+
+
+def reworded(data: bytes, dice: random.Random) -> bytes:
+    """One to three octets replaced by others of the file: a text stays one, and most of its digits digits."""
+    changed = bytearray(data)
+    for _ in range(dice.randint(1, 3)):
+        changed[dice.randrange(len(data))] = dice.choice(data)
+    return bytes(changed)
 
 
 def _changed(element: der.Element, dice: random.Random) -> bytes:
@@ -161,12 +174,35 @@ def _list(file: bytes, state: sim.PretendState, opened: Callable[..., object]) -
 
 
 def trust_files() -> list[Signed]:
-    """Signed by three people, two of whom are asked for."""
-    body = trust_body(_states()[0].trust_store(), 7)
-    people = [Ed25519PrivateKey.generate() for _ in range(3)]
-    keys = [person.public_key().public_bytes_raw() for person in people]
-    file = seal(body, {key: person.sign(statement(body)) for key, person in zip(keys, people, strict=True)})
-    return [Signed(file=file, signed=(body,), judge=_code(lambda changed: open_trust_file(changed, keys)))]
+    """A version, and the statement that it is in force: signed by three people, two of whom are asked for."""
+    store = replace(_states()[0].trust_store(), demo=False)  # whose stores need no signatures
+    body = trust_body(store, 7)
+    digest, before, date = hashlib.sha256(body).hexdigest(), "ab" * 32, NOW.isoformat()
+    statement = Statement(action="activate", version=7, store=digest, sequence=9, replaces=before, date=date, because="made up")
+    signed, people = SignedStatement(statement=statement), [Ed25519PrivateKey.generate() for _ in range(3)]
+    for person in people:
+        signed = signed.signed_with(person)
+    signers = {key: f"person {number}" for number, key in enumerate(signed.signatures)}
+    files = {"active": signed.encoded, f"versions/{7:06}-{digest}.store": body}
+
+    def opened(changed: Mapping[str, bytes]) -> None:
+        found = _opened(files | changed, signers)
+        assert (found.statement, found.store) == (statement, store), changed
+
+    texts = tuple(f'"{text}"'.encode() for text in ("activate", digest, before, date, "made up"))
+    return [
+        Signed(file=files[name], signed=parts, judge=_code(lambda changed, name=name: opened({name: changed})))
+        for name, parts in zip(files, (texts, (body,)), strict=True)
+    ]
+
+
+def _opened(files: Mapping[str, bytes], signers: Mapping[str, str]) -> ActiveStore:
+    """From a folder of versions, as a gate does."""
+    with TemporaryDirectory(prefix="autogate-versions-") as folder:
+        (Path(folder) / "versions").mkdir()
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        return open_active(Path(folder), signers, demo=False)
 
 
 def certificates() -> list[Signed]:

@@ -13,8 +13,7 @@ from pki.errors import PkiError
 from pki.inventory import is_usable, key_kind, outlook, signature_kind, take_inventory
 from pki.oddities import anchor_oddities
 from pki.trust import Csca, TrustStore
-from pki.trust_file import QUORUM
-from pki.trust_statement import SignedStatement
+from pki.trust_statement import QUORUM, SignedStatement
 from pki.trust_versions import TrustVersions, Version
 from pki.union import UNCONFIRMED
 

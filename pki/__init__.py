@@ -15,7 +15,7 @@ modules below and are imported from there, so that importing the package itself 
     from pki.union import union                       # each once, the home State's pinned
     from pki.rollover import roll_over, vouched_for   # links between keys
     from pki.inventory import outlook, take_inventory # what the anchors are worth
-    from pki.trust_file import open_trust_file, seal, statement, trust_body
+    from pki.trust_versions import TrustVersions, open_active   # two people's signatures
     from pki.deviations import open_deviation_list
     from pki.known_defects import DocumentFacts, read_with
 """
@@ -34,6 +34,6 @@ __all__ = [
     "rollover",
     "sources",
     "trust",
-    "trust_file",
+    "trust_versions",
     "union",
 ]

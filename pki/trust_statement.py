@@ -21,6 +21,8 @@ from pki.errors import PkiError, ReasonCode
 Action = Literal["activate", "rollback"]
 CONTEXT = b"autogate trust statement 1\n"
 """Goes before each signed encoding, so that such a signature is good for nothing else."""
+QUORUM = 2
+"""People who must have signed: nobody changes alone whom the gate believes."""
 MAX_STATEMENT, MAX_SIGNATURES, MAX_TEXT = 1 << 16, 8, 400
 """Octets of a file, signatures in it, letters of a reason."""
 _P = 2**255 - 19

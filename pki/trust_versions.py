@@ -26,9 +26,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pki.durable import read_file, sync_folder, unusable, write_file
 from pki.errors import PkiError, ReasonCode
-from pki.trust import DEMO_MARKER, TrustStore
-from pki.trust_file import MAX_TRUST_FILE, QUORUM, open_trust_file, trust_body
-from pki.trust_statement import MAX_STATEMENT, Action, SignedStatement, Statement, parse_statement
+from pki.trust import DEMO_MARKER, Csca, TrustStore
+from pki.trust_file import MAX_TRUST_FILE, read_trust_body, trust_body
+from pki.trust_statement import MAX_STATEMENT, QUORUM, Action, SignedStatement, Statement, parse_statement
 
 _VERSION_FILE = re.compile(r"(\d{6})-([0-9a-f]{64})\.store")
 
@@ -99,12 +99,12 @@ class TrustVersions:
     def read(self, version: Version) -> TrustStore:
         """What ``version`` holds, its octets compared with its digest."""
         file = read_file(version.path, MAX_TRUST_FILE)
-        if hashlib.sha256(file).hexdigest() != version.digest:
+        if not _has_digest(file, version.digest):
             raise PkiError(ReasonCode.STORE_NOT_SIGNED, f"{version.path}: was changed: its digest is another")
-        opened = open_trust_file(file, (), quorum=0)  # the digest is what people signed
-        if opened.sequence != version.number:
-            raise unusable(version.path, f"calls itself version {opened.sequence}")
-        return opened.store
+        number, store = read_trust_body(file)
+        if number != version.number:
+            raise unusable(version.path, f"calls itself version {number}")
+        return store
 
     def in_force(self) -> SignedStatement | None:
         """The statement in force, unverified; None where there is none yet."""
@@ -125,7 +125,7 @@ class TrustVersions:
             newest = next(reversed(self.versions()), None)
             if onto not in {None, newest.number if newest else 0}:
                 raise unusable(self.folder, "was changed meanwhile: import again")
-            if newest and hashlib.sha256(trust_body(store, newest.number)).hexdigest() == newest.digest:
+            if newest and _has_digest(trust_body(store, newest.number), newest.digest):
                 return newest
             body = trust_body(store, number := newest.number + 1 if newest else 1)
             version = self.version(number, hashlib.sha256(body).hexdigest())
@@ -137,10 +137,13 @@ class TrustVersions:
     ) -> SignedStatement:
         """Put a signature under the statement that brings ``version`` into force; the first one writes it.
 
-        Whoever signs after him signs the same: raises PkiError where the reason or the confirmations given are others.
+        Whoever signs after him signs the same: raises PkiError where the reason or the confirmations given are others, and where
+        the index of the version says anything else about a certificate than the certificate does, as a gate believes the index.
         """
         with self._locked():
-            self.read(version)
+            store = self.read(version)
+            if any(anchor != Csca.of(anchor.certificate, anchor.provenance) for anchor in store.anchors):
+                raise unusable(version.path, "its index is not that of its certificates: import again")
             drafted = self._drafted(version, now, because, confirmed)
             signed = self._pending_for(version) or drafted
             if because not in {"", signed.statement.because} or set(confirmed) - set(signed.statement.confirmed):
@@ -264,6 +267,10 @@ def _statement(path: Path) -> SignedStatement:
         return parse_statement(read_file(path, MAX_STATEMENT))
     except PkiError as error:
         raise PkiError(error.code, f"{path}: {error.detail.removeprefix(f'{path}: ')}") from None
+
+
+def _has_digest(file: bytes, digest: str) -> bool:
+    return hashlib.sha256(file).hexdigest() == digest
 
 
 def _next(before: SignedStatement | None) -> int:

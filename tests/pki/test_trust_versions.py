@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -168,6 +169,25 @@ def test_a_statement_changed_between_two_signatures_has_lost_the_first(house, st
     assert refused(lambda: house.activate(version)) is ReasonCode.STORE_NOT_SIGNED
 
 
+def test_signatures_under_one_statement_are_none_under_another(house, stores):
+    house.bring(stores[0])
+    old = house.versions.in_force()
+    second = house.add(stores[1])
+    fresh = replace(old.statement, version=second.number, store=second.digest, sequence=2, replaces=old.statement.digest)
+    house.active.write_bytes(replace(old, statement=fresh).encoded)
+    assert refused(house.open) is ReasonCode.STORE_NOT_SIGNED
+
+
+@pytest.mark.parametrize("lie", [{"country": "DE"}, {"subject": "another"}, {"key_identifier": b"\1" * 20}], ids=str)
+def test_nobody_signs_an_index_that_hides_whose_certificate_it_is(house, stores, lie):
+    """Listed under another State, a stranger's certificate for the home State would not be seen by who looks that State up."""
+    honest = stores[0].anchors[0]
+    version = house.add(replace(stores[0], anchors=(replace(honest, **lie),)))
+    with pytest.raises(PkiError, match="index"):
+        house.sign(version, "first")
+    assert house.versions.pending() == ()
+
+
 def test_a_confirmation_stays_with_later_versions(house, stores):
     house.bring(stores[0], confirmed=(FINGERPRINT,))
     house.bring(stores[1])
@@ -233,6 +253,16 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(house, stores):
     version = house.bring(stores[0])
     version.path.unlink()
     os.mkfifo(version.path)
+    assert refused(house.open) is ReasonCode.MALFORMED
+
+
+def test_what_two_people_signed_is_still_refused_where_it_is_no_store(house):
+    """They were handed something that no tool of ours made."""
+    digest = hashlib.sha256(b"no store").hexdigest()
+    (house.versions.folder / "versions").mkdir(parents=True)
+    house.versions.version(1, digest).path.write_bytes(b"no store")
+    signed = SignedStatement(statement=replace(STATEMENT, store=digest)).signed_with(KEYS["first"]).signed_with(KEYS["second"])
+    house.active.write_bytes(signed.encoded)
     assert refused(house.open) is ReasonCode.MALFORMED
 
 
