@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pki.certificates import Certificate, Name, parse_certificate
-from pki.errors import PkiError, ReasonCode
+from pki.durable import unusable
+from pki.errors import PkiError
 from pki.revocation import parse_crl
 
 CERTIFICATE_SUFFIXES, CRL_SUFFIX, DEMO_MARKER = frozenset({".cer", ".der", ".pem"}), ".crl", "DEMO"
@@ -135,9 +136,9 @@ def load_trust_store(folder: Path) -> TrustStore:
         elif path.suffix.lower() == CRL_SUFFIX:
             crls += read_values(path)
         elif not path.name.startswith("README"):
-            raise _unusable(path, "is neither certificate nor CRL")
+            raise unusable(path, "is neither certificate nor CRL")
     if not anchors:
-        raise _unusable(folder, "holds no CSCA certificate")
+        raise unusable(folder, "holds no CSCA certificate")
     return TrustStore(anchors=tuple(anchors.values()), crls=tuple(crls), demo=demo)
 
 
@@ -162,7 +163,7 @@ def _files(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
-        raise _unusable(folder, f"cannot be read ({error.strerror})") from None
+        raise unusable(folder, f"cannot be read ({error.strerror})") from None
 
 
 def read_values(path: Path) -> list[bytes]:
@@ -175,9 +176,9 @@ def read_values(path: Path) -> list[bytes]:
             for value in values:
                 parse_crl(value)
     except OSError as error:
-        raise _unusable(path, f"cannot be read ({error.strerror})") from None
+        raise unusable(path, f"cannot be read ({error.strerror})") from None
     except (binascii.Error, PkiError) as error:
-        raise _unusable(path, str(error)) from None
+        raise unusable(path, str(error)) from None
     return values
 
 
@@ -185,8 +186,4 @@ def _anchor(value: bytes, path: Path) -> Csca:
     try:
         return Csca.of(value, provenance=path.name)
     except PkiError as error:
-        raise _unusable(path, error.detail) from None
-
-
-def _unusable(path: Path, what: str) -> PkiError:
-    return PkiError(ReasonCode.MALFORMED, f"{path}: {what}")
+        raise unusable(path, error.detail) from None
