@@ -136,6 +136,7 @@ ALWAYS = {
     "nationality": {"citizen"},
     "age": {"adult"},
     "mrz": {"read"},
+    "infrared": {"present", "not_offered"},
     "access": {"pace", "bac"},
     "card_access": {"agrees", "not_offered"},
     "chip": {"read"},

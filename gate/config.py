@@ -69,8 +69,13 @@ class Timeouts(Section, frozen=True, kw_only=True):
 
 
 class Scanner(Section, frozen=True, kw_only=True):
+    """What reads the page. ``mrz``: whether we read the machine readable zone from its pictures, or it reads the zone itself."""
+
     kind: Literal["simulator", "pcsc"]
     address: Address
+    mrz: Literal["images", "device"] = "device"
+    infrared: bool = True
+    """Whether its pictures come in near-infrared light as well. Where they do, a zone that does not show in it is a finding."""
 
 
 class Chip(Section, frozen=True, kw_only=True):

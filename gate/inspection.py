@@ -47,10 +47,15 @@ def inspect_mrz(lines: tuple[str, ...], today: date) -> tuple[MrzRecord | None, 
         record = mrz.parse(lines)
     except MrzError as error:
         return None, {"mrz": found("malformed", CheckResult.FAILED, code=str(error)[:120], source="mrz")}
+    return record, mrz_facts(record, today)
+
+
+def mrz_facts(record: MrzRecord, today: date) -> dict[str, Fact]:
+    """What a well-formed zone says of its holder and of itself; with a wrong check digit it says nothing."""
     if not record.check_digits_ok:
         wrong = ",".join(digit.field for digit in record.check_digits if not digit.ok)
-        return record, {"mrz": found("check_digit_failed", CheckResult.FAILED, code=wrong, source="mrz")}
-    return record, {
+        return {"mrz": found("check_digit_failed", CheckResult.FAILED, code=wrong, source="mrz")}
+    return {
         "mrz": found("read", code=",".join(finding.what for finding in record.findings), source="mrz"),
         "nationality": _nationality(record.nationality),
         "age": _age(record.date_of_birth.resolve(today, future=False), today),

@@ -18,7 +18,8 @@ from gate.records import DecisionRecord, InspectionCheck, StageTiming, Transacti
 Witness = Literal["reader", "vision", "lane"]
 
 WITNESS: dict[str, Witness] = {
-    **dict.fromkeys(("nationality", "age", "expiry", "mrz", "access", "card_access", "chip", "dg1_mrz"), "reader"),
+    **dict.fromkeys(("nationality", "age", "expiry", "mrz", "infrared", "access"), "reader"),
+    **dict.fromkeys(("card_access", "chip", "dg1_mrz"), "reader"),
     **dict.fromkeys(("passive_authentication", "revocation", "chip_authenticity"), "reader"),
     **dict.fromkeys(("face", "pad"), "vision"),
     **dict.fromkeys(("document_class", "issuance", "exit_permit", "watchlist"), "lane"),

@@ -23,6 +23,7 @@ _ENTRY_FLOOR: dict[str, tuple[str, ...]] = {
     "age": ("adult", "from_6_to_17"),
     "expiry": ("valid", "under_6_months"),
     "mrz": ("read",),
+    "infrared": ("present", "not_offered"),
     "access": ("pace", "bac"),
     "card_access": ("agrees", "not_offered"),
     "chip": ("read",),

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from gate.clock import SystemClock, civil_date
 from gate.config import Config
-from gate.evidence import Fact
+from gate.evidence import Fact, found
 from gate.inspection import ChipInspection, ChipInspector, inspect_mrz
 from gate.processes.messages import (
     AnyMessage,
@@ -144,6 +144,7 @@ class DocumentReader:
         begun = self._clock.boot()
         today = civil_date(self._clock.wall(), self._config.lane.checkpoint)
         record, facts = inspect_mrz(document.mrz_lines, today)
+        facts["infrared"] = found("not_offered", source="mrz")
         read = self._clock.boot()
         stage = stage_of("mrz", begun, read, facts["mrz"].value, zero=order.zero, room="reader")
         if record is None or facts["mrz"].value != "read":

@@ -90,6 +90,19 @@ REASONS: dict[str, Reason] = {
         "face_by_eye",
         "forensics",
     ),
+    "DG1_MRZ_DOUBTFUL": _reason(
+        "Halaman biodata tidak terbaca dengan pasti",
+        "The data page could not be read for certain; where it was unsure the chip says otherwise",
+        "read_again",
+        "book_by_eye",
+    ),
+    "MRZ_NOT_IN_INFRARED": _reason(
+        "Zona MRZ tidak tampak pada inframerah",
+        "The machine readable zone does not show in infrared light",
+        "keep_book",
+        "book_by_eye",
+        "forensics",
+    ),
     "DOC_EXPIRED": _reason("Masa berlaku paspor habis", "The passport has expired", "dates", "second_document"),
     "EXPIRY_UNKNOWN": _reason(
         "Tanggal habis berlaku tidak terbaca", "The date of expiry could not be read", "read_again", "dates"

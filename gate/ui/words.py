@@ -81,7 +81,10 @@ RESULTS: dict[str, Words] = {
 CHECK_TREE: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
     (
         ("Pemeriksaan optik", "Optical checks"),
-        (("mrz", ("Zona terbaca mesin", "Machine readable zone")),),
+        (
+            ("mrz", ("Zona terbaca mesin", "Machine readable zone")),
+            ("infrared", ("Tampak dalam inframerah", "Shows in infrared")),
+        ),
     ),
     (
         ("Pemeriksaan elektronik", "Electronic checks"),

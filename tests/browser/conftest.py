@@ -224,6 +224,7 @@ class Sample:
         good = Fact(value="valid", result=CheckResult.SUCCESSFUL)
         facts = {
             "mrz": Fact(value="read", result=CheckResult.SUCCESSFUL, source="scanner"),
+            "infrared": Fact(value="present", result=CheckResult.SUCCESSFUL, source="scanner"),
             "access": Fact(value="pace", result=CheckResult.SUCCESSFUL),
             "card_access": Fact(value="agrees", result=CheckResult.SUCCESSFUL),
             "chip": Fact(value="read", result=CheckResult.SUCCESSFUL),

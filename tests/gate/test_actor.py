@@ -153,7 +153,7 @@ class Hand:
             "reader",
             m.MrzRead(
                 transaction=self.transaction,
-                facts=facts(mrz="read", nationality="citizen", age="adult", expiry="valid"),
+                facts=facts(mrz="read", infrared="present", nationality="citizen", age="adult", expiry="valid"),
                 issuing_state="IDN",
                 document_code="P",
                 document_number="X1",

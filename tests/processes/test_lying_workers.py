@@ -111,6 +111,7 @@ def mrz_read(transaction: str) -> MrzRead:
         transaction=transaction,
         facts={
             "mrz": Fact(value="read", result=CheckResult.SUCCESSFUL, source="mrz"),
+            "infrared": Fact(value="present", result=CheckResult.SUCCESSFUL, source="mrz"),
             "nationality": Fact(value="citizen", result=CheckResult.SUCCESSFUL, source="mrz"),
             "age": Fact(value="adult", result=CheckResult.SUCCESSFUL, source="mrz"),
             "expiry": Fact(value="valid", result=CheckResult.SUCCESSFUL, source="mrz"),
