@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from hardware.emrtd.pcsc import ChipInUse, PcscTransceiver
 from hardware.ports import DocumentScanner, ScannedDocument, TagLost, longest_response
@@ -76,7 +77,7 @@ class ScannerWithPcsc:
             self._lying.leave()
         answers = self._chip.reconnect(CHIP_S)
         self._lying = ChipOfDocument(self._page, self._chip) if answers else None
-        return ScannedDocument(mrz_lines=document.mrz_lines, chip=self._lying)
+        return replace(document, chip=self._lying)
 
     def wait_for_removal(self, timeout: float) -> bool:
         removed = self._page.wait_for_removal(timeout)

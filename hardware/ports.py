@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:  # the lane process loads this module and must stay free of numpy
     import numpy as np
@@ -85,11 +85,43 @@ def longest_response(transceiver: Transceiver) -> int:
     return int(getattr(transceiver, "longest_response", 65_536))
 
 
+Light = Literal["white", "infrared"]
+"""What a page is lit with. Infrared is the band near 900 nm (B900) that the ink of a machine readable zone absorbs (Doc 9303-3 §4.4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFrame:
+    """A picture of what lies on the glass. ``pixels`` is uint8, grey of shape (height, width) or BGR of shape (height, width, 3).
+
+    ``dpi``: pixels to the inch on the glass, 0 where the device does not say; ``boot``: its capture time in boot seconds.
+    """
+
+    pixels: NDArray[np.uint8] = field(repr=False)
+    light: Light
+    dpi: int
+    boot: float
+
+
+class Page(Protocol):
+    """One document on the glass, to be pictured as often as wanted."""
+
+    def capture(self, light: Light, timeout: float) -> PageFrame | None:
+        """Take a new picture. None where that document was taken away, where none came in ``timeout`` seconds, and where the device has no
+        such light. Raises DeviceError.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScannedDocument:
-    """A document lying on the scanner. ``mrz_lines`` are as read (may be malformed); ``chip`` is None where no chip answered."""
+    """A document lying on the scanner.
+
+    ``mrz_lines``: what a device that reads the zone by itself says of it (may be malformed), empty where it does not. ``page`` is None where
+    the device hands over no pictures, ``chip`` where no chip answered.
+    """
 
     mrz_lines: tuple[str, ...] = field(repr=False)
+    page: Page | None = None
     chip: Transceiver | None
 
 

@@ -1,7 +1,7 @@
 """The machine readable zone's characters, drawn from centre lines of our own after the shapes of OCR-B (ISO 1073-2, size I): no font file.
 
 The centre lines are given in hundredths of a millimetre: x from 0 to 140 rightwards, y upwards from the foot of the stems; letters end
-at 219, figures at 240. A stroke is 0.35 mm wide with round ends, the pitch 2.54 mm (ten to the inch), and a capital's
+at 219, figures at 240. A stroke is 0.35 mm wide with round ends, the pitch 2.54 mm (Doc 9303-3 §4.4), and a capital's
 height, ends included, is 2.54 mm, too: at 300 dpi both are 30 pixels.
 """
 

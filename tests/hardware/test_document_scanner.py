@@ -141,3 +141,12 @@ def test_a_chip_that_another_program_keeps_is_waited_for_to_the_end_and_no_longe
     chip.waits.clear()
     with pytest.raises(ChipInUse):
         document.chip.reconnect(0.0)
+
+
+def test_what_the_page_scanner_pictures_comes_with_the_other_readers_chip(scanner, page, monkeypatch):
+    pictures = object()
+    monkeypatch.setattr(page, "wait_for_document", lambda _: ScannedDocument(mrz_lines=(), page=pictures, chip=None))
+    document = scanner.wait_for_document(0.0)
+    assert document.page is pictures
+    assert document.mrz_lines == ()
+    assert document.chip is not None
