@@ -5,21 +5,34 @@ Only an authentic document gives more than the verdict on it: everything else he
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import assert_never, cast
 
 from gate.evidence import CheckResult, Fact, found, not_performed
 from gate.records import InspectionCheck
 from hardware.emrtd.errors import LdsError
-from hardware.emrtd.lds import dg2_image
+from hardware.emrtd.lds import dg1_mrz, dg2_image
 from hardware.emrtd.reader import AccessEvidence, ChipData
+from mrz import MrzRecord
 from pki.active_authentication import ActiveAuthenticationEvidence
 from pki.card_access import CardAccessVerdict, card_access_agrees
 from pki.card_security import CardSecurityVerdict
 from pki.chip_authenticity import ChipAuthenticationEvidence, ChipAuthenticity, PaceCamEvidence, chip_authenticity
 from pki.errors import ReasonCode
-from pki.inspection_record import CHECKS, PRINTED_MRZ, InspectionRecord, Step
+from pki.inspection_record import CHECKS, PRINTED_MRZ, InspectionRecord
 from pki.known_defects import Reading
 from pki.results import Authentic, Rejected, Undetermined
+
+Places = frozenset[tuple[int, int]]
+"""Lines and columns of a machine readable zone, both from 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrintedZone:
+    """What was read from the page; ``doubtful`` where another character would rather be our misreading than a forgery."""
+
+    record: MrzRecord = field(repr=False)
+    doubtful: Places = frozenset()
 
 
 def data_groups(chip: ChipData) -> dict[int, bytes]:
@@ -93,11 +106,13 @@ def judge_chip(
     return _authenticity(verdict, chip, card_security, offer, active_key_compromised=active_key_compromised), offer
 
 
-def bound_facts(verdict: Authentic, authenticity: ChipAuthenticity, offer: CardAccessVerdict) -> dict[str, Fact]:
+def bound_facts(
+    verdict: Authentic, authenticity: ChipAuthenticity, offer: CardAccessVerdict, printed: PrintedZone
+) -> dict[str, Fact]:
     """What counts only because passive authentication bound it."""
     genuine = authenticity.verdict == "genuine"
     return {
-        "dg1_mrz": _mrz_fact(verdict.record[PRINTED_MRZ]),
+        "dg1_mrz": _mrz_fact(verdict, printed),
         "revocation": found(verdict.revocation, _result(verdict.revocation == "good"), source="pki"),
         "card_access": found(offer.verdict, _result(offer.verdict in {"agrees", "not_offered"}), code=offer.code, source="pki"),
         "chip_authenticity": found(
@@ -138,12 +153,30 @@ def _authenticity(
     )
 
 
-def _mrz_fact(step: Step) -> Fact:
-    """DG1 against the optical MRZ. A DG1 that was not read is no difference; one that cannot be read is."""
+def _mrz_fact(verdict: Authentic, printed: PrintedZone) -> Fact:
+    """DG1 against the optical MRZ. A DG1 that was not read is no difference; one that cannot be read is. Where they differ only in
+    characters that we read without much margin, it may be our mistake, so it accuses nobody: an officer looks.
+    """
+    step = verdict.record[PRINTED_MRZ]
     if step.result == "aborted":
         return not_performed("DG1_UNREAD", "reader")
-    equal = step.result == "successful"
-    return found("equal" if equal else "different", _result(equal), source="reader")
+    if step.result == "successful":
+        return found("equal", source="reader")
+    word = "doubtful" if _perhaps_misread(verdict, printed) else "different"
+    return found(word, CheckResult.UNDETERMINED if word == "doubtful" else CheckResult.FAILED, source="reader")
+
+
+def _perhaps_misread(verdict: Authentic, printed: PrintedZone) -> bool:
+    try:
+        signed = dg1_mrz(verdict.data_groups[1])
+    except (KeyError, LdsError):
+        return False
+    read = [(line, column, ours) for line, text in enumerate(printed.record.lines, 1) for column, ours in enumerate(text, 1)]
+    if len(signed) != len(read):
+        return False
+    return all(
+        (line, column) in printed.doubtful for (line, column, ours), theirs in zip(read, signed, strict=True) if ours != theirs
+    )
 
 
 def _result(good: bool) -> CheckResult:

@@ -13,7 +13,17 @@ from datetime import date, datetime
 from typing import TypeVar
 
 import mrz
-from gate.chip_facts import access_fact, bound_facts, data_groups, inspection_checks, judge_chip, passive_facts, portrait
+from gate.chip_facts import (
+    Places,
+    PrintedZone,
+    access_fact,
+    bound_facts,
+    data_groups,
+    inspection_checks,
+    judge_chip,
+    passive_facts,
+    portrait,
+)
 from gate.evidence import CheckResult, Fact, found, not_performed
 from gate.records import InspectionCheck, StageTiming, stage_of
 from hardware.emrtd.errors import AccessError, ChipChangedError
@@ -133,8 +143,12 @@ class ChipInspector:
         record: MrzRecord,
         started: float,
         progress: Callable[[float], None],
+        doubtful: Places = frozenset(),
     ) -> ChipInspection:
-        """Read and check the chip of ``document``. Raises DeviceError when the reader itself broke."""
+        """Read and check the chip of ``document``, whose zone says ``record`` and was read without much margin at ``doubtful``.
+
+        Raises DeviceError when the reader itself broke.
+        """
         timeline = _Timeline(self._clock, started)
         if document.chip is None:
             return _unreadable("unreadable", "NO_CHIP_ANSWERED", timeline)
@@ -153,7 +167,7 @@ class ChipInspector:
         for step in chip.steps:
             timeline.add(f"chip.{step.name}", step.start_boot, step.start_boot + step.duration_s, step.result)
         try:
-            return _judge(chip, record, proofs, timeline, self._deviations)
+            return _judge(chip, PrintedZone(record=record, doubtful=doubtful), proofs, timeline, self._deviations)
         finally:
             chip.wipe()
 
@@ -214,7 +228,11 @@ class _Proofs:
 
 
 def _judge(
-    chip: ChipData, record: MrzRecord, proofs: _Proofs, timeline: _Timeline, deviations: tuple[DeviationList, ...]
+    chip: ChipData,
+    printed: PrintedZone,
+    proofs: _Proofs,
+    timeline: _Timeline,
+    deviations: tuple[DeviationList, ...],
 ) -> ChipInspection:
     begun = timeline.clock.boot()
     facts, picture, signed = {"chip": found("read", source="chip"), "access": access_fact(chip.access)}, b"", proofs.sod
@@ -222,13 +240,13 @@ def _judge(
     if signed is None:
         facts["passive_authentication"] = not_performed("SOD_UNREAD", "pki")
     else:
-        reading = _read(signed, chip, record, deviations)
+        reading = _read(signed, chip, printed.record, deviations)
         verdict, inspected = reading.verdict, reading.record
         facts |= passive_facts(reading)
         if isinstance(verdict, Authentic):
             compromised = reading.active_authentication_compromised
             authenticity, offer = judge_chip(verdict, chip, proofs.card_security, active_key_compromised=compromised)
-            facts |= bound_facts(verdict, authenticity, offer)
+            facts |= bound_facts(verdict, authenticity, offer, printed)
             inspected, picture = with_chip(inspected, authenticity, offer), portrait(verdict)
         checks = inspection_checks(inspected)
     timeline.add("pki.verdict", begun, timeline.clock.boot(), facts["passive_authentication"].value)

@@ -74,6 +74,27 @@ def inspected(book, chip, tolerances=frozenset(), deviations=()):
     return ChipInspector(book.trust, clock, tolerances, deviations).inspect(document, record, clock.boot(), lambda _: None)
 
 
+def misread(book, line, column, character, doubtful):
+    """What is found where one character of the zone was read as another, and the places in ``doubtful`` without much margin."""
+    lines = [*book.passport.mrz_lines]
+    lines[line - 1] = lines[line - 1][: column - 1] + character + lines[line - 1][column:]
+    record, _ = inspect_mrz(tuple(lines), TODAY)
+    clock = SystemClock()
+    document = ScannedDocument(mrz_lines=tuple(lines), chip=book.chip())
+    return ChipInspector(book.trust, clock).inspect(document, record, clock.boot(), lambda _: None, frozenset(doubtful))
+
+
+@pytest.mark.parametrize(
+    ("doubtful", "word", "outcome"),
+    [({(1, 7)}, "doubtful", "COUNTER"), ({(1, 8)}, "different", "HOLD"), ((), "different", "HOLD")],
+    ids=["read without margin", "another character without margin", "read for certain"],
+)
+def test_a_name_that_differs_from_the_chip_accuses_only_where_it_was_read_for_certain(books, doubtful, word, outcome):
+    inspection = misread(books["pace-gm"], 1, 7, "Q", doubtful)
+    assert inspection.facts["dg1_mrz"].value == word
+    assert judged(inspection).outcome == outcome
+
+
 def judged(inspection, profile="demo"):
     """Entry, everything but the chip being clean."""
     facts = {name: successful(words[0]) for name, words in VOCABULARY.items() if name not in FOUND_IN_CHIP}
