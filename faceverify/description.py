@@ -1,37 +1,53 @@
-"""What a pack declares: the types, and the strict reader of ``pack.toml``. Whatever is missing, unknown or out of range is refused."""
+"""What a pack declares: the types, and how its files are read. :mod:`faceverify.description_reader` makes them out of ``pack.toml``."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
-import re
-import tomllib
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-FORMAT = 1
+from faceverify.toml_table import PackError, Point
+
+__all__ = [
+    "DESCRIPTION",
+    "Calibration",
+    "DetectorSpec",
+    "NetSpec",
+    "Pack",
+    "PackError",
+    "PadSpec",
+    "PictureSpec",
+    "Point",
+    "RecogniserSpec",
+    "SelfTest",
+    "Threshold",
+    "VectorSpec",
+    "read_file",
+    "read_pinned",
+]
+
 DESCRIPTION = "pack.toml"
-_USES = ("demonstration", "test", "trial", "operation")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+FILE_LIMIT = 512 << 20
+"""Bytes of one file. The largest recogniser in use (ResNet-100) has 261 MB."""
 
-Point = tuple[float, float]
-
-
-class PackError(Exception):
-    """A pack cannot be used: says which file or key, what is wrong and what to do."""
-
-    def __init__(self, where: str, what: str, remedy: str) -> None:
-        super().__init__(f"{where}: {what} ({remedy})")
-        self.where, self.what, self.remedy = where, what, remedy
+Grant = Literal["open", "commercial", "non_commercial"]
+"""What the weights' licence allows: use by anybody, use under a licence that was paid for, or research alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetSpec:
-    """One weight file and what its input wants: (value - mean) / std for each channel, in ``colour_order``."""
+    """One weight file and what its input wants: (value - mean) / std for each channel, in ``colour_order``.
+
+    ``source_sha256`` is that of the publisher's file; ``sha256`` differs from it where the graph was rewritten when installed.
+    """
 
     file: str
     sha256: str
+    source_sha256: str
     licence: str
     colour_order: str
     mean: tuple[float, ...]
@@ -55,12 +71,15 @@ class DetectorSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecogniserSpec:
-    """``size``: side of the aligned square crop; ``template``: where its five points lie, pixels; ``features``: output width."""
+    """``size``: side of the aligned square crop; ``template``: where its five points lie, pixels; ``features``: output width;
+    ``output_norm``: ``unit`` where the network itself gives vectors of length 1, ``free`` where it does not.
+    """
 
     net: NetSpec
     size: int
     template: tuple[Point, ...]
     features: int
+    output_norm: str
     metric: str
 
 
@@ -77,11 +96,66 @@ class PadSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """The data behind a threshold: false match rate measured, its upper 95 % confidence bound, on how many non-mated comparisons
+    of which stratum of which data set (``dataset_sha256``: of its list of comparisons).
+    """
+
+    fmr: float
+    fmr_upper: float
+    dataset: str
+    dataset_sha256: str
+    comparisons: int
+    stratum: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """A comparison score at or above ``score`` is a match. ``provenance`` says on what data it rests."""
+    """A comparison score at or above ``score`` is a match. ``provenance`` says who set it, when and how.
+
+    Without ``calibration`` it is provisional: packs for trial or operation may not have such a one.
+    """
 
     score: float
     provenance: str
+    calibration: Calibration | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureSpec:
+    """One face: a picture file and the face's box in it (left, top, width, height), pixels."""
+
+    file: str
+    sha256: str
+    face: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorSpec:
+    """What the recogniser gives for a picture with known points, by a reference run outside this code."""
+
+    file: str
+    sha256: str
+    points: tuple[Point, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfTest:
+    """``mated`` shows the same person as ``reference``, ``non_mated`` another. Where file and face are those of the reference,
+    the mated picture is made from it: scaled, turned, recompressed.
+    """
+
+    reference: PictureSpec
+    mated: PictureSpec
+    non_mated: PictureSpec
+    vector: VectorSpec
+    provenance: str
+
+    @property
+    def pictures(self) -> dict[str, str]:
+        """File names and their sha256."""
+        return {part.file: part.sha256 for part in (self.reference, self.mated, self.non_mated, self.vector)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +166,13 @@ class Pack:
     title: str
     folder: Path
     licence: str
+    grant: Grant
     permitted_use: str
     detector: DetectorSpec
     recogniser: RecogniserSpec
     pad: tuple[PadSpec, ...]
     threshold: Threshold | None
+    self_test: SelfTest | None
     sha256: str
 
     @property
@@ -108,33 +184,15 @@ class Pack:
     def nets(self) -> tuple[NetSpec, ...]:
         return (self.detector.net, self.recogniser.net, *(pad.net for pad in self.pad))
 
+    @property
+    def files(self) -> dict[str, str]:
+        """Every declared file and its sha256."""
+        pictures = self.self_test.pictures if self.self_test else {}
+        return {net.file: net.sha256 for net in self.nets} | pictures
+
     def read(self, net: NetSpec) -> bytes:
         """The very bytes whose sha256 was checked. Raises PackError."""
         return read_pinned(self.folder / net.file, net.sha256)
-
-
-def parse_pack(text: bytes, folder: Path) -> Pack:
-    """The description alone, no weight file touched. Raises PackError, never another exception, whatever the bytes."""
-    try:
-        root = _Table(str(folder / DESCRIPTION), tomllib.loads(text.decode()))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise PackError(str(folder / DESCRIPTION), f"not TOML: {error}", "correct the file") from None
-    if root.integer("format") != FORMAT:
-        raise root.error("format", f"must be {FORMAT}")
-    pack = Pack(
-        id=root.matching("id", _NAME),
-        title=root.text("title"),
-        folder=folder,
-        licence=root.text("licence"),
-        permitted_use=root.one_of("permitted_use", _USES),
-        detector=_detector(root.table("detector")),
-        recogniser=_recogniser(root.table("recogniser")),
-        pad=tuple(_pad(table) for table in root.tables("pad")),
-        threshold=_threshold(root.table("threshold")) if "threshold" in root else None,
-        sha256=hashlib.sha256(text).hexdigest(),
-    )
-    root.close()
-    return pack
 
 
 def read_pinned(path: Path, sha256: str) -> bytes:
@@ -145,147 +203,17 @@ def read_pinned(path: Path, sha256: str) -> bytes:
     return data
 
 
-def read_file(path: Path) -> bytes:
-    """The file's bytes. Raises PackError."""
+def read_file(path: Path, limit: int = FILE_LIMIT) -> bytes:
+    """The bytes of a regular file, never followed through a link. Raises PackError."""
     try:
-        return path.read_bytes()
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, so that what was looked at is what is read
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise PackError(str(path), "is no regular file", "put the file itself there")
+            if status.st_size > limit:
+                raise PackError(str(path), f"has {status.st_size} bytes, more than {limit}", "use another file")
+            return file.read(limit)
     except OSError as error:
-        raise PackError(str(path), f"cannot read: {error.strerror}", "install the pack again") from None
-
-
-class _Table:
-    """A TOML table read key by key; a key that nobody asked for is an error."""
-
-    def __init__(self, where: str, values: dict[str, Any]) -> None:
-        self.where, self.values, self.seen = where, values, set[str]()
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.values
-
-    def error(self, key: str, what: str) -> PackError:
-        return PackError(f"{self.where}: {key}", what, "correct the description")
-
-    def take(self, key: str, kind: type) -> Any:
-        self.seen.add(key)
-        value = self.values.get(key)
-        if value is None:
-            raise self.error(key, "is missing")
-        if type(value) is not kind:
-            raise self.error(key, f"must be {kind.__name__}")
-        return value
-
-    def close(self) -> None:
-        for key in self.values.keys() - self.seen:
-            raise self.error(key, "is unknown")
-
-    def text(self, key: str) -> str:
-        value = str(self.take(key, str))
-        if not value.strip():
-            raise self.error(key, "is empty")
-        return value
-
-    def matching(self, key: str, pattern: re.Pattern[str]) -> str:
-        value = self.text(key)
-        if not pattern.fullmatch(value):
-            raise self.error(key, f"must look like {pattern.pattern}")
-        return value
-
-    def one_of(self, key: str, words: tuple[str, ...]) -> str:
-        value = self.text(key)
-        if value not in words:
-            raise self.error(key, f"must be one of {', '.join(words)}")
-        return value
-
-    def integer(self, key: str, low: int = 0, high: int = 4096) -> int:
-        value = int(self.take(key, int))
-        if not low <= value <= high:
-            raise self.error(key, f"must be {low}…{high}")
-        return value
-
-    def number(self, key: str, low: float, high: float) -> float:
-        value = float(self.take(key, float))
-        if not low <= value <= high:
-            raise self.error(key, f"must be {low}…{high}")
-        return value
-
-    def numbers(self, key: str, count: int) -> tuple[float, ...]:
-        return self._numbers(key, self.take(key, list), count)
-
-    def points(self, key: str, count: int) -> tuple[Point, ...]:
-        rows = self.take(key, list)
-        if len(rows) != count or not all(isinstance(row, list) for row in rows):
-            raise self.error(key, f"must be {count} points")
-        return tuple((x, y) for x, y in (self._numbers(key, row, 2) for row in rows))
-
-    def _numbers(self, key: str, values: list[Any], count: int) -> tuple[float, ...]:
-        if len(values) != count or not all(type(value) is float and abs(value) < 1e6 for value in values):
-            raise self.error(key, f"must be {count} decimal numbers")
-        return tuple(values)
-
-    def table(self, key: str) -> _Table:
-        return _Table(f"{self.where}: {key}", self.take(key, dict))
-
-    def tables(self, key: str) -> list[_Table]:
-        rows = self.take(key, list)
-        if not all(isinstance(row, dict) for row in rows):
-            raise self.error(key, "must be tables")
-        return [_Table(f"{self.where}: {key}[{index}]", row) for index, row in enumerate(rows)]
-
-
-def _net(table: _Table) -> NetSpec:
-    net = NetSpec(
-        file=table.matching("file", _NAME),
-        sha256=table.matching("sha256", _SHA256),
-        licence=table.text("licence"),
-        colour_order=table.one_of("colour_order", ("BGR", "RGB")),
-        mean=table.numbers("mean", 3),
-        std=table.numbers("std", 3),
-    )
-    if min(net.std) <= 0:
-        raise table.error("std", "must be above 0")
-    return net
-
-
-def _detector(table: _Table) -> DetectorSpec:
-    spec = DetectorSpec(
-        kind=table.one_of("kind", ("centerface", "yunet")),
-        net=_net(table),
-        frame_side=table.integer("frame_side", 64, 1920),
-        portrait_side=table.integer("portrait_side", 64, 1920),
-        refine_side=table.integer("refine_side", 64, 512),
-        score_threshold=table.number("score_threshold", 0.01, 1.0),
-        overlap_threshold=table.number("overlap_threshold", 0.01, 1.0),
-    )
-    table.close()
-    return spec
-
-
-def _recogniser(table: _Table) -> RecogniserSpec:
-    spec = RecogniserSpec(
-        net=_net(table),
-        size=table.integer("size", 32, 512),
-        template=table.points("template", 5),
-        features=table.integer("features", 16),
-        metric=table.one_of("metric", ("cosine", "euclidean")),
-    )
-    table.close()
-    return spec
-
-
-def _pad(table: _Table) -> PadSpec:
-    spec = PadSpec(
-        net=_net(table),
-        size=table.integer("size", 32, 512),
-        crop=table.number("crop", 1.0, 5.0),
-        bona_fide_index=table.integer("bona_fide_index", 0, 2),
-        threshold=table.number("threshold", 0.0, 1.0),
-        provenance=table.text("provenance"),
-    )
-    table.close()
-    return spec
-
-
-def _threshold(table: _Table) -> Threshold:
-    threshold = Threshold(score=table.number("score", -10.0, 1.0), provenance=table.text("provenance"))
-    table.close()
-    return threshold
+        what = "is a link" if error.errno == errno.ELOOP else f"cannot read: {error.strerror}"
+        raise PackError(str(path), what, "install the pack again") from None

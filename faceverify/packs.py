@@ -13,7 +13,8 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from faceverify.description import DESCRIPTION, Pack, PackError, parse_pack, read_file
+from faceverify.description import DESCRIPTION, Pack, PackError, read_file, read_pinned
+from faceverify.description_reader import parse_pack
 
 __all__ = ["Pack", "PackError", "demo_pack", "install_open_pack", "load_pack"]
 
@@ -24,9 +25,9 @@ def load_pack(folder: Path) -> Pack:
     """Read and check a pack: its description, the sha256 of each file, and that nothing else lies there. Raises PackError."""
     text = read_file(folder / DESCRIPTION)
     pack = parse_pack(text, folder)
-    for net in pack.nets:
-        pack.read(net)
-    undeclared = {path.name for path in folder.iterdir()} - {net.file for net in pack.nets} - {DESCRIPTION}
+    for name, sha256 in pack.files.items():
+        read_pinned(folder / name, sha256)
+    undeclared = {path.name for path in folder.iterdir()} - pack.files.keys() - {DESCRIPTION}
     if undeclared:
         raise PackError(str(folder), f"undeclared files {sorted(undeclared)}", "remove them or declare them in pack.toml")
     return pack

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from faceverify import packs
-from faceverify.description import Pack, PackError, parse_pack
+from faceverify.description import Pack, PackError
+from faceverify.description_reader import parse_pack
 from faceverify.packs import install_open_pack, load_pack, place, shipped_description
 
 TEXTS = {name: shipped_description(name).decode() for name in ("demo", "open")}
@@ -22,7 +23,7 @@ def folder(tmp_path):
     for index, net in enumerate(parse_pack(text.encode(), tmp_path).nets):
         data = bytes([index]) * 10
         (tmp_path / net.file).write_bytes(data)
-        text = text.replace(net.sha256, hashlib.sha256(data).hexdigest())
+        text = text.replace(net.source_sha256, net.sha256).replace(net.sha256, hashlib.sha256(data).hexdigest())
     (tmp_path / "pack.toml").write_text(text)
     return tmp_path
 
@@ -86,8 +87,8 @@ def test_no_key_has_a_default(path, tmp_path):
     [
         ('id = "demo"', 'id = "demo"\nautoupdate = true', "autoupdate: is unknown"),
         ("features = 128", "features = 128\nflip = true", "recogniser: flip: is unknown"),
-        ("format = 1", "format = 2", "format: must be 1"),
-        ("format = 1", "format = true", "format: must be int"),
+        ("format = 2", "format = 1", "format: must be 2"),
+        ("format = 2", "format = true", "format: must be int"),
         ('"demonstration"', '"everything"', "permitted_use: must be one of"),
         ('"centerface.onnx"', '"../centerface.onnx"', "file: must look like"),
         ('"RGB"', '"GRAY"', "colour_order: must be one of"),
