@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceverify.decoders import STRIDES, Candidates, decode_centerface, decode_yunet, suppress
 from faceverify.nets import Blob, Net
 
 if TYPE_CHECKING:
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 _MULTIPLE = 32
 """Both networks halve the image five times."""
-_STRIDES = (8, 16, 32)
 _REFINE_CROP = 2.0
 """Side of the second look, as a multiple of the longer box side: the whole head, no neighbour."""
+_FACE_PX = 40
+"""Width at which a face is found reliably in the scaled frame; at half of that most are missed."""
+_FINER = 2
+"""How much closer a frame is looked at in which nobody was found."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +43,6 @@ class DetectedFace:
         return self.box[2] * self.box[3]
 
 
-Candidates = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
-"""Scores (n,), boxes (n, 4) as left, top, right, bottom, points (n, 5, 2), in pixels of the network's input."""
-
-
 class Detector:
     """Finds faces in uint8 BGR pixels of any size."""
 
@@ -51,13 +51,23 @@ class Detector:
         self._decode, outputs = _KINDS[pack.detector.kind]
         self._net = Net(pack, pack.detector.net, outputs=outputs)
 
-    def in_frame(self, pixels: Pixels) -> tuple[DetectedFace, ...]:
-        """All faces of a camera frame above the pack's score threshold, largest first."""
-        return self._detect(pixels, self._spec.frame_side)
+    def in_frame(self, pixels: Pixels, like: DetectedFace | None = None) -> tuple[DetectedFace, ...]:
+        """All faces of a camera frame above the pack's score threshold, largest first.
+
+        Searched at the pack's ``frame_side``: smaller, and sooner done, where a face as large as ``like`` is expected; once more
+        at twice that where nobody is found.
+        """
+        side = self._spec.frame_side
+        return self._detect(pixels, self._side_for(like, max(pixels.shape))) or self._detect(pixels, _FINER * side)
 
     def in_portrait(self, pixels: Pixels) -> tuple[DetectedFace, ...]:
-        """The same for a portrait, where a face is large and a coarse look is enough."""
-        return self._detect(pixels, self._spec.portrait_side)
+        """The same for a portrait, where a face is large and a coarse look is enough; a finer one where it finds nobody."""
+        return self._detect(pixels, self._spec.portrait_side) or self._detect(pixels, self._spec.frame_side)
+
+    def _side_for(self, like: DetectedFace | None, longest: int) -> int:
+        """The longer side of the scaled frame in which ``like`` is just large enough, between half the usual one and that."""
+        side = self._spec.frame_side
+        return side if like is None else min(side, max(side // 2, round(_FACE_PX * longest / max(like.box[2], 1.0))))
 
     def _detect(self, pixels: Pixels, long_side: int) -> tuple[DetectedFace, ...]:
         height, width = pixels.shape[:2]
@@ -71,6 +81,10 @@ class Detector:
 
         Gives ``face`` back where the second look finds none in its place: a neighbour is somebody else.
         """
+        return self.near(pixels, face) or face
+
+    def near(self, pixels: Pixels, face: DetectedFace) -> DetectedFace | None:
+        """The face where ``face`` was, if there is one: a look at its surroundings alone."""
         left, top, width, height = face.box
         side = _REFINE_CROP * max(width, height, 1.0)
         scale = self._spec.refine_side / side
@@ -78,8 +92,8 @@ class Detector:
         matrix = np.array([[scale, 0, -corner[0] * scale], [0, scale, -corner[1] * scale]])
         crop = cv2.warpAffine(pixels, matrix, (self._spec.refine_side,) * 2, flags=cv2.INTER_LINEAR)
         found = self._find(np.asarray(crop, np.uint8), scale, corner)
-        near = [other for other in found if _distance(other, face) < max(width, height) / 2]
-        return min(near, key=lambda other: _distance(other, face), default=face)
+        close = [other for other in found if _distance(other, face) < max(width, height) / 2]
+        return min(close, key=lambda other: _distance(other, face), default=None)
 
     def _find(self, pixels: Pixels, scale: float, corner: tuple[float, float]) -> tuple[DetectedFace, ...]:
         """Faces of a picture that shows the frame from ``corner`` on at ``scale``, in frame pixels, largest first."""
@@ -114,54 +128,10 @@ def _face(score: float, box: NDArray[np.float32], points: NDArray[np.float32]) -
     return DetectedFace(box=(left, top, right - left, bottom - top), points=points.astype(np.float32), score=score)
 
 
-def decode_centerface(outputs: dict[str, Blob], _width: int, threshold: float) -> Candidates:
-    """CenterFace: heat map 537, log size 538, centre offset 539, points 540, one cell for 4×4 pixels, all in (y, x) order."""
-    heat, size, offset, landmarks = (outputs[name][0] for name in ("537", "538", "539", "540"))
-    rows, columns = np.nonzero(heat[0] > threshold)
-    half = np.exp(size[:, rows, columns]) * 2
-    centre = (np.stack([rows, columns]) + offset[:, rows, columns] + 0.5) * 4
-    (top, left), (bottom, right) = centre - half, centre + half
-    marks = landmarks[:, rows, columns].reshape(5, 2, -1)
-    x, y = left + marks[:, 1] * (right - left), top + marks[:, 0] * (bottom - top)
-    boxes = np.stack([left, top, right, bottom], axis=1).astype(np.float32)
-    return heat[0, rows, columns], boxes, np.stack([x, y], axis=2).transpose(1, 0, 2).astype(np.float32)
-
-
-def decode_yunet(outputs: dict[str, Blob], width: int, threshold: float) -> Candidates:
-    """YuNet: for stride 8, 16 and 32 one row for each cell, row by row; score √(cls·obj), centre and points relative to the cell."""
-    parts = [_yunet_stride(outputs, width // stride, stride, threshold) for stride in _STRIDES]
-    scores, boxes, points = zip(*parts, strict=True)
-    return np.concatenate(scores), np.concatenate(boxes), np.concatenate(points)
-
-
-def _yunet_stride(outputs: dict[str, Blob], columns: int, stride: int, threshold: float) -> Candidates:
-    cls, obj, bbox, kps = (outputs[f"{name}_{stride}"][0] for name in ("cls", "obj", "bbox", "kps"))
-    scores = np.sqrt(np.clip(cls[:, 0] * obj[:, 0], 0, 1))
-    cells = np.nonzero(scores > threshold)[0]
-    corner = np.stack([cells % columns, cells // columns], axis=1) * np.float32(stride)
-    centre, half = corner + bbox[cells, :2] * stride, np.exp(bbox[cells, 2:]) * (stride / 2)
-    points = corner[:, np.newaxis] + kps[cells].reshape(-1, 5, 2) * stride
-    return scores[cells], np.concatenate([centre - half, centre + half], axis=1), points
-
-
-def suppress(scores: NDArray[np.float32], boxes: NDArray[np.float32], overlap: float) -> list[int]:
-    """Non-maximum suppression: indices of boxes that overlap no better one by more than ``overlap`` (intersection over union)."""
-    order = np.argsort(-scores, kind="stable")
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    keep: list[int] = []
-    while order.size:
-        best, rest = order[0], order[1:]
-        keep.append(int(best))
-        corner = np.minimum(boxes[best, 2:], boxes[rest, 2:]) - np.maximum(boxes[best, :2], boxes[rest, :2])
-        shared = np.prod(np.clip(corner, 0, None), axis=1)
-        order = rest[shared <= overlap * (areas[best] + areas[rest] - shared)]
-    return keep
-
-
 Decode = Callable[[dict[str, Blob], int, float], Candidates]
 """Outputs by name, width of the network's input, score threshold."""
 
 _KINDS: dict[str, tuple[Decode, frozenset[str]]] = {
     "centerface": (decode_centerface, frozenset({"537", "538", "539", "540"})),
-    "yunet": (decode_yunet, frozenset(f"{name}_{stride}" for name in ("cls", "obj", "bbox", "kps") for stride in _STRIDES)),
+    "yunet": (decode_yunet, frozenset(f"{name}_{stride}" for name in ("cls", "obj", "bbox", "kps") for stride in STRIDES)),
 }

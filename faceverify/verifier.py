@@ -6,13 +6,14 @@ Everything that cannot be measured is a :class:`NotPerformed` with a reason, nev
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self, TypedDict
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from faceverify import fuse
 from faceverify.align import align
 from faceverify.compare import FaceComparison, comparison_score
 from faceverify.confined import ConfinedDecoder
@@ -20,38 +21,18 @@ from faceverify.description import PackError
 from faceverify.detect import DetectedFace, Detector
 from faceverify.extract import Extractor, Features
 from faceverify.image import FaceImage, ImageError
-from faceverify.pad import PadNet, PadResult, most_suspicious
+from faceverify.pad import Pad, PadResult
 from faceverify.quality import FaceQuality, measure
+from faceverify.samples import NotPerformed, Probe, Reference, Sample
+from faceverify.track import Sighting, Track, not_one, only_face
 
 if TYPE_CHECKING:
     from faceverify.description import Pack
+    from faceverify.ports import Verifier
 
-SAME_SIZE = 0.5
-"""In a frame a second face with this share of the largest one's area makes it unclear whose probe it is."""
+__all__ = ["FaceVerifier", "NotPerformed", "Probe", "Reference", "Sample"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotPerformed:
-    """A measurement that was not made. ``reason`` is a code (``no_face``, ``several_faces``, ``poor_quality``, …)."""
-
-    reason: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
-    """One measured face: what is common to :class:`Reference` and :class:`Probe`. ``timings`` are milliseconds by stage."""
-
-    face: DetectedFace
-    quality: FaceQuality
-    features: Features = field(repr=False)
-    pack_sha256: str
-    timings: dict[str, float]
-
-    def wipe(self) -> None:
-        """Overwrite the features and the face's points. A wiped sample compares with nothing. Pixels are never kept."""
-        self.features.fill(0)
-        self.face.points.fill(0)
+_NO_ALIGNMENT = NotPerformed(reason="no_alignment", detail="the five points lie on one another")
 
 
 class _SampleFields(TypedDict):
@@ -60,18 +41,6 @@ class _SampleFields(TypedDict):
     features: Features
     pack_sha256: str
     timings: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reference(Sample):
-    """From the chip portrait."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe(Sample):
-    """From one camera frame."""
-
-    pad: PadResult | NotPerformed
 
 
 class FaceVerifier:
@@ -85,7 +54,7 @@ class FaceVerifier:
         self.pack = pack
         self._detector = Detector(pack)
         self._extractor = Extractor(pack)
-        self._pad = tuple(PadNet(pack, spec) for spec in pack.pad)
+        self._pad = Pad(pack)
         self._decoder = decoder or ConfinedDecoder()
 
     def warm_up(self) -> None:
@@ -97,13 +66,14 @@ class FaceVerifier:
         if features.shape != (self.pack.recogniser.features,) or not np.isfinite(features).all():
             raise PackError(self.pack.id, f"recogniser gives {features.size} values", "correct `features` in pack.toml")
         face = DetectedFace(box=(200.0, 200.0, 100.0, 100.0), points=np.zeros((5, 2), np.float32), score=1.0)
-        if any(net.measure(noise, face) is None for net in self._pad):
+        if self.pack.pad and not isinstance(self._pad.begin(noise, face)(), PadResult):
             raise PackError(self.pack.id, "a PAD network gives no usable numbers", "correct `pad` in pack.toml")
         self._decoder.start()
 
     def close(self) -> None:
-        """End the decoder's process."""
+        """End the decoder's process and the thread of the PAD."""
         self._decoder.close()
+        self._pad.close()
 
     def __enter__(self) -> Self:
         return self
@@ -130,24 +100,43 @@ class FaceVerifier:
         faces = self._detector.in_portrait(pixels)
         watch.lap("detect")
         if len(faces) != 1:
-            return _not_one(len(faces))
-        sample = self._sample(pixels, faces[0], watch)
+            return not_one(len(faces))
+        face = self._detector.refine(pixels, faces[0])
+        watch.lap("refine")
+        sample = self._sample(pixels, face, watch)
         return sample if isinstance(sample, NotPerformed) else Reference(**sample)
 
-    def probe(self, pixels: NDArray[np.uint8]) -> Probe | NotPerformed:
-        """The largest face of a frame (uint8 BGR), or NotPerformed where there is none or two of like size."""
+    def track(self) -> Track:
+        """Begin to follow whoever stands before the camera from now on."""
+        return Track(self._detector, self._quality)
+
+    def probe(self, pixels: NDArray[np.uint8], sighting: Sighting | None = None) -> Probe | NotPerformed:
+        """The face that a track sighted in these very pixels (uint8 BGR).
+
+        Without a sighting the frame is searched for the largest face: NotPerformed where there is none, or two of like size.
+        """
         watch = _Watch()
-        faces = self._detector.in_frame(pixels)
-        watch.lap("detect")
-        rivals = [face for face in faces if face.area >= SAME_SIZE * faces[0].area]
-        if len(rivals) != 1:
-            return _not_one(len(rivals))
-        sample = self._sample(pixels, faces[0], watch)
-        if isinstance(sample, NotPerformed):
-            return sample
-        pad = self._measure_pad(pixels, sample["face"])
+        face = self._look(pixels, watch) if sighting is None else sighting.face
+        if isinstance(face, NotPerformed):
+            return face
+        pad = self._pad.begin(pixels, face)
+        try:
+            sample = self._sample(pixels, face, watch)
+        finally:
+            presented = pad()  # whatever happens: nobody reads the pixels any longer than the caller thinks
         watch.lap("pad")
-        return Probe(**sample, pad=pad)
+        return sample if isinstance(sample, NotPerformed) else Probe(**sample, pad=presented)
+
+    def _look(self, pixels: NDArray[np.uint8], watch: _Watch) -> DetectedFace | NotPerformed:
+        found = only_face(self._detector.in_frame(pixels))
+        watch.lap("detect")
+        face = found if isinstance(found, NotPerformed) else self._detector.refine(pixels, found)
+        watch.lap("refine")
+        return face
+
+    def fuse(self, probes: Sequence[Probe]) -> Probe | NotPerformed:
+        """One probe out of several frames of the same person, for one comparison: see :func:`faceverify.fuse.fuse`."""
+        return fuse.fuse(probes, self.pack)
 
     def compare(self, reference: Reference, probe: Probe) -> FaceComparison | NotPerformed:
         """Compare at the pack's threshold; NotPerformed where there is none, the probe is too poor, or no finite score results."""
@@ -169,28 +158,28 @@ class FaceVerifier:
             demonstration=self.pack.demonstration,
         )
 
-    def _sample(self, pixels: NDArray[np.uint8], found: DetectedFace, watch: _Watch) -> _SampleFields | NotPerformed:
+    def _sample(self, pixels: NDArray[np.uint8], face: DetectedFace, watch: _Watch) -> _SampleFields | NotPerformed:
         """What reference and probe share. The aligned crop is overwritten before this returns."""
-        spec = self.pack.recogniser
-        face = self._detector.refine(pixels, found)
-        watch.lap("refine")
-        crop = align(pixels, face.points, spec.template, spec.size)
+        crop = self._crop(pixels, face)
         if crop is None:
-            return NotPerformed(reason="no_alignment", detail="the five points lie on one another")
-        quality = measure(face, crop)
+            return _NO_ALIGNMENT
+        quality = measure(face, crop, self.pack.recogniser.template, pixels.shape[:2])
         watch.lap("align")
         features = self._extractor.features(crop)
         watch.lap("extract")
         crop.fill(0)
         return _SampleFields(face=face, quality=quality, features=features, pack_sha256=self.pack.sha256, timings=watch.laps)
 
-    def _measure_pad(self, pixels: NDArray[np.uint8], face: DetectedFace) -> PadResult | NotPerformed:
-        if not self._pad:
-            return NotPerformed(reason="pad_not_available", detail=f"pack {self.pack.id} carries none")
-        results = [result for net in self._pad if (result := net.measure(pixels, face)) is not None]
-        if len(results) != len(self._pad):
-            return NotPerformed(reason="no_score", detail="a PAD network gave no finite number")
-        return most_suspicious(results)
+    def _quality(self, pixels: NDArray[np.uint8], face: DetectedFace) -> FaceQuality | NotPerformed:
+        crop = self._crop(pixels, face)
+        if crop is None:
+            return _NO_ALIGNMENT
+        quality = measure(face, crop, self.pack.recogniser.template, pixels.shape[:2])
+        crop.fill(0)
+        return quality
+
+    def _crop(self, pixels: NDArray[np.uint8], face: DetectedFace) -> NDArray[np.uint8] | None:
+        return align(pixels, face.points, self.pack.recogniser.template, self.pack.recogniser.size)
 
 
 class _Watch:
@@ -206,5 +195,5 @@ class _Watch:
         self._last = now
 
 
-def _not_one(count: int) -> NotPerformed:
-    return NotPerformed(reason="several_faces" if count else "no_face", detail=f"{count} faces")
+if TYPE_CHECKING:
+    _: type[Verifier] = FaceVerifier

@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from faceverify.align import align, similarity
 from faceverify.compare import comparison_score
-from faceverify.detect import DetectedFace, Detector, suppress
+from faceverify.decoders import suppress
+from faceverify.detect import DetectedFace, Detector
 from faceverify.pad import PadResult, crop_square, most_suspicious
-from faceverify.quality import measure
+from faceverify.quality import _HEAD as HEAD
+from faceverify.quality import COMPONENTS, measure
+from faceverify.quality import _pose as pose
 
 TEMPLATE = np.array([[47.5, 46.6], [100.5, 46.6], [74.0, 76.6], [50.4, 103.0], [97.6, 103.0]])
 finite = st.floats(-500, 500)
@@ -133,6 +136,8 @@ def iou(a, b):
 
 # --- quality -------------------------------------------------------------------------------------------------------------
 
+FRAME = (886, 1280)
+
 
 @pytest.fixture
 def crop(pictures):
@@ -143,30 +148,113 @@ def face_points(pictures):
     return TEMPLATE * 0.75 + [1133 - 10, 274 + 5]
 
 
+def judged(crop, points=TEMPLATE, box=(500.0, 300.0, 200.0, 240.0)):
+    return measure(face(points, box), crop, TEMPLATE, FRAME)
+
+
 def test_darkness_glare_and_flatness_are_told_apart(crop):
-    assert measure(face(), crop).shortfalls == ()
-    assert "luminance" in measure(face(), (crop * 0.1).astype(np.uint8)).shortfalls
-    assert "luminance" in measure(face(), np.maximum(crop, 245)).shortfalls
-    assert "contrast" in measure(face(), np.full_like(crop, 120)).shortfalls
+    assert judged(crop).shortfalls == ()
+    assert "luminance" in judged((crop * 0.1).astype(np.uint8)).shortfalls
+    assert {"luminance", "over_exposure"} <= set(judged(np.maximum(crop, 250)).shortfalls)
+    assert "under_exposure" in judged(np.where(crop < 230, 0, crop)).shortfalls
+    assert "dynamic_range" in judged(np.full_like(crop, 120)).shortfalls
 
 
 def test_blur_lowers_sharpness(crop):
-    values = [measure(face(), cv2.GaussianBlur(crop, (0, 0), sigma)).sharpness for sigma in (0.5, 1, 2, 4)]
+    values = [judged(cv2.GaussianBlur(crop, (0, 0), sigma))["sharpness"] for sigma in (0.5, 1, 2, 4)]
     assert values == sorted(values, reverse=True)
-    assert "sharpness" in measure(face(), cv2.GaussianBlur(crop, (0, 0), 8)).shortfalls
+    blurred = judged(cv2.GaussianBlur(crop, (0, 0), 8))
+    assert ("sharpness" in blurred.shortfalls, blurred.instruction) == (True, "hold_still")
 
 
-def test_pose_is_read_from_the_points(crop):
-    assert measure(face(), crop).yaw == pytest.approx(0, abs=0.01)
-    turned = TEMPLATE.copy()
-    turned[2, 0] = TEMPLATE[1, 0]
-    assert measure(face(turned), crop).yaw == pytest.approx(1.0, abs=0.01)
-    angle = np.radians(40)
-    spun = TEMPLATE @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    quality = measure(face(spun), crop)
-    assert quality.roll == pytest.approx(40, abs=0.1)
-    assert quality.shortfalls == ("roll",)
-    assert "inter_eye_px" in measure(face(TEMPLATE * 0.2), crop).shortfalls
+def seen_from(yaw, pitch, roll, scale):
+    """The mean head, turned about its own axes and then in the image plane, as a camera far away sees it."""
+    a, b, c = np.radians([yaw, pitch, roll])
+    about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    about_x = np.array([[1, 0, 0], [0, np.cos(b), np.sin(b)], [0, -np.sin(b), np.cos(b)]])
+    about_z = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
+    return ((about_z @ about_y @ about_x @ HEAD.T).T[:, :2] * scale + [400, 300]).astype(np.float32)
+
+
+@given(st.floats(-50, 50), st.floats(-35, 35), st.floats(-179, 179), st.floats(20, 300))
+def test_the_pose_of_a_turned_head_is_recovered(yaw, pitch, roll, scale):
+    """Turned about both axes at once its eyes are no longer level, which is taken for a little roll."""
+    found = pose(seen_from(yaw, pitch, roll, scale))
+    assert found["yaw"] == pytest.approx(yaw, abs=1 + abs(yaw * pitch) / 150)
+    assert found["pitch"] == pytest.approx(pitch, abs=1 + abs(yaw * pitch) / 150)
+    turned = (found["roll"] - roll + 180) % 360 - 180
+    assert abs(turned) <= 0.5 + abs(yaw * pitch) / 60
+
+
+def test_a_turned_head_is_asked_to_face_the_screen_and_an_upside_down_one_is_not_compared(crop):
+    turned = judged(crop, seen_from(50, 0, 0, 80))
+    assert (turned.shortfalls, turned.instruction) == ((), "face_the_screen")
+    assert judged(crop, seen_from(0, 0, 180, 80)).shortfalls == ("roll",)
+    assert judged(crop, seen_from(80, 0, 0, 80)).shortfalls == ("yaw",)
+
+
+def test_distance_and_place_are_said_in_words(crop):
+    def said(points, box):
+        quality = judged(crop, points, box)
+        return quality.shortfalls, quality.instruction
+
+    at_ease = seen_from(0, 0, 0, 80)
+    assert said(at_ease, (540, 300, 180, 220)) == ((), None)
+    assert said(at_ease * 0.2, (600, 400, 36, 44)) == (("inter_eye_distance",), "step_closer")
+    assert said(at_ease * 0.4, (600, 400, 72, 88)) == ((), "step_closer")
+    assert said(at_ease * 4, (300, 20, 680, 840)) == ((), "step_back")
+    assert said(at_ease, (-120, 300, 180, 220)) == (("visible", "off_centre"), "stand_on_the_mark")
+
+
+def test_sunglasses_and_masks_are_asked_to_go_and_headscarves_are_not(crop):
+    def over(*ellipses, colour):
+        covered = crop.copy()
+        for centre, axes in ellipses:
+            cv2.ellipse(covered, centre, axes, 0, 0, 360, colour, -1)
+        return judged(covered)
+
+    left, right, _, mouth_left, mouth_right = TEMPLATE.round().astype(int)
+    lips = tuple(((mouth_left + mouth_right) // 2).tolist())
+    assert (
+        over((tuple(left.tolist()), (20, 14)), (tuple(right.tolist()), (20, 14)), colour=(20, 20, 20)).instruction
+        == "remove_occlusion"
+    )
+    for colour in ((200, 160, 110), (228, 225, 225), (25, 25, 25)):
+        masked = over((lips, (45, 32)), colour=colour)
+        assert masked.instruction == "remove_occlusion", colour
+        assert "mouth" not in masked.shortfalls, "a hint never bars anybody"
+    scarf = crop.copy()
+    face_only = cv2.ellipse(np.zeros_like(crop), (74, 76), (48, 62), 0, 0, 360, (1, 1, 1), -1)
+    for colour in ((40, 30, 20), (235, 235, 235), (90, 140, 30)):
+        assert np.where(face_only, scarf, np.uint8(colour)).shape == crop.shape
+        assert judged(np.where(face_only, scarf, np.uint8(colour))).instruction is None, colour
+
+
+def test_without_colour_nothing_is_said_about_the_mouth(crop):
+    grey = np.repeat(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)[..., np.newaxis], 3, axis=2)
+    assert judged(grey)["mouth"] == pytest.approx(0, abs=0.01)
+    assert judged(grey).instruction is None
+
+
+@given(st.floats(allow_nan=True), st.sampled_from(COMPONENTS))
+def test_a_component_scores_0_to_100_and_only_hints_never_bar(value, component):
+    score = component.score(value)
+    assert 0 <= score <= 100
+    low, high = component.limits
+    assert (score == 0) == (not component.hint and not low <= value <= high)
+    if component.good[0] <= value <= component.good[1]:
+        assert (score, component.instruction(value)) == (100, None)
+
+
+@given(st.data(), st.sampled_from(COMPONENTS))
+def test_nearer_to_good_never_scores_less(data, component):
+    low, high = component.limits
+    inside = st.floats(max(low, -1e3), min(high, 1e3))
+    a, b = sorted((data.draw(inside), data.draw(inside)))
+    if b <= component.good[1]:
+        assert component.score(a) <= component.score(b)
+    if a >= component.good[0]:
+        assert component.score(a) >= component.score(b)
 
 
 # --- PAD -----------------------------------------------------------------------------------------------------------------

@@ -60,6 +60,6 @@ def test_at_rest_before_the_camera_each_matches_their_own_portrait_only(cut, ver
     for name, face in cut.items():
         stage.show(faces.probe_picture(face, seed=2), seed=3)
         probe = verifier.probe(stage._render(stage._person.since + WALK_UP_S))
-        assert probe.quality.inter_eye_px >= 60, name
+        assert probe.quality["inter_eye_distance"] >= 60, name
         matched = {other for other, reference in references.items() if verifier.compare(reference, probe).decision == "match"}
         assert matched == {name}
