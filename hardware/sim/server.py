@@ -18,8 +18,8 @@ from typing import Any
 from hardware.ports import DeviceError, DeviceLost
 
 LONGEST_HEADER = 1 << 16
-LONGEST_BODY = 8 << 20
-"""Bytes: a 1280×720 BGR frame has 2.8 million."""
+LONGEST_BODY = 32 << 20
+"""Bytes: a page at 600 dpi in colour has 25 million, a 1280×720 BGR frame 2.8 million."""
 MOST_BODIES = 32
 ANSWER_S = 10.0
 """Longest wait for an answer beyond what the question itself allows: then the device is taken for hung."""

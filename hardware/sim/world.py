@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -65,8 +65,20 @@ class World:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def place(self, passport: Passport, *, kbit_s: float | None = CHIP_KBIT_S, spoilt: Mapping[str, Any] | None = None) -> None:
-        """Lay a book on the glass. ``kbit_s`` None: the air takes no time. ``spoilt``: what a chip may be, of ``hardware.sim.chip.SPOILABLE``."""
+    def place(
+        self,
+        passport: Passport,
+        *,
+        kbit_s: float | None = CHIP_KBIT_S,
+        spoilt: Mapping[str, Any] | None = None,
+        look: Mapping[str, Any] | None = None,
+        conditions: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        """Lay a book on the glass. ``kbit_s`` None: the air takes no time. ``spoilt``: what a chip may be, of ``hardware.sim.chip.SPOILABLE``.
+
+        ``look``: how it is printed (``hardware.sim.page.Look``); ``conditions``: what the first picture of each light meets, the second, and
+        so on, the last one for all further (``hardware.sim.glass.Conditions``).
+        """
         header = {
             "do": "place",
             "mrz_lines": passport.mrz_lines,
@@ -74,6 +86,8 @@ class World:
             "files": list(passport.files),
             "kbit_s": kbit_s,
             "spoilt": dict(spoilt or {}),
+            "look": dict(look or {}),
+            "conditions": [dict(each) for each in conditions],
         }
         self._line.ask(header, [passport.active_key, passport.chip_key, *passport.files.values()])
 
@@ -159,7 +173,7 @@ class WorldServer:
             setattr(chip, name, value)
         if self._slot:
             self._slot.place(chip)
-        self.scanner.place(tuple(header["mrz_lines"]), None if self._slot else chip)
+        self.scanner.place(tuple(header["mrz_lines"]), None if self._slot else chip, header["look"], header["conditions"])
 
     def _show(self, encoded: bytes, seed: int) -> None:
         import cv2

@@ -101,6 +101,23 @@ def test_a_placed_book_is_read_byte_for_byte_through_the_scanner(world, scanner)
 
 
 @pytest.mark.processes
+def test_a_scanner_that_does_not_read_the_zone_pictures_the_page_as_the_director_said(world):
+    scanner = SimulatedScanner(world.folder, SECRET, pictures=True)
+    world.place(Book(), kbit_s=None, look={"dpi": 200}, conditions=[{"covered": True}, {}])
+    document = scanner.wait_for_document(5.0)
+    assert document.mrz_lines == ()
+    covered, plain = (document.page.capture("white", 5.0) for _ in range(2))
+    assert plain.dpi == 200
+    assert plain.pixels.mean() > 2 * covered.pixels.mean()
+    assert document.chip.transceive(SELECT) == b"\x90\x00"
+    with pytest.raises(DeviceError, match="no resolution"):
+        world.place(Book(), look={"dpi": 1})
+    world.lift()
+    assert document.page.capture("white", 5.0) is None
+    scanner.close()
+
+
+@pytest.mark.processes
 def test_a_lifted_chip_is_lost_for_ever_even_when_another_book_follows(world, scanner):
     world.place(Book(), kbit_s=None)
     first = scanner.wait_for_document(5.0)
