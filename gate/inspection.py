@@ -40,6 +40,8 @@ T = TypeVar("T")
 
 HOME_STATE = "IDN"
 """The State whose citizens these gates serve."""
+FORMAT = "TD3"
+"""The documents these gates read: passports. Cards and visas go to a person, however well their zone was read."""
 ADULT_YEARS, GATE_MINIMUM_YEARS = 18, 6
 """Age bands of the policy: 6 is the limit of the directorate general's notice of 26-08-2024."""
 PATIENCE_S = 20.0
@@ -52,11 +54,13 @@ SIX_MONTHS = 183
 
 
 def inspect_mrz(lines: tuple[str, ...], today: date) -> tuple[MrzRecord | None, dict[str, Fact]]:
-    """Parse the optical lines; the record is None unless they were well formed."""
+    """Parse the optical lines; the record is None unless they are a well-formed zone of a passport."""
     try:
         record = mrz.parse(lines)
     except MrzError as error:
         return None, {"mrz": found("malformed", CheckResult.FAILED, code=str(error)[:120], source="mrz")}
+    if record.format != FORMAT:
+        return None, {"mrz": found("malformed", CheckResult.FAILED, code=f"FORMAT_{record.format}", source="mrz")}
     return record, mrz_facts(record, today)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -23,13 +24,13 @@ class MrzDate:
     @property
     def possible(self) -> bool:
         """Each part is wholly known or wholly unknown, and the known parts fit some day of some century."""
-        parts = (self.raw[0:2], self.raw[2:4], self.raw[4:6])
-        if any("<" in part and part != "<<" for part in parts):
+        year, day = self.raw[:2], self.raw[2:]
+        if day not in _DAYS:
             return False
-        year, month, day = (None if part == "<<" else int(part) for part in parts)
+        if not year.isdecimal():
+            return year == "<<"
         # 2000 was a leap year and 1900 was not, so the 2000s are the more tolerant century.
-        month_known, day_known = month if month is not None else 1, day if day is not None else 1
-        return _date(2000 if year is None else 2000 + year, month_known, day_known) is not None
+        return day != "0229" or int(year) % 4 == 0
 
     def resolve(self, reference: date, *, future: bool) -> date | None:
         """The full date, None where a part is unknown or no such day exists.
@@ -53,3 +54,8 @@ def _date(year: int, month: int, day: int) -> date | None:
         return date(year, month, day)
     except ValueError:
         return None
+
+
+_LONGEST = {"<<": 31} | {f"{month:02}": monthrange(2000, month)[1] for month in range(1, 13)}
+_DAYS = frozenset(f"{month}{day}" for month, last in _LONGEST.items() for day in ["<<", *(f"{n:02}" for n in range(1, last + 1))])
+"""MMDD of each day of a leap year, and of each day or month that is unknown."""

@@ -1,217 +1,233 @@
-"""Text of a machine readable zone in, :class:`MrzRecord` out. The line layouts are data: another format is another row."""
+"""Text of a machine readable zone in, :class:`MrzRecord` out, by the tables of :mod:`mrz.formats`.
+
+Three layers: text that is no zone raises :class:`MrzError` with its place; a zone's irregular fillers (syntax), wrong check digits and
+odd meanings are findings. Nothing is corrected, nothing is made up, and no clock is read.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mrz import codes
-from mrz.checkdigit import check_digit
+from mrz.checkdigit import VALUES, check_digit, weighted_sum
 from mrz.dates import MrzDate
-from mrz.record import CheckDigit, Finding, MrzError, MrzRecord
+from mrz.formats import FORMATS, Format, Sum
+from mrz.meaning import oddities
+from mrz.record import CheckDigit, Finding, MrzError, MrzRecord, assembled, finding
 
-LETTERS, LETTERS_DIGITS, DATE, DIGIT, DIGIT_OR_FILLER = "A-Z<", "A-Z0-9<", "0-9<", "0-9", "0-9<"
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """``line``, ``first`` and ``last`` count from 1 and include both ends, as in the tables of Doc 9303."""
-
-    name: str
-    line: int
-    first: int
-    last: int
-    alphabet: str
-
-
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """A check digit: the field it protects, the positions it covers (line, first, last) and where it stands (line, position)."""
-
-    field: str
-    digit: tuple[int, int]
-    over: tuple[tuple[int, int, int], ...]
-    optional: bool = False
-    """True where unused positions let the digit be ``<`` as well as 0."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """One format: so many lines of so many characters. ``first_letter`` tells apart formats of one shape."""
-
-    format: str
-    lines: int
-    length: int
-    first_letter: str
-    fields: tuple[Field, ...]
-    sums: tuple[Sum, ...]
-
-
-TD3 = Layout(  # Doc 9303-4 §4.2.2 and §4.2.4
-    "TD3",
-    2,
-    44,
-    "P",
-    (
-        Field("document_code", 1, 1, 2, LETTERS),
-        Field("issuing_state", 1, 3, 5, LETTERS),
-        Field("name", 1, 6, 44, LETTERS),
-        Field("document_number", 2, 1, 9, LETTERS_DIGITS),
-        Field("document_number_check_digit", 2, 10, 10, DIGIT),
-        Field("nationality", 2, 11, 13, LETTERS),
-        Field("date_of_birth", 2, 14, 19, DATE),
-        Field("date_of_birth_check_digit", 2, 20, 20, DIGIT),
-        Field("sex", 2, 21, 21, LETTERS),
-        Field("date_of_expiry", 2, 22, 27, DATE),
-        Field("date_of_expiry_check_digit", 2, 28, 28, DIGIT),
-        Field("optional_data", 2, 29, 42, LETTERS_DIGITS),
-        Field("optional_data_check_digit", 2, 43, 43, DIGIT_OR_FILLER),
-        Field("composite_check_digit", 2, 44, 44, DIGIT),
-    ),
-    (
-        Sum("document_number", (2, 10), ((2, 1, 9),)),
-        Sum("date_of_birth", (2, 20), ((2, 14, 19),)),
-        Sum("date_of_expiry", (2, 28), ((2, 22, 27),)),
-        Sum("optional_data", (2, 43), ((2, 29, 42),), optional=True),
-        Sum("composite", (2, 44), ((2, 1, 10), (2, 14, 20), (2, 22, 43))),
-    ),
+_ELEMENTS = (
+    "document_code",
+    "issuing_state",
+    "name",
+    "document_number",
+    "nationality",
+    "date_of_birth",
+    "sex",
+    "date_of_expiry",
+    "optional_data",
+    "optional_data_2",
 )
-
-LAYOUTS = (TD3,)
-
-_WELL_FORMED_NAME = re.compile(r"[A-Z]+(?:<[A-Z]+)*(?:<<[A-Z]+(?:<[A-Z]+)*)?<*")
-_SEXES = ("M", "F", "<")
+"""What is cut out of a zone, in the order in which :func:`parse` unpacks it."""
 
 
-def parse(text: str | Sequence[str]) -> MrzRecord:
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A check digit whose places are counted in the lines set one after another: ``first`` and ``rest`` are what it covers.
+
+    ``right`` are its ten results where what is printed is right: the usual ones are made beforehand.
+    """
+
+    first: slice
+    rest: tuple[slice, ...]
+    at: int
+    right: tuple[CheckDigit, ...]
+    rule: Sum
+
+
+@dataclass(frozen=True, slots=True)
+class _Grammar:
+    """A format made ready: one pattern for all its lines, and the groups of ``_ELEMENTS`` in it."""
+
+    format: Format
+    pattern: re.Pattern[str]
+    groups: tuple[int, ...]
+    sums: tuple[_Sum, ...]
+
+
+def _grammar(form: Format) -> _Grammar:
+    cut = [field.name for field in form.fields if field.name in _ELEMENTS]
+    missing = [name for name in _ELEMENTS if name not in cut]
+    pieces = [f"[{field.alphabet}]{{{field.length}}}" for field in form.fields]
+    grouped = (f"({piece})" if field.name in cut else piece for field, piece in zip(form.fields, pieces, strict=True))
+
+    def place(line: int, position: int) -> int:
+        return (line - 1) * form.length + position - 1
+
+    def ready(rule: Sum) -> _Sum:
+        first, *rest = (slice(place(line, start), place(line, end) + 1) for line, start, end in rule.over)
+        right = tuple(CheckDigit(field=rule.field, expected=digit, found=digit, ok=True) for digit in "0123456789")
+        return _Sum(first, tuple(rest), place(*rule.digit), right, rule)
+
+    order = [*cut, *missing]  # an element that a format lacks is an empty group at its end
+    return _Grammar(
+        form,
+        re.compile("".join(grouped) + "()" * len(missing)),
+        tuple(order.index(name) + 1 for name in _ELEMENTS),
+        tuple(map(ready, form.sums)),
+    )
+
+
+_SHAPES: dict[tuple[int, ...], dict[bool, _Grammar]] = {}
+"""By the lengths of the lines, and then by whether the document code begins with V: a visa."""
+for _form in FORMATS.values():
+    _SHAPES.setdefault((_form.length,) * _form.lines, {})[_form.first_letters == "V"] = _grammar(_form)
+
+
+def parse(text: str | bytes | Sequence[str]) -> MrzRecord:
     """Parse the lines of a zone; raises :class:`MrzError` where shape or alphabet are wrong.
 
     ``text`` is the lines, or one string with the lines separated by CR, LF or both, or joined without a separator (as DG1 holds them).
+    Which format it is follows from the shape and, for visas, from the first letter.
     """
-    lines, layout = _shape(text)
-    _check_alphabet(lines, layout)
-    raw = {field.name: lines[field.line - 1][field.first - 1 : field.last] for field in layout.fields}
-    digits = tuple(_check(lines, each) for each in layout.sums)
-    primary, secondary = _name(raw["name"])
-    return MrzRecord(
-        format=layout.format,
-        lines=lines,
-        document_code=raw["document_code"].rstrip("<"),
-        issuing_state=raw["issuing_state"].rstrip("<"),
-        primary_identifier=primary,
-        secondary_identifier=secondary,
-        name_truncated=raw["name"][-1] != "<",
-        document_number=raw["document_number"].rstrip("<"),
-        nationality=raw["nationality"].rstrip("<"),
-        date_of_birth=MrzDate(raw["date_of_birth"]),
-        sex=raw["sex"],
-        date_of_expiry=MrzDate(raw["date_of_expiry"]),
-        optional_data=raw["optional_data"].rstrip("<"),
-        check_digits=digits,
-        findings=(*_digit_findings(digits, layout), *_semantic_findings(raw, layout)),
+    lines, grammar = _shape(text)
+    zone = "".join(lines)
+    match = grammar.pattern.fullmatch(zone)
+    if match is None:
+        raise _foreign_character(lines, grammar.format)
+    code, state, name, number, nationality, birth, sex, expiry, optional, optional_2 = match.group(*grammar.groups)
+    code, state, nationality = code.rstrip("<"), state.rstrip("<"), nationality.rstrip("<")
+    date_of_birth, date_of_expiry = MrzDate(birth), MrzDate(expiry)
+    primary, secondary, findings = _name(name, grammar.format)
+    digits = _check(zone, grammar, findings)
+    if grammar.format.long_numbers and digits[0].found == "<":
+        number, optional = _long_number(grammar.format, number, optional, digits, findings)
+    number = number.rstrip("<")
+    findings += oddities(grammar.format, code, state, number, nationality, date_of_birth, sex, date_of_expiry)
+    return assembled(
+        {
+            "format": grammar.format.name,
+            "lines": lines,
+            "document_code": code,
+            "issuing_state": state,
+            "primary_identifier": primary,
+            "secondary_identifier": secondary,
+            "name_truncated": name[-1] != "<",
+            "document_number": number,
+            "nationality": nationality,
+            "date_of_birth": date_of_birth,
+            "sex": sex,
+            "date_of_expiry": date_of_expiry,
+            "optional_data": optional.rstrip("<"),
+            "optional_data_2": optional_2.rstrip("<"),
+            "check_digits": tuple(digits),
+            "findings": tuple(findings),
+            "corrections": (),
+        }
     )
 
 
 # --- syntax ------------------------------------------------------------------------------------------------------------
 
 
-def _shape(text: str | Sequence[str]) -> tuple[tuple[str, ...], Layout]:
-    lines = tuple(re.split(r"\r\n|\r|\n", re.sub(r"(?:\r\n|\r|\n)\Z", "", text))) if isinstance(text, str) else tuple(text)
-    for layout in LAYOUTS:
-        if len(lines) == 1 and len(lines[0]) == layout.lines * layout.length:
-            lines = tuple(lines[0][at : at + layout.length] for at in range(0, len(lines[0]), layout.length))
-        if len(lines) == layout.lines and all(len(line) == layout.length for line in lines):
-            if lines[0][0] == layout.first_letter:
-                return lines, layout
-            raise MrzError("not a document code of a known format", line=1, column=1, expected=layout.first_letter)
-    raise _wrong_shape(lines)
+def _shape(text: str | bytes | Sequence[str]) -> tuple[tuple[str, ...], _Grammar]:
+    lines = text if isinstance(text, tuple) else _lines(text)
+    kinds = _SHAPES.get(tuple(map(len, lines)))
+    if kinds is None:
+        lines = _unjoined(lines)
+        kinds = _SHAPES[tuple(map(len, lines))]
+    return lines, kinds.get(lines[0][0] == "V") or kinds[False]
 
 
-def _wrong_shape(lines: tuple[str, ...]) -> MrzError:
-    shapes = " or ".join(f"{layout.lines} lines of {layout.length} characters" for layout in LAYOUTS)
-    for layout in LAYOUTS:
-        if len(lines) == layout.lines:
-            number, line = next((n, line) for n, line in enumerate(lines, 1) if len(line) != layout.length)
-            return MrzError(f"{len(line)} characters", line=number, expected=str(layout.length))
-    return MrzError(f"{len(lines)} lines", expected=shapes)
+def _lines(text: str | bytes | Sequence[str]) -> tuple[str, ...]:
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")  # gives every byte a character of its own, so that a foreign one is found by its column
+    if isinstance(text, str):
+        text = text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    return tuple(text)
 
 
-def _line_pattern(layout: Layout, line: int) -> re.Pattern[str]:
-    fields = (field for field in layout.fields if field.line == line)
-    return re.compile("".join(f"[{field.alphabet}]{{{field.last - field.first + 1}}}" for field in fields))
+def _unjoined(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of a zone that came as one line. Raises MrzError where no format has such a shape."""
+    for form in FORMATS.values():
+        if len(lines) == 1 and len(lines[0]) == form.lines * form.length:
+            return tuple(lines[0][at : at + form.length] for at in range(0, len(lines[0]), form.length))
+    lengths = {form.length for form in FORMATS.values() if form.lines == len(lines)}
+    if not lengths:
+        shapes = dict.fromkeys(f"{form.lines} lines of {form.length} characters" for form in FORMATS.values())
+        raise MrzError(f"{len(lines)} lines", expected=" or ".join(shapes))
+    length = min(lengths, key=lambda each: abs(each - len(lines[0])))
+    number, wrong = next((number, len(line)) for number, line in enumerate(lines, 1) if len(line) != length)
+    raise MrzError(f"{wrong} characters", line=number, expected=str(length))
 
 
-_LINE_PATTERNS = {layout.format: [_line_pattern(layout, n + 1) for n in range(layout.lines)] for layout in LAYOUTS}
-
-
-def _check_alphabet(lines: tuple[str, ...], layout: Layout) -> None:
-    for number, (line, pattern) in enumerate(zip(lines, _LINE_PATTERNS[layout.format], strict=True), 1):
-        if not pattern.fullmatch(line):
-            raise _foreign_character(line, number, layout)
-
-
-def _foreign_character(line: str, number: int, layout: Layout) -> MrzError:
-    for field in layout.fields:
+def _foreign_character(lines: tuple[str, ...], form: Format) -> MrzError:
+    for field in form.fields:
         allowed = re.compile(f"[{field.alphabet}]")
-        for column in range(field.first, field.last + 1) if field.line == number else ():
-            if not allowed.fullmatch(line[column - 1]):
-                what = f"{line[column - 1]!a} in {field.name}"
-                return MrzError(what, line=number, column=column, expected=f"one of {field.alphabet}")
-    raise AssertionError("the line's pattern is made of the same fields")
+        for column in range(field.first, field.last + 1):
+            character = lines[field.line - 1][column - 1]
+            if not allowed.fullmatch(character):
+                what = f"{character!a} in {field.name}"
+                return MrzError(what, line=field.line, column=column, expected=f"one of {field.alphabet}")
+    raise AssertionError("the pattern is made of the same fields")
+
+
+def _name(raw: str, form: Format) -> tuple[str, str, list[Finding]]:
+    """Primary and secondary identifier, their words joined by blanks. Only ``<<`` parts them (Doc 9303-4 §4.2.3.1 f)."""
+    primary, parted, secondary = raw.rstrip("<").partition("<<")
+    if primary[:1] not in ("", "<") and "<<" not in secondary and secondary[:1] != "<":
+        return primary.replace("<", " "), secondary.replace("<", " "), []
+    place = form.field("name")
+    expected = "words parted by <, identifiers by one <<, no other fillers"
+    odd = finding("syntax", place.line, place.first, "name_fillers_irregular" if parted or primary else "name_missing", expected)
+    return " ".join(filter(None, primary.split("<"))), " ".join(filter(None, secondary.split("<"))), [odd]
 
 
 # --- check digits ------------------------------------------------------------------------------------------------------
 
 
-def _check(lines: tuple[str, ...], each: Sum) -> CheckDigit:
-    covered = "".join(lines[line - 1][first - 1 : last] for line, first, last in each.over)
-    found = lines[each.digit[0] - 1][each.digit[1] - 1]
-    expected = check_digit(covered)
-    unused = each.optional and found == "<" and not covered.strip("<")
-    return CheckDigit(field=each.field, expected=expected, found=found, ok=found == expected or unused)
+def _check(zone: str, grammar: _Grammar, findings: list[Finding]) -> list[CheckDigit]:
+    """The results in the order of the format's table; what is wrong goes to ``findings``."""
+    values, digits = zone.encode().translate(VALUES), []
+    for each in grammar.sums:
+        covered = values[each.first]
+        for span in each.rest:
+            covered += values[span]
+        digit = each.right[weighted_sum(covered)]
+        if digit.found != zone[each.at]:
+            digit = _otherwise(zone, each, digit.expected, findings)
+        digits.append(digit)
+    return digits
 
 
-def _digit_findings(digits: tuple[CheckDigit, ...], layout: Layout) -> Iterator[Finding]:
-    for digit, each in zip(digits, layout.sums, strict=True):
-        if not digit.ok:
-            line, column = each.digit
-            what = f"{digit.field}_check_digit_wrong"
-            yield Finding(layer="check_digit", line=line, column=column, what=what, expected=digit.expected)
+def _otherwise(zone: str, each: _Sum, expected: str, findings: list[Finding]) -> CheckDigit:
+    found = zone[each.at]
+    unused = each.rule.optional and found == "<" and not zone[each.first].strip("<")
+    if not unused:
+        findings.append(finding("check_digit", *each.rule.digit, f"{each.rule.field}_check_digit_wrong", expected))
+    return CheckDigit(field=each.rule.field, expected=expected, found=found, ok=unused)
 
 
-# --- meaning -----------------------------------------------------------------------------------------------------------
+def _long_number(form: Format, number: str, optional: str, digits: list[CheckDigit], findings: list[Finding]) -> tuple[str, str]:
+    """The whole document number and the optional data behind it, where ``<`` stands in place of the number's check digit.
 
-
-def _name(raw: str) -> tuple[str, str]:
-    """Primary and secondary identifier, their words joined by blanks. Only ``<<`` parts them (Doc 9303-4 §4.2.3.1 f)."""
-    primary, _, secondary = raw.rstrip("<").partition("<<")
-    return " ".join(filter(None, primary.split("<"))), " ".join(filter(None, secondary.split("<")))
-
-
-def _semantic_findings(raw: dict[str, str], layout: Layout) -> Iterator[Finding]:
-    places = {field.name: field for field in layout.fields}
-
-    def finding(name: str, what: str, expected: str) -> Finding:
-        place = places[name]
-        return Finding(layer="semantic", line=place.line, column=place.first, what=what, expected=expected)
-
-    for name in ("issuing_state", "nationality"):
-        code = raw[name].rstrip("<")
-        if code == codes.MASTER_LIST_SIGNER:
-            yield finding(name, f"{name}_signs_master_lists_only", "a State or organization that issues travel documents")
-        elif code == codes.SPECIMEN:
-            yield finding(name, f"{name}_specimen", "a State or organization; UTO stands on specimens")
-        elif not codes.is_known_state(code):
-            yield finding(name, f"{name}_unknown", "a code of Doc 9303-3 §5")
-    if not _WELL_FORMED_NAME.fullmatch(raw["name"]):
-        yield finding("name", "name_fillers_irregular", "words parted by <, identifiers by one <<, no other fillers")
-    if not raw["document_number"].strip("<"):
-        yield finding("document_number", "document_number_missing", "letters or digits")
-    for name in ("date_of_birth", "date_of_expiry"):
-        if not MrzDate(raw[name]).possible:
-            yield finding(name, f"{name}_impossible", "YYMMDD of a day that exists")
-        elif name == "date_of_expiry" and not MrzDate(raw[name]).complete:
-            yield finding(name, "date_of_expiry_incomplete", "YYMMDD; only a date of birth may be unknown")
-    if raw["sex"] not in _SEXES:
-        yield finding("sex", "sex_unknown", "M, F or <")
+    The number goes on in ``optional``, its check digit follows, and a filler (Doc 9303-5 and -6, note j). That digit leaves out the
+    filler within the number (Doc 9303-5 §4.2.4; for TD2, where nothing is said, likewise). One that is right only with the filler
+    counted is let pass with a finding: both kinds have been seen.
+    """
+    more, end, rest = optional.partition("<")
+    if len(more) < 2 or number[-1] == "<":
+        return number, optional  # no long number: `<` is a check digit that is wrong
+    whole, found = number + more[:-1], more[-1]
+    expected, counted = check_digit(whole), check_digit(number + "<" + more[:-1])
+    place = form.field("optional_data")
+    column = place.first + len(more) - 1
+    wrong = next(each for each in findings if each.what == "document_number_check_digit_wrong")
+    findings.remove(wrong)
+    if found != expected:
+        what = "document_number_check_digit_counts_filler" if found == counted else wrong.what
+        findings.append(finding("check_digit", place.line, column, what, expected))
+    if not end:
+        findings.append(finding("syntax", place.line, column, "document_number_unterminated", "a filler behind its check digit"))
+    digits[0] = CheckDigit(field="document_number", expected=expected, found=found, ok=found in (expected, counted))
+    return whole, rest

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from mrz.dates import MrzDate
 
 DOCUMENT_NUMBER_LENGTH = 9
 """Shorter document numbers are filled up to this many characters (Doc 9303-4 §4.2.2.2)."""
+
+FormatName = Literal["TD1", "TD2", "TD3", "MRV-A", "MRV-B"]
+Layer = Literal["syntax", "check_digit", "semantic"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something odd in a well-formed zone; ``what`` is a stable code, ``line`` and ``column`` count from 1.
+
+    ``syntax``: letters and fillers stand where they may, but not as they should. ``check_digit``: a digit that is wrong, or right
+    only in a way that the standard does not know. ``semantic``: a code, date or number that means nothing, or nothing here.
+    """
+
+    layer: Layer
+    line: int
+    column: int
+    what: str
+    expected: str
 
 
 class MrzError(Exception):
@@ -22,10 +41,18 @@ class MrzError(Exception):
         super().__init__(f"{place}{what}" + (f" (expected {expected})" if expected else ""))
         self.what, self.line, self.column, self.expected = what, line, column, expected
 
+    @property
+    def finding(self) -> Finding:
+        """The same as a finding of the syntax layer, for those who list findings."""
+        return Finding(layer="syntax", line=self.line, column=self.column, what=self.what, expected=self.expected)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckDigit:
-    """One check digit (Doc 9303-3 §4.9): ``expected`` is calculated, ``found`` is printed (``<`` only for unused optional data)."""
+    """One check digit (Doc 9303-3 §4.9): ``expected`` is calculated, ``found`` is printed (``<`` only for unused optional data).
+
+    ``ok`` is more than their equality: see :mod:`mrz.parse` on unused optional data and on long document numbers.
+    """
 
     field: str
     expected: str
@@ -34,25 +61,25 @@ class CheckDigit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """Something odd in a well-formed zone; ``what`` is a stable code, ``line`` and ``column`` count from 1."""
+class Correction:
+    """One character that the image reader took for another, since the check digits and the picture both speak for it."""
 
-    layer: Literal["check_digit", "semantic"]
     line: int
     column: int
-    what: str
-    expected: str
+    found: str = field(repr=False)
+    used: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MrzRecord:
     """A well-formed machine readable zone, field by field, without trailing fillers. Personal fields are hidden in repr.
 
     Name parts are joined by blanks. A holder with one name has all of it in ``primary_identifier``, however many words
-    (Doc 9303-4 §4.2.3.1 f). ``sex`` is as printed: M, F or ``<``; anything else comes with a finding.
+    (Doc 9303-4 §4.2.3.1 f). ``sex`` is as printed: M, F or ``<``; anything else comes with a finding. ``document_number`` is whole,
+    also where it goes on among the optional data (Doc 9303-5 §4.2.2.3 note j).
     """
 
-    format: str
+    format: FormatName
     lines: tuple[str, ...] = field(repr=False)
     document_code: str
     issuing_state: str
@@ -66,8 +93,13 @@ class MrzRecord:
     sex: str = field(repr=False)
     date_of_expiry: MrzDate = field(repr=False)
     optional_data: str = field(repr=False)
+    """In TD1 that of the upper line, without what belongs to a long document number."""
+    optional_data_2: str = field(default="", repr=False)
+    """That of the middle line of TD1."""
     check_digits: tuple[CheckDigit, ...] = field(repr=False)
     findings: tuple[Finding, ...]
+    corrections: tuple[Correction, ...] = ()
+    """Characters that the image reader changed; none in text that came as text."""
 
     @property
     def check_digits_ok(self) -> bool:
@@ -87,3 +119,16 @@ class MrzRecord:
             + self.date_of_expiry.raw
             + printed["date_of_expiry"]
         )
+
+
+def assembled(fields: dict[str, object]) -> MrzRecord:
+    """A record of *all* its fields at once: a frozen dataclass sets each by a call of its own, and that was a third of a parse."""
+    record = object.__new__(MrzRecord)
+    record.__dict__.update(fields)
+    return record
+
+
+@lru_cache(maxsize=2048)
+def finding(layer: Layer, line: int, column: int, what: str, expected: str) -> Finding:
+    """The finding; made once, for a place, its code and what was expected tell nothing of a person."""
+    return Finding(layer=layer, line=line, column=column, what=what, expected=expected)

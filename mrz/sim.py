@@ -1,17 +1,25 @@
-"""Machine readable zones made from fields: for pretend documents and for tests."""
+"""Machine readable zones of nobody: for pretend documents, tests and training."""
 
 from __future__ import annotations
 
-import re
+import random
+import string
+from datetime import date, timedelta
 
-from mrz.checkdigit import check_digit
-from mrz.parse import parse
-from mrz.record import MrzRecord
+from mrz.codes import ISO_3166
+from mrz.emit import compose
+from mrz.formats import FORMATS
+from mrz.record import DOCUMENT_NUMBER_LENGTH
 
-NAME_LENGTH = 39
-"""Positions 6 to 44 of the upper line (Doc 9303-4 §4.2.2.1)."""
-_SHORTEST_SECONDARY = 3
-"""``<<`` and one letter: a primary identifier is cut until so much of the secondary fits in."""
+_SYLLABLES = "BA CHE DO FRI GU HAN JO KEL LI MAR NU OP QUI RA SCH TAN UR VE WIL XI YAN ZU".split()  # noqa: SIM905  # reads better
+_FIRST_DAY, _DAYS = date(1930, 1, 1), 36_500
+_CODES = {
+    "TD1": ("I", "ID", "A", "C"),
+    "TD2": ("I", "ID", "A", "C"),
+    "TD3": ("P", "PP", "PD", "PO"),
+    "MRV-A": ("V",),
+    "MRV-B": ("V",),
+}
 
 
 def emit_td3(
@@ -28,81 +36,56 @@ def emit_td3(
     optional_data: str = "",
     unused_optional_digit: str = "<",
 ) -> tuple[str, str]:
-    """The two lines of a passport, check digits right. Dates are YYMMDD (``<`` for unknown parts); names in capital Latin letters,
-    in which blank, hyphen and apostrophe are allowed. ``unused_optional_digit`` (``<`` or ``0``) stands where ``optional_data`` is empty.
-    Raises ValueError where a field does not fit and MrzError where its alphabet is wrong.
-    """
-    upper = (
-        _fill(document_code, 2) + _fill(issuing_state, 3) + _name_field(_words(primary_identifier), _words(secondary_identifier))
+    """The two lines of a passport: :func:`mrz.emit.compose` for TD3."""
+    upper, lower = compose(
+        "TD3",
+        document_code=document_code,
+        issuing_state=issuing_state,
+        primary_identifier=primary_identifier,
+        secondary_identifier=secondary_identifier,
+        document_number=document_number,
+        nationality=nationality,
+        date_of_birth=date_of_birth,
+        sex=sex,
+        date_of_expiry=date_of_expiry,
+        optional_data=optional_data,
+        unused_optional_digit=unused_optional_digit,
     )
-    number, birth, expiry = (
-        _with_digit(_fill(value, width)) for value, width in ((document_number, 9), (date_of_birth, 6), (date_of_expiry, 6))
-    )
-    optional = _fill(optional_data, 14)
-    optional += check_digit(optional) if optional_data else unused_optional_digit
-    lower = f"{number}{_fill(nationality, 3)}{birth}{sex}{expiry}{optional}{check_digit(number + birth + expiry + optional)}"
-    parse((upper, lower))  # whoever makes a malformed zone hears it here
     return upper, lower
 
 
-def emit(record: MrzRecord) -> tuple[str, ...]:
-    """The lines of a record, made anew from its fields. Equal to ``record.lines`` where check digits and fillers are regular."""
-    optional_digit = next(digit.found for digit in record.check_digits if digit.field == "optional_data")
-    return emit_td3(
-        document_code=record.document_code,
-        issuing_state=record.issuing_state,
-        primary_identifier=record.primary_identifier,
-        secondary_identifier=record.secondary_identifier,
-        document_number=record.document_number,
-        nationality=record.nationality,
-        date_of_birth=record.date_of_birth.raw,
-        sex=record.sex,
-        date_of_expiry=record.date_of_expiry.raw,
-        optional_data=record.optional_data,
-        unused_optional_digit=optional_digit,
-    )
+def pretend_fields(dice: random.Random, format_name: str) -> dict[str, str]:
+    """Plausible fields of an invented document for :func:`mrz.emit.compose`: long names and numbers, unknown dates and all."""
+    form = FORMATS[format_name]
+    longest_number = DOCUMENT_NUMBER_LENGTH + (form.field("optional_data").length - 2 if form.long_numbers else 0)
+    number = _text(dice, dice.choice((7, 8, 9, 9, 9, longest_number)))
+    optional_room = form.field("optional_data").length - max(0, len(number) - DOCUMENT_NUMBER_LENGTH + 2) * form.long_numbers
+    return {
+        "document_code": dice.choice(_CODES[format_name]),
+        "issuing_state": (state := dice.choice(STATES)),
+        "primary_identifier": _name(dice),
+        "secondary_identifier": dice.choice((_name(dice), _name(dice), "")),
+        "document_number": number,
+        "nationality": dice.choice((state, state, dice.choice(STATES))),
+        "date_of_birth": dice.choice((_day(dice), _day(dice), _day(dice)[:2] + "<<<<", "<<<<<<")),
+        "sex": dice.choice("MF<"),
+        "date_of_expiry": _day(dice),
+        "optional_data": _text(dice, dice.randint(0, max(0, optional_room))),
+        "optional_data_2": _text(dice, dice.randint(0, 11)) if format_name == "TD1" else "",
+        "unused_optional_digit": dice.choice("<0"),
+    }
 
 
-def _fill(value: str, width: int) -> str:
-    if len(value) > width:
-        raise ValueError(f"{len(value)} characters where {width} fit")
-    return value.ljust(width, "<")
+STATES = (*sorted(ISO_3166), "D", "UNO", "XOM")
 
 
-def _with_digit(text: str) -> str:
-    return text + check_digit(text)
+def _day(dice: random.Random) -> str:
+    return f"{_FIRST_DAY + timedelta(dice.randrange(_DAYS)):%y%m%d}"
 
 
-def _words(name: str) -> list[str]:
-    """Apostrophes are left out, hyphens and blanks part words (Doc 9303-3 §4.6)."""
-    words = re.split(r"[ \-<]+", re.sub(r"['’]", "", name).strip(" -<"))
-    return [word for word in words if word]
+def _name(dice: random.Random) -> str:
+    return " ".join("".join(dice.choices(_SYLLABLES, k=dice.randint(1, 5))) for _ in range(dice.randint(1, 3)))
 
 
-def _name_field(primary: list[str], secondary: list[str]) -> str:
-    """The name field. A name that fits stays whole; one that does not is cut so that a letter stands last (Doc 9303-4 §4.2.3).
-
-    Where the cut would fall on a filler, or leave nothing of the secondary identifier, the longest word of the primary
-    identifier loses its last letters: one of the ways that the clause leaves open.
-    """
-    words = list(primary)
-    field = _joined(words, secondary)
-    if len(field) <= NAME_LENGTH:
-        return field.ljust(NAME_LENGTH, "<")
-    while not _cut_shows_truncation(words, secondary):
-        longest = max(range(len(words)), key=lambda index: len(words[index]))
-        if len(words[longest]) == 1:
-            raise ValueError("a name of initials alone that is too long")
-        words[longest] = words[longest][:-1]
-    return _joined(words, secondary)[:NAME_LENGTH]
-
-
-def _joined(primary: list[str], secondary: list[str]) -> str:
-    return "<".join(primary) + ("<<" + "<".join(secondary) if secondary else "")
-
-
-def _cut_shows_truncation(primary: list[str], secondary: list[str]) -> bool:
-    room = NAME_LENGTH - (_SHORTEST_SECONDARY if secondary else 0)
-    field = _joined(primary, secondary)
-    fits = len("<".join(primary)) <= room or not secondary
-    return fits and len(field) >= NAME_LENGTH and field[NAME_LENGTH - 1] != "<"
+def _text(dice: random.Random, length: int) -> str:
+    return "".join(dice.choices(string.ascii_uppercase + string.digits, k=length))
