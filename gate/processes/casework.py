@@ -71,6 +71,7 @@ class Casework:
         self._referral: tuple[LaneAction, float] | None = None
         self.running: Transaction | None = None
         self.progress = 0.0
+        self.guidance: m.Guidance = ""
         self.ended: tuple[TransactionRecord, ...] = ()
         self.backends: dict[str, str] = {}
 
@@ -140,6 +141,8 @@ class Casework:
                 self._document_checked(running, message, state)
             case "vision", m.ReferenceReady():
                 self._add_stages(message.stages)
+            case "vision", m.FaceGuidance() if state is State.CAPTURE:
+                self.guidance = message.instruction
             case "vision", m.FaceChecked() if state is State.CAPTURE:
                 self._face_checked(running, message)
             case _:
@@ -199,7 +202,7 @@ class Casework:
     def capture(self) -> None:
         """Somebody stands between the doors: have the face looked at."""
         if self.running:
-            self._capturing_since = self._clock.boot()
+            self._capturing_since, self.guidance = self._clock.boot(), ""
             deadline = self._config.timeouts.capture_s - FRAME_MARGIN_S
             self._helpers.tell("vision", m.StartCapture(transaction=self.running.id, deadline_s=deadline, zero=self.running.boot))
 

@@ -30,7 +30,9 @@ class Display:
     def show(self, state: State, view: View, controller: str, case: Casework) -> None:
         """Tell every role what changed for it."""
         screen = traveller_screen(state, document_there=case.document_there, referral=case.referral_screen)
-        self._show("traveller_screen", TravellerView(screen=screen, progress=case.progress if screen == "reading" else 0.0))
+        progress = case.progress if screen == "reading" else 0.0
+        guidance = case.guidance if state is State.CAPTURE else ""
+        self._show("traveller_screen", TravellerView(screen=screen, progress=progress, guidance=guidance))
         self._show("officer_screen", self._officer_view(state, view, controller, case))
         if state is State.IDLE and self._joined >= WORKERS:
             self._show("director", LaneReady(state=state))

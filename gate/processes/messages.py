@@ -15,6 +15,19 @@ from gate.records import InspectionCheck, StageTiming, TransactionRecord
 Role = Literal["reader", "vision", "traveller_screen", "officer_screen", "director"]
 TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
 
+Guidance = Literal[
+    "",
+    "step_closer",
+    "step_back",
+    "stand_on_the_mark",
+    "face_the_screen",
+    "hold_still",
+    "more_light",
+    "remove_occlusion",
+    "one_person",
+]
+"""What the traveller is asked to do while the face is looked at; empty: what the screen says anyway."""
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Base of all messages; the tag is the class name. What they carry (secrets, portraits, names) stays out of logs and traces."""
@@ -117,6 +130,13 @@ class StartCapture(Message, frozen=True, kw_only=True):
     zero: float
 
 
+class FaceGuidance(Message, frozen=True, kw_only=True):
+    """What would make the picture of the face better, for the traveller's screen. No decision reads it."""
+
+    transaction: str
+    instruction: Guidance
+
+
 class FaceChecked(Message, frozen=True, kw_only=True):
     """``chosen_frame_boot`` is the capture time of the frame that decided (boot seconds)."""
 
@@ -136,10 +156,11 @@ class Forget(Message, frozen=True, kw_only=True):
 
 
 class TravellerView(Message, frozen=True, kw_only=True):
-    """All that a traveller may ever see: a screen word and the progress of the chip. No reason, no score."""
+    """All that a traveller may ever see: a screen word, the progress of the chip, what to do before the camera. No reason, no score."""
 
     screen: TravellerScreen
     progress: float = 0.0
+    guidance: Guidance = ""
 
 
 class OfficerView(Message, frozen=True, kw_only=True):
@@ -193,6 +214,7 @@ AnyMessage = (
     | PrepareReference
     | ReferenceReady
     | StartCapture
+    | FaceGuidance
     | FaceChecked
     | Forget
     | TravellerView

@@ -1,7 +1,6 @@
 """The vision process: camera, ONNX Runtime, the confined decoder. It measures faces; it decides nothing about a traveller.
 
-Reference features are made while the traveller walks in. At the mantrap the first frame that passes the quality gate is compared;
-up to :data:`ATTEMPTS` such frames are, so the false match rate of a transaction is at most that many times the one of the threshold.
+Reference features are made while the traveller walks in; at the mantrap the best frames are compared with them, once (``capture.py``).
 """
 
 from __future__ import annotations
@@ -13,28 +12,35 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtim
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
 
-from faceverify.compare import FaceComparison
 from faceverify.confined import ConfinedDecoder
 from faceverify.packs import Pack, PackError, demo_pack, load_pack
-from faceverify.verifier import FaceVerifier, NotPerformed, Probe, Reference
+from faceverify.pad import LABEL
+from faceverify.ports import Verifier
+from faceverify.samples import NotPerformed, Reference
+from faceverify.verifier import FaceVerifier
 from gate.clock import SystemClock
 from gate.config import Config
-from gate.evidence import NOT_PERFORMED, CheckResult, Fact, not_performed
-from gate.processes.messages import AnyMessage, FaceChecked, Forget, PrepareReference, ReferenceReady, StartCapture
+from gate.evidence import CheckResult, found, not_performed
+from gate.processes.capture import FRAME_WAIT_S, SOURCE, Capture, Looked
+from gate.processes.messages import (
+    AnyMessage,
+    FaceChecked,
+    FaceGuidance,
+    Forget,
+    Guidance,
+    PrepareReference,
+    ReferenceReady,
+    StartCapture,
+)
 from gate.processes.worker import Misconfigured, Worker, worker_main
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
 from hardware.ports import DeviceError, FrameSource
 
-ATTEMPTS = 3
-"""Comparisons per transaction: practice at the gates is to try the face again before the counter."""
 POLL_S = 0.2
-FRAME_WAIT_S = 0.25
-"""Longest wait for one frame: a stalled camera costs the deadline, not the process."""
 PORTRAIT_PIXELS = 2_000_000
 """Largest portrait decoded: Doc 9303-9 portraits are 413×531; two megapixels leave room and bound the memory."""
 PORTRAIT_TIMEOUT_S = 1.0
@@ -74,13 +80,12 @@ class _Subject:
     transaction: str
     zero: float
     reference: Reference | NotPerformed
-    stages: list[StageTiming] = field(default_factory=list)
 
 
 class FaceWatcher:
     """The thread that owns the camera and the ONNX sessions."""
 
-    def __init__(self, verifier: FaceVerifier, camera: FrameSource, post: Callable[[AnyMessage], None]) -> None:
+    def __init__(self, verifier: Verifier, camera: FrameSource, post: Callable[[AnyMessage], None]) -> None:
         self._verifier, self._camera, self._post = verifier, camera, post
         self._clock = SystemClock()
         self._jobs: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
@@ -133,62 +138,33 @@ class FaceWatcher:
             facts = {"face": not_performed("no_reference_prepared", "vision")}
             self._post(FaceChecked(transaction=job.transaction, facts=facts, stages=(), chosen_frame_boot=None))
             return
-        subject.stages.clear()
-        facts, chosen = self._compare_frames(subject, job.deadline_s)
-        self._post(FaceChecked(transaction=job.transaction, facts=facts, stages=tuple(subject.stages), chosen_frame_boot=chosen))
+        opened = self._clock.boot()
+        looked = self._look(subject, job.deadline_s)
+        stages = self._stages(looked, opened)
+        self._post(FaceChecked(transaction=job.transaction, facts=looked.facts, stages=stages, chosen_frame_boot=looked.taken))
 
-    def _compare_frames(self, subject: _Subject, deadline_s: float) -> tuple[dict[str, Fact], float | None]:
-        """Look until a comparison matches, :data:`ATTEMPTS` did not, or the time is up. Returns facts and the chosen frame's time."""
+    def _look(self, subject: _Subject, deadline_s: float) -> Looked:
         if isinstance(subject.reference, NotPerformed):
-            return {"face": _face("no_reference", CheckResult.UNDETERMINED, subject.reference.reason)}, None
-        seen = _face("no_probe", CheckResult.ABORTED, "no_frame")
-        opened = begun = self._clock.boot()
-        deadline, attempts = opened + deadline_s, 0
-        last: dict[str, Fact] | None = None
-        chosen: float | None = None
-        while self._clock.boot() < deadline and attempts < ATTEMPTS and not self._abandoned(subject):
-            frame = self._camera.newest(FRAME_WAIT_S)
-            if frame is None or frame.boot < opened:
-                continue  # a stalled camera would show whoever stood there before
-            looked = self._clock.boot()
-            probe = self._verifier.probe(frame.pixels)
-            if isinstance(probe, NotPerformed):
-                seen = _face("no_probe" if probe.reason == "no_face" else "poor_quality", CheckResult.UNDETERMINED, probe.reason)
-                continue
-            fact = self._compare(subject, probe)
-            probe.wipe()
-            if fact.value == NOT_PERFORMED:  # this frame does not serve (too dark, too turned, …): it costs time, not an attempt
-                seen = _face("poor_quality", CheckResult.UNDETERMINED, fact.code)
-                continue
-            subject.stages.append(self._stage("face.capture", begun, "frame chosen", until=frame.boot))
-            subject.stages.append(self._stage("face.features", looked, "successful"))
-            subject.stages.append(self._stage("face.comparison", frame.boot, fact.value))
-            last, chosen = {"face": fact, "pad": _pad_fact(probe)}, frame.boot
-            attempts, begun = attempts + 1, self._clock.boot()
-            if fact.value == "match" or last["pad"].value == "attack":
-                break  # an attack is not tried again
-        return (last or {"face": seen}), chosen
+            code = subject.reference.reason
+            return Looked(facts={"face": found("no_reference", CheckResult.UNDETERMINED, code=code, source=SOURCE)})
+
+        def say(instruction: Guidance) -> None:
+            self._post(FaceGuidance(transaction=subject.transaction, instruction=instruction))
+
+        capture = Capture(self._verifier, self._camera, say, lambda: self._abandoned(subject))
+        return capture.look(subject.reference, deadline_s)
+
+    def _stages(self, looked: Looked, opened: float) -> tuple[StageTiming, ...]:
+        if looked.taken is None:
+            return ()
+        return (
+            self._stage("face.capture", opened, f"{looked.frames} frames fused", until=looked.taken),
+            self._stage("face.features", looked.measured, "successful"),
+            self._stage("face.comparison", looked.taken, looked.facts["face"].value),
+        )
 
     def _abandoned(self, subject: _Subject) -> bool:
         return self._stop.is_set() or self._over == subject.transaction
-
-    def _compare(self, subject: _Subject, probe: Probe) -> Fact:
-        assert isinstance(subject.reference, Reference)
-        comparison = self._verifier.compare(subject.reference, probe)
-        match comparison:
-            case FaceComparison():
-                match_found = comparison.decision == "match"
-                return Fact(
-                    value="match" if match_found else "no_match",
-                    result=CheckResult.SUCCESSFUL if match_found else CheckResult.FAILED,
-                    code=comparison.pack,
-                    source="faceverify",
-                    score=round(comparison.score, 4),
-                    threshold=comparison.threshold,
-                )
-            case NotPerformed():
-                return not_performed(comparison.reason, "faceverify")
-        assert_never(comparison)
 
     def _stage(self, name: str, start: float, result: str, *, until: float | None = None) -> StageTiming:
         zero = self._subject.zero if self._subject else start
@@ -198,23 +174,6 @@ class FaceWatcher:
         if self._subject is not None and isinstance(self._subject.reference, Reference):
             self._subject.reference.wipe()
         self._subject = None
-
-
-def _face(word: str, result: CheckResult, code: str) -> Fact:
-    return Fact(value=word, result=result, code=code, source="faceverify")
-
-
-def _pad_fact(probe: Probe) -> Fact:
-    if isinstance(probe.pad, NotPerformed):
-        return Fact(value="not_available", result=CheckResult.NOT_SUPPORTED, code=probe.pad.reason, source="faceverify")
-    bona_fide = probe.pad.decision == "bona_fide"
-    return Fact(
-        value=probe.pad.decision,
-        result=CheckResult.SUCCESSFUL if bona_fide else CheckResult.FAILED,
-        source="faceverify",
-        score=round(probe.pad.score, 4),
-        threshold=probe.pad.threshold,
-    )
 
 
 async def serve(config: Config, runtime: Runtime) -> None:
@@ -229,7 +188,11 @@ async def serve(config: Config, runtime: Runtime) -> None:
         camera = open_camera(config, runtime.secret)
         if (frame := camera.newest(FRAME_WAIT_S)) is not None:
             verifier.probe(frame.pixels)  # the first frame of its size costs more than any later one
-        backends = {"face": label(pack), "pad": "available" if pack.pad else "PAD not available", "camera": config.camera.kind}
+        backends = {
+            "face": label(pack),
+            "pad": f"available: {LABEL}" if pack.pad else "PAD not available",
+            "camera": config.camera.kind,
+        }
         worker = Worker("vision", runtime, backends)
         watcher = FaceWatcher(verifier, camera, worker.post)
         await worker.run(watcher.run, watcher.stop, watcher.take)

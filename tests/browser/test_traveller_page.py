@@ -50,6 +50,25 @@ def test_every_screen_says_it_in_both_languages_and_in_a_picture_within_the_pane
         assert height >= 70, "too small to be read from 2 m"
 
 
+@pytest.mark.parametrize("size", PANELS, ids=("portrait", "landscape"))
+def test_before_the_camera_the_traveller_reads_what_to_do_and_then_the_general_words_again(
+    size, lane, traveller_address, open_page, shoot
+):
+    page = open_page(traveller_address, *size)
+    lane.show(TravellerView(screen="face"))
+    expect(page.locator("h1[lang=id]")).to_have_text(TEXTS["face"][0])
+    lane.show(TravellerView(screen="face", guidance="remove_occlusion"))
+    expect(page.locator("h1[lang=id]")).to_have_text("Lepas kacamata dan masker. Kerudung boleh tetap dipakai")
+    expect(page.locator("p[lang=en]")).to_have_text("Remove glasses and mask. A headscarf may stay on")
+    expect(page.locator("main")).to_have_attribute("data-screen", "face")
+    expect(page.locator("figure svg")).to_be_visible()
+    shoot(page, f"traveller-face-remove_occlusion-{size[0]}")
+    box = page.locator("main p").bounding_box()
+    assert box["y"] + box["height"] <= size[1] + 1
+    lane.show(TravellerView(screen="face"))
+    expect(page.locator("h1[lang=id]")).to_have_text(TEXTS["face"][0])
+
+
 def test_the_progress_of_the_chip_is_shown_while_it_is_read(lane, traveller_address, open_page):
     page = open_page(traveller_address)
     for fraction in (0.25, 0.75):

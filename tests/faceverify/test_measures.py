@@ -190,7 +190,7 @@ def test_a_turned_head_is_asked_to_face_the_screen_and_an_upside_down_one_is_not
     turned = judged(crop, seen_from(50, 0, 0, 80))
     assert (turned.shortfalls, turned.instruction) == ((), "face_the_screen")
     assert judged(crop, seen_from(0, 0, 180, 80)).shortfalls == ("roll",)
-    assert judged(crop, seen_from(80, 0, 0, 80)).shortfalls == ("yaw",)
+    assert judged(crop, seen_from(80, 0, 0, 200)).shortfalls == ("yaw",)
 
 
 def test_distance_and_place_are_said_in_words(crop):

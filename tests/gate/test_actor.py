@@ -277,6 +277,29 @@ async def test_the_face_of_before_is_nobodys(hand: Hand):
     assert hand.case.running.value("face") == "not_performed"
 
 
+async def test_what_to_do_before_the_camera_is_shown_only_while_this_face_is_looked_at(hand: Hand):
+    def shown() -> list[str]:
+        return [view.guidance for role, view in hand.told if role == "traveller_screen" and isinstance(view, m.TravellerView)]
+
+    def ask(transaction: str) -> m.FaceGuidance:
+        return m.FaceGuidance(transaction=transaction, instruction="step_closer")
+
+    await hand.document()
+    await hand.say("vision", ask(hand.transaction))
+    await hand.until(lambda: hand.state is State.ENTRY_OPEN)
+    await hand.plant(entry=Leaf.OPEN)
+    await hand.plant(occupancy=1)
+    await hand.plant(entry=Leaf.LOCKED)
+    assert hand.state is State.CAPTURE
+    await hand.say("vision", ask("another"))
+    await hand.say("reader", ask(hand.transaction))
+    assert set(shown()) == {""}
+    await hand.say("vision", ask(hand.transaction))
+    assert shown()[-1] == "step_closer"
+    await hand.face("no_match")
+    assert shown()[-1] == ""
+
+
 @pytest.mark.parametrize("word", ["no_match", "poor_quality", "no_probe", "no_reference"])
 async def test_no_other_word_than_match_opens_the_exit(hand: Hand, word: str):
     await hand.inside()

@@ -17,7 +17,7 @@ from gate.decision import Outcome
 from gate.evidence import VOCABULARY, CheckResult
 from gate.lane_terms import State
 from gate.processes import channel
-from gate.processes.messages import OfficerView, TravellerView
+from gate.processes.messages import Guidance, OfficerView, TravellerView
 from gate.ui import serve, web, words
 from gate.ui.feed import NewestView, traveller_feed
 from gate.ui.officer import present
@@ -25,7 +25,7 @@ from gate.ui.officer.app import create_app as officer_app
 from gate.ui.reasons import REASONS, UNKNOWN, reason
 from gate.ui.traveller.app import create_app as traveller_app
 from gate.ui.traveller.app import encode as encode_traveller
-from gate.ui.traveller.screens import SCREENS
+from gate.ui.traveller.screens import GUIDANCE, SCREENS
 
 
 def view(**changes):
@@ -101,11 +101,23 @@ def test_an_occupancy_that_is_no_count_is_not_one(count, word):
 # --- what a traveller's stream may hold ---------------------------------------------------------------------------------
 
 
+def test_every_guidance_has_words_and_none_is_about_hair_ears_or_neck():
+    assert {"", *GUIDANCE} == set(get_args(Guidance))
+    page = asyncio.run(get(traveller_app(NewestView())))[2].decode()
+    for guidance, sentences in GUIDANCE.items():
+        assert f'data-guidance="{guidance}"' in page
+        assert all(sentence in page for sentence in sentences)
+        for word in ("rambut", "telinga", "leher", "hair", "ears", "neck", "hijab"):
+            assert word not in " ".join(sentences).lower()
+    assert "Kerudung boleh tetap dipakai" in GUIDANCE["remove_occlusion"][0]
+
+
 @given(st.sampled_from(sorted(SCREENS)), st.floats())
 @settings(max_examples=60)
 def test_a_traveller_gets_a_screen_word_and_a_fraction_whatever_the_lane_says(screen, progress):
     got = msgspec.json.decode(encode_traveller(TravellerView(screen=screen, progress=progress))["screen"])
-    assert got.keys() == {"screen", "progress"}
+    assert got.keys() == {"screen", "progress", "guidance"}
+    assert got["guidance"] == ""
     assert got["progress"] is None or 0 <= got["progress"] <= 1
 
 

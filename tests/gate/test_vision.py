@@ -1,18 +1,23 @@
-"""How the vision process looks: which frames count, how often it tries, and what it never forgets. The numbers are set by hand."""
+"""How the vision process looks: which frames count, that it compares once, and what it never forgets. The numbers are set by hand."""
 
 from __future__ import annotations
 
 import time
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from faceverify.compare import FaceComparison
+from faceverify.fuse import ATTACKS, FEWEST, MOST, PATIENT
 from faceverify.pad import PadResult
-from faceverify.verifier import NotPerformed, Reference
-from gate.processes.messages import FaceChecked, Forget, PrepareReference, StartCapture
-from gate.processes.vision import ATTEMPTS, FaceWatcher
+from faceverify.quality import Instruction
+from faceverify.samples import NotPerformed, Probe, Reference
+from faceverify.track import Sighting
+from gate.processes.capture import STEADY_S, Guide, pad_fact
+from gate.processes.messages import FaceChecked, FaceGuidance, Forget, Guidance, PrepareReference, StartCapture
+from gate.processes.vision import FaceWatcher
 from hardware.ports import Frame
 
 PIXELS = np.zeros((8, 8, 3), np.uint8)
@@ -26,38 +31,74 @@ class Camera:
     """Hands over a frame at once; ``age`` says how long ago it was taken."""
 
     def __init__(self, age: float = 0.0) -> None:
-        self.age = age
+        self.age, self.frames = age, 0
 
     def newest(self, timeout: float) -> Frame:
         time.sleep(0.001)
+        self.frames += 1
         return Frame(pixels=PIXELS, boot=boot() - self.age)
 
     def close(self) -> None: ...
 
 
 class Verifier:
-    """Gives one comparison after the other, the last for ever."""
+    """Sees one frame after the other, the last for ever: ``good``, ``fair`` (not good yet), ``poor``, ``nobody``, ``two``, ``attack``,
+    ``other`` (somebody else); all of them compare as ``decision``.
+    """
 
-    def __init__(self, *comparisons: tuple[str, str]) -> None:
-        self.comparisons, self.probes, self.wiped = list(comparisons), 0, 0
-        self._pad = "bona_fide"
+    def __init__(self, *frames: str, decision: str = "match") -> None:
+        self.frames, self.decision = list(frames), decision
+        self.seen = self.comparisons = 0
+        self.probes: list[Probe] = []
+        self.fused: list[int] = []
 
     def reference(self, _: bytes) -> Reference:
         return object.__new__(Reference)
 
-    def probe(self, _: object) -> object:
-        self.probes += 1
-        word, self._pad = self.comparisons[min(self.probes, len(self.comparisons)) - 1]
-        pad = PadResult(score=0.5, threshold=0.5, decision=self._pad)
-        return SimpleNamespace(word=word, pad=pad, wipe=self._wipe)
+    def track(self) -> Verifier:
+        return self
 
-    def _wipe(self) -> None:
-        self.wiped += 1
+    def see(self, _: object) -> Sighting | NotPerformed:
+        self.seen += 1
+        self.word = self.frames[min(self.seen, len(self.frames)) - 1]
+        if self.word in {"nobody", "two"}:
+            return NotPerformed(reason="no_face" if self.word == "nobody" else "several_faces")
+        score = {"poor": 0, "fair": 20}.get(self.word, 100)
+        instruction = "hold_still" if self.word in {"poor", "fair"} else None
+        short = ("sharpness",) if self.word == "poor" else ()
+        self.quality = SimpleNamespace(score=score, shortfalls=short, instruction=instruction)
+        return Sighting(track=2 if self.word == "other" else 1, face=None, quality=self.quality)  # type: ignore[arg-type] # by hand
 
-    def compare(self, _: object, probe) -> FaceComparison | NotPerformed:
-        if probe.word == "poor":
-            return NotPerformed(reason="poor_quality", detail="dark")
-        return FaceComparison(score=0.5, threshold=0.5, decision=probe.word, pack="p", demonstration=True)
+    def probe(self, _: object, sighting: Sighting) -> Probe:
+        assert sighting.quality is self.quality
+        suspicious = self.word == "attack"
+        pad = PadResult(score=0.9 if suspicious else 0.1, threshold=0.5, decision="attack" if suspicious else "bona_fide")
+        face = SimpleNamespace(points=np.ones(2))
+        probe = Probe(face=face, quality=self.quality, features=np.ones(2), pack_sha256="", timings={}, pad=pad)  # type: ignore[arg-type] # by hand
+        self.probes.append(probe)
+        return probe
+
+    def fuse(self, probes) -> Probe | NotPerformed:
+        self.fused.append(len(probes))
+        if not probes:
+            return NotPerformed(reason="no_probe")
+        face = SimpleNamespace(points=np.ones(2))
+        fused = Probe(
+            face=face,  # type: ignore[arg-type] # by hand
+            quality=probes[0].quality,
+            features=np.ones(2),
+            pack_sha256="",
+            timings={},
+            pad=probes[0].pad,
+            frames=len(probes),
+        )
+        self.probes.append(fused)
+        return fused
+
+    def compare(self, _: object, probe: Probe) -> FaceComparison | NotPerformed:
+        assert probe.features.any(), "a wiped probe compares with nothing"
+        self.comparisons += 1
+        return FaceComparison(score=0.5, threshold=0.5, decision=self.decision, pack="p", demonstration=True)  # type: ignore[arg-type] # by hand
 
 
 @pytest.fixture(autouse=True)
@@ -65,67 +106,149 @@ def quiet_wiping(monkeypatch):
     monkeypatch.setattr(Reference, "wipe", lambda _: None)
 
 
-def looked(verifier: Verifier, camera: Camera, deadline_s: float = 0.3) -> tuple[FaceChecked, FaceWatcher]:
+def looked(verifier: Verifier, camera: Camera | None = None, deadline_s: float = 5) -> tuple[FaceChecked, list[object]]:
     told: list[object] = []
-    watcher = FaceWatcher(verifier, camera, told.append)  # type: ignore[arg-type] # set by hand
+    watcher = FaceWatcher(verifier, camera or Camera(), told.append)  # type: ignore[arg-type] # set by hand
     watcher._prepare(PrepareReference(transaction="t", portrait=b"x", zero=boot()))
     watcher._capture(StartCapture(transaction="t", deadline_s=deadline_s, zero=boot()))
-    return told[-1], watcher  # type: ignore[return-value] # the last thing told
+    return told[-1], told  # type: ignore[return-value] # the last thing told
 
 
-def test_the_first_good_frame_that_matches_decides():
-    verifier = Verifier(("match", "bona_fide"))
-    checked, _ = looked(verifier, Camera())
-    assert (checked.facts["face"].value, verifier.probes) == ("match", 1)
+def words(checked: FaceChecked) -> dict[str, str]:
+    return {name: fact.value for name, fact in checked.facts.items()}
 
 
-def test_another_try_is_given_but_not_without_end():
-    verifier = Verifier(("non_match", "bona_fide"))
-    checked, _ = looked(verifier, Camera(), deadline_s=5)
-    assert (checked.facts["face"].value, verifier.probes) == ("no_match", ATTEMPTS)
+def test_the_fewest_good_frames_are_fused_and_compared_once():
+    verifier = Verifier("good")
+    checked, _ = looked(verifier)
+    assert words(checked) == {"face": "match", "pad": "bona_fide"}
+    assert (verifier.fused, verifier.comparisons) == ([FEWEST], 1)
+    assert [stage.name for stage in checked.stages] == ["face.capture", "face.features", "face.comparison"]
+    assert checked.stages[0].result == f"{FEWEST} frames fused"
 
 
-def test_a_poor_frame_costs_no_attempt():
-    poor = [("poor", "bona_fide")] * (2 * ATTEMPTS)
-    verifier = Verifier(*poor, ("match", "bona_fide"))
-    checked, _ = looked(verifier, Camera(), deadline_s=5)
-    assert checked.facts["face"].value == "match"
+def test_nobody_is_compared_twice_however_long_the_time():
+    verifier = Verifier("good", decision="non_match")
+    checked, _ = looked(verifier)
+    assert (checked.facts["face"].value, verifier.comparisons) == ("no_match", 1)
 
 
-def test_nothing_but_poor_frames_is_poor_quality():
-    checked, _ = looked(Verifier(("poor", "bona_fide")), Camera())
-    assert checked.facts["face"].value == "poor_quality"
+def test_while_the_picture_is_not_good_looking_goes_on_but_not_without_end():
+    verifier = Verifier("fair")
+    checked, _ = looked(verifier)
+    assert (checked.facts["face"].value, verifier.seen, verifier.fused) == ("match", PATIENT, [MOST])
+    better = Verifier(*["fair"] * 4, "good")
+    looked(better)
+    assert better.seen == 4 + FEWEST
 
 
-def test_a_presentation_attack_is_not_tried_again():
-    verifier = Verifier(("non_match", "attack"), ("match", "bona_fide"))
-    checked, _ = looked(verifier, Camera(), deadline_s=5)
-    assert (checked.facts["face"].value, checked.facts["pad"].value, verifier.probes) == ("no_match", "attack", 1)
+def test_a_poor_frame_is_not_measured_and_nothing_but_poor_frames_is_poor_quality():
+    verifier = Verifier("poor", "poor", "good")
+    assert words(looked(verifier)[0])["face"] == "match"
+    assert verifier.seen == 2 + FEWEST
+    checked, _ = looked(Verifier("poor"), deadline_s=0.1)
+    assert (checked.facts["face"].value, checked.facts["face"].code) == ("poor_quality", "sharpness")
+
+
+@pytest.mark.parametrize(("frame", "word", "code"), [("nobody", "no_probe", "no_face"), ("two", "poor_quality", "several_faces")])
+def test_nobody_and_two_people_are_said_as_what_they_are(frame, word, code):
+    checked, _ = looked(Verifier(frame), deadline_s=0.1)
+    assert (checked.facts["face"].value, checked.facts["face"].code, checked.stages) == (word, code, ())
+
+
+def test_a_presentation_attack_is_not_tried_again_and_not_compared():
+    verifier = Verifier("attack", "attack", "attack", "good")
+    checked, _ = looked(verifier)
+    assert words(checked) == {"face": "not_performed", "pad": "attack"}
+    assert (verifier.seen, verifier.comparisons) == (ATTACKS, 0)
+
+
+def test_frames_before_one_that_looks_like_an_attack_do_not_count():
+    """A picture held up between two looks of the own face, or the other way round: only an unbroken row is compared."""
+    verifier = Verifier("good", "good", "attack", "good")
+    checked, _ = looked(verifier)
+    assert words(checked) == {"face": "match", "pad": "bona_fide"}
+    assert (verifier.seen, verifier.fused) == (3 + FEWEST, [FEWEST])
+    alternating = Verifier("good", "good", "attack", "good", "good", "attack", "good", "good", "attack", "good")
+    assert words(looked(alternating)[0])["pad"] == "attack"
+
+
+def test_too_few_frames_in_a_row_leave_the_presentation_undecided():
+    checked, _ = looked(Verifier("good", "good", "nobody"), deadline_s=0.1)
+    assert words(checked) == {"face": "match", "pad": "not_performed"}
+    assert checked.facts["pad"].code == "pad_undecided"
+
+
+def test_frames_of_two_people_are_never_fused():
+    verifier = Verifier("good", "good", "other")
+    looked(verifier)
+    assert (verifier.seen, verifier.fused) == (2 + FEWEST, [FEWEST])
 
 
 def test_a_stalled_camera_shows_nobody():
-    verifier = Verifier(("match", "bona_fide"))
-    checked, _ = looked(verifier, Camera(age=60))
-    assert (checked.facts["face"].value, checked.chosen_frame_boot, verifier.probes) == ("no_probe", None, 0)
+    verifier = Verifier("good")
+    checked, _ = looked(verifier, Camera(age=60), deadline_s=0.1)
+    assert (checked.facts["face"].value, checked.chosen_frame_boot, verifier.seen) == ("no_probe", None, 0)
 
 
-def test_every_probe_is_wiped():
-    verifier = Verifier(("poor", "bona_fide"), ("non_match", "bona_fide"))
-    looked(verifier, Camera(), deadline_s=5)
-    assert verifier.wiped == verifier.probes
+@pytest.mark.parametrize("frames", [("fair",), ("good",), ("attack",), ("good", "other", "attack", "nobody")])
+def test_every_probe_is_wiped(frames):
+    verifier = Verifier(*frames)
+    looked(verifier, deadline_s=0.2)
+    assert verifier.probes
+    assert not any(probe.features.any() for probe in verifier.probes)
 
 
 def test_a_capture_of_another_transaction_than_prepared_has_no_reference():
     told: list[object] = []
-    watcher = FaceWatcher(Verifier(("match", "bona_fide")), Camera(), told.append)  # type: ignore[arg-type] # set by hand
+    watcher = FaceWatcher(Verifier("good"), Camera(), told.append)  # type: ignore[arg-type] # set by hand
     watcher._prepare(PrepareReference(transaction="one", portrait=b"x", zero=0.0))
     watcher._capture(StartCapture(transaction="other", deadline_s=1, zero=0.0))
     assert told[-1].facts["face"].value == "not_performed"
 
 
-def test_what_was_to_be_forgotten_is_not_begun():
+def test_a_portrait_that_gives_no_reference_is_not_looked_for_in_the_camera(monkeypatch):
+    verifier, camera = Verifier("good"), Camera()
+    monkeypatch.setattr(verifier, "reference", lambda _: NotPerformed(reason="no_face"))
+    checked, _ = looked(verifier, camera)
+    assert (checked.facts["face"].value, checked.facts["face"].code, camera.frames) == ("no_reference", "no_face", 0)
+
+
+def test_what_was_to_be_forgotten_is_not_begun_and_looking_for_it_ends():
     told: list[object] = []
-    watcher = FaceWatcher(Verifier(("match", "bona_fide")), Camera(), told.append)  # type: ignore[arg-type] # set by hand
+    watcher = FaceWatcher(Verifier("good"), Camera(), told.append)  # type: ignore[arg-type] # set by hand
     watcher.take(Forget(transaction="t"))
     watcher._prepare(PrepareReference(transaction="t", portrait=b"x", zero=0.0))
     assert told == []
+    verifier = Verifier("nobody")
+    again = FaceWatcher(verifier, Camera(), told.append)  # type: ignore[arg-type] # set by hand
+    again._prepare(PrepareReference(transaction="u", portrait=b"x", zero=0.0))
+    again.take(Forget(transaction="u"))
+    again._capture(StartCapture(transaction="u", deadline_s=60, zero=0.0))
+    assert verifier.seen == 0
+
+
+def test_the_traveller_is_told_what_stays_wrong_and_when_it_is_mended():
+    said: list[str] = []
+    guide = Guide(said.append)
+    for step in range(20):  # flickers
+        guide.want("hold_still" if step % 2 else "", step / 10)
+    assert said == []
+    for now, want in [(10, "step_closer"), (10 + STEADY_S, "step_closer"), (11, "step_closer"), (12, ""), (12 + STEADY_S, "")]:
+        guide.want(want, now)
+    assert said == ["step_closer", ""]
+
+
+def test_guidance_goes_to_the_lane_for_the_transaction_that_is_looked_at():
+    _, told = looked(Verifier("poor"), deadline_s=STEADY_S + 0.3)
+    assert FaceGuidance(transaction="t", instruction="hold_still") in told
+
+
+def test_the_lane_knows_every_instruction_and_no_other():
+    assert set(get_args(Guidance)) == {"", *get_args(Instruction)}
+
+
+def test_only_a_pack_without_pad_is_called_not_available():
+    assert pad_fact(NotPerformed(reason="pad_not_available")).value == "not_available"
+    assert pad_fact(NotPerformed(reason="no_score")).value == "not_performed"
+    assert pad_fact(PadResult(score=0.7, threshold=0.5, decision="attack")).result == "failed"

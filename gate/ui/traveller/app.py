@@ -1,4 +1,4 @@
-"""The traveller's listener: one page, its stream, its files. It knows a screen word and a fraction, nothing else."""
+"""The traveller's listener: one page, its stream, its files. It knows a screen word, a fraction and what to do, nothing else."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from starlette.applications import Starlette
 from gate.processes.messages import TravellerView
 from gate.ui import web
 from gate.ui.feed import Feed
-from gate.ui.traveller.screens import SCREENS, STEPS
+from gate.ui.traveller.screens import GUIDANCE, SCREENS, STEPS
 
 FOLDER = Path(__file__).parent
 
 
 def encode(view: TravellerView | None) -> Mapping[str, bytes]:
-    """The screen word and the progress in steps of 1 %. Without a lane the gate is closed."""
-    screen, progress = ("closed", 0.0) if view is None else (view.screen, view.progress)
-    return {"screen": msgspec.json.encode({"screen": screen, "progress": round(min(max(progress, 0.0), 1.0), 2)})}
+    """The screen word, the progress in steps of 1 %, and what to do before the camera. Without a lane the gate is closed."""
+    view = view or TravellerView(screen="closed")
+    progress = round(min(max(view.progress, 0.0), 1.0), 2)
+    return {"screen": msgspec.json.encode({"screen": view.screen, "progress": progress, "guidance": view.guidance})}
 
 
 def create_app(feed: Feed[TravellerView]) -> Starlette:
     """Exactly the routes ``/``, ``/events`` and ``/static/*``."""
-    return web.create_app(FOLDER, web.render_page(FOLDER, screens=SCREENS, steps=STEPS), feed, encode)
+    return web.create_app(FOLDER, web.render_page(FOLDER, screens=SCREENS, guidance=GUIDANCE, steps=STEPS), feed, encode)

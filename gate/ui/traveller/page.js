@@ -7,14 +7,17 @@ const main = document.querySelector("main");
 let shown = "";
 let silence = 0;
 
-function show(screen, progress) {
+function show(screen, progress, guidance) {
   const template = document.querySelector(`template[data-screen="${CSS.escape(screen)}"]`);
   if (!template) return show("closed", 0);
-  if (screen !== shown) {
-    shown = screen;
+  const asked = guidance && document.querySelector(`template[data-guidance="${CSS.escape(guidance)}"]`);
+  const wanted = asked ? `${screen} ${guidance}` : screen;
+  if (wanted !== shown) {
+    shown = wanted;
     document.body.dataset.tone = template.dataset.tone;
     main.dataset.screen = screen;
     main.replaceChildren(template.content.cloneNode(true));
+    if (asked) main.querySelector(".words").replaceChildren(asked.content.cloneNode(true));
   }
   const bar = main.querySelector("progress");
   if (bar) bar.value = progress || 0;
@@ -31,7 +34,7 @@ function follow() {
   events.addEventListener("screen", (event) => {
     heard();
     const view = JSON.parse(event.data);
-    show(view.screen, view.progress);
+    show(view.screen, view.progress, view.guidance);
   });
   events.onerror = () => {
     show("closed", 0);

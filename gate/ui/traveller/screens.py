@@ -43,3 +43,18 @@ SCREENS: dict[str, Screen] = {
     ),
 }
 """By the screen words of :class:`gate.processes.messages.TravellerView`."""
+
+GUIDANCE: dict[str, tuple[str, str]] = {
+    "step_closer": ("Maju sedikit", "Step a little closer"),
+    "step_back": ("Mundur sedikit", "Step back a little"),
+    "stand_on_the_mark": ("Berdiri di tanda kaki kuning", "Stand on the yellow feet"),
+    "face_the_screen": ("Hadapkan wajah lurus ke layar", "Face the screen straight on"),
+    "hold_still": ("Diam sebentar", "Hold still for a moment"),
+    "more_light": ("Angkat wajah, hadap ke arah cahaya", "Lift your face towards the light"),
+    "remove_occlusion": (
+        "Lepas kacamata dan masker. Kerudung boleh tetap dipakai",
+        "Remove glasses and mask. A headscarf may stay on",
+    ),
+    "one_person": ("Satu orang saja di depan kamera", "One person only before the camera"),
+}
+"""(Bahasa Indonesia, English) of what the screen ``face`` may ask for; nothing here is about hair, ears or neck."""
