@@ -1,6 +1,7 @@
-"""``python -m faceverify``: compare two pictures, or check a pack.
+"""``python -m faceverify``: compare two pictures, check a pack, measure how often it errs, set its threshold.
 
-Exit codes: 0 match (or sound pack), 1 non-match, 2 nothing could be measured (or the pack is refused).
+Exit codes: 0 match (or sound pack, or done), 1 non-match (or no threshold that the data support), 2 nothing could be measured
+(or the pack, or the input, is refused).
 """
 
 from __future__ import annotations
@@ -9,16 +10,20 @@ import argparse
 import sys
 from pathlib import Path
 
+from faceverify.evaluation import commands as evaluation
+from faceverify.evaluation.comparisons import EvaluationError
 from faceverify.packs import Pack, PackError, demo_pack, load_pack
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
+        if options.command in {"evaluate", "calibrate"}:
+            return evaluation.run(options)
         if options.command == "pack":
             return _describe(load_pack(options.folder))
         return _compare(load_pack(options.pack) if options.pack else demo_pack(options.cache), options.reference, options.probe)
-    except (PackError, OSError) as error:
+    except (PackError, EvaluationError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -33,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--cache", type=Path, default=Path(".state/packs"), help="where the demonstration pack is built")
     pack = commands.add_parser("pack", help="check a pack")
     pack.add_argument("folder", type=Path)
+    evaluation.add_commands(commands)
     return parser
 
 
