@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from faceverify.packs import PackError, demo_pack
+from faceverify.packs import Pack, PackError, demo_pack, load_pack
 from gate.config import ConfigError, load
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
 from gate.demo.director import DemoError, Director
@@ -21,6 +21,7 @@ from gate.demo.stage import DemoStage
 from gate.demo.terminal import Terminal, tolerances
 from gate.doctor import refuse_foreign_names
 from gate.processes.channel import ChannelClosed
+from gate.processes.vision import label
 from gate.records import TransactionRecord
 from gate.service import Service, ServiceError, commands
 from gate.trust_store import OpenedStore, open_configured
@@ -30,11 +31,10 @@ from pki.errors import PkiError
 CONNECT_TIMEOUT_S = 20.0
 SUPERVISE_S = 0.2
 EXIT_OK, EXIT_STUCK, EXIT_USAGE = 0, 1, 2
-NOTICE = (
-    "a demonstration: simulated devices, pretend States, invented people; nobody crosses a border",
-    "demonstration recogniser, not for operation; chip and camera pictures come from one photo: no claim of accuracy",
-    "UnsafeNoPad: presentation attack detection is not available in this pack",
-)
+NOTICE = "a demonstration: simulated devices, pretend States, invented people; nobody crosses a border"
+ONE_PHOTO = "chip and camera pictures come from one photo: no claim of accuracy"
+NO_PAD = "UnsafeNoPad: presentation attack detection is not available in this pack"
+PHOTO_PAD = "the camera shows photographs of people, not people: presentation attack detection may well say so"
 
 Commands = Callable[[Mapping[str, Sequence[str]]], Mapping[str, Sequence[str]]]
 
@@ -50,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--chip-reader", metavar="NAME", help='read the chips through PC/SC, in this reader of vpcd ("Virtual PCD 00 00")'
     )
     parser.add_argument(
+        "--faces", type=Path, metavar="PACK", help="compare faces with this installed pack instead of the demonstration's"
+    )
+    parser.add_argument(
         "--trust", type=Path, metavar="DIR", help="believe the States of this trust store beside the pretend ones"
     )
     parser.add_argument("--traveller-port", type=int, default=8410)
@@ -62,11 +65,11 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
     terminal = Terminal(quiet=options.headless)
     try:
         cast = load_cast(options.cast)
-        packs = options.state / "packs"
-        demo_pack(packs)  # built once, before any process needs it
+        pack, folder = _faces(options)
         ports = (options.traveller_port, options.officer_port)
-        with DemoStage(cast, options.state, ports, packs, options.chip_reader, trust=options.trust) as stage:
-            return asyncio.run(_run(stage, cast, options, terminal, change))
+        stage = DemoStage(cast, options.state, ports, folder.parent, options.chip_reader, trust=options.trust, pack=folder.name)
+        with stage:
+            return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
     except (CastError, PackError, PictureMissingError, DeviceError, ConfigError, PkiError) as error:
         print(f"autogate demo: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -75,7 +78,18 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
         return EXIT_STUCK
 
 
-async def _run(stage: DemoStage, cast: Cast, options: argparse.Namespace, terminal: Terminal, change: Commands) -> int:
+def _faces(options: argparse.Namespace) -> tuple[Pack, Path]:
+    """The pack, and its folder as the configuration names it. The demonstration's is built here, before any process needs it."""
+    if options.faces is None:
+        packs = options.state / "packs"
+        return demo_pack(packs), packs / "demo"
+    folder = options.faces.resolve()
+    return load_pack(folder), folder
+
+
+async def _run(
+    stage: DemoStage, cast: Cast, options: argparse.Namespace, terminal: Terminal, change: Commands, *, pack: Pack
+) -> int:
     config = load(stage.config_path)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -83,7 +97,7 @@ async def _run(stage: DemoStage, cast: Cast, options: argparse.Namespace, termin
     service = Service(change(commands(stage.config_path, config, stage.runtime)), stage.log)
     try:
         supervising = asyncio.create_task(_supervise(service))
-        work = asyncio.create_task(_perform(stage, cast.traveller, options, terminal, open_configured(config)))
+        work = asyncio.create_task(_perform(stage, cast.traveller, options, terminal, open_configured(config), pack=pack))
         ending = asyncio.create_task(_wait(stop))
         done, _ = await asyncio.wait({supervising, work, ending}, return_when=asyncio.FIRST_COMPLETED)
         if work in done and work.exception() is None and not options.once:
@@ -109,13 +123,19 @@ async def _supervise(service: Service) -> None:
 
 
 async def _perform(
-    stage: DemoStage, travellers: Sequence[Traveller], options: argparse.Namespace, terminal: Terminal, trust: OpenedStore
+    stage: DemoStage,
+    travellers: Sequence[Traveller],
+    options: argparse.Namespace,
+    terminal: Terminal,
+    trust: OpenedStore,
+    *,
+    pack: Pack,
 ) -> None:
     begun = time.monotonic()
     director = Director(stage, terminal)
     await _join(director)
     await director.until_ready()
-    terminal.warnings(NOTICE)
+    terminal.warnings(notices(pack))
     terminal.say(f"  trust store {trust.label}")
     terminal.say(f"  ready in {time.monotonic() - begun:.1f} s")
     print(f"  traveller screen  http://127.0.0.1:{options.traveller_port}/", flush=True)
@@ -130,7 +150,7 @@ async def _perform(
     await director.leave()
     Terminal().summary(rows)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(travellers, rows, trust))) + b"\n")
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(travellers, rows, trust, pack))) + b"\n")
 
 
 async def _join(director: Director) -> None:
@@ -146,14 +166,21 @@ async def _join(director: Director) -> None:
             return
 
 
+def notices(pack: Pack) -> tuple[str, ...]:
+    """What whoever watches must know about this run."""
+    use = "demonstration recogniser, not for operation" if pack.demonstration else f"faces: {label(pack)}"
+    return NOTICE, f"{use}; {ONE_PHOTO}", PHOTO_PAD if pack.pad else NO_PAD
+
+
 def as_json(
-    travellers: Sequence[Traveller], rows: Sequence[tuple[str, TransactionRecord]], trust: OpenedStore
+    travellers: Sequence[Traveller], rows: Sequence[tuple[str, TransactionRecord]], trust: OpenedStore, pack: Pack
 ) -> dict[str, object]:
     """The machine-readable result of a run."""
     return {
         "demonstration": True,
-        "notice": NOTICE,
+        "notice": notices(pack),
         "trust": trust.as_json(),
+        "faces": {"pack": pack.id, "sha256": pack.sha256, "licence": pack.licence, "permitted_use": pack.permitted_use},
         "transactions": [
             {
                 "traveller": traveller.id,
@@ -165,6 +192,7 @@ def as_json(
                 "stages": record.stages,
                 "backends": record.backends,
                 "checks": _checks(record),
+                "scores": _scores(record),
                 "inspection": record.inspection,
                 "rules_version": record.decisions[-1].decision.rules_version if record.decisions else "",
             }
@@ -177,3 +205,9 @@ def _checks(record: TransactionRecord) -> dict[str, str]:
     """The facts that the last decision stood on: each one's word, with the code that says why or how."""
     facts = record.decisions[-1].evidence.facts if record.decisions else {}
     return {name: f"{fact.value} {fact.code}".rstrip() for name, fact in facts.items()}
+
+
+def _scores(record: TransactionRecord) -> dict[str, dict[str, float | None]]:
+    """Score and threshold of each fact of the last decision that has them (``face``, ``pad``)."""
+    facts = record.decisions[-1].evidence.facts if record.decisions else {}
+    return {name: {"score": fact.score, "threshold": fact.threshold} for name, fact in facts.items() if fact.score is not None}

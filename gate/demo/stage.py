@@ -59,7 +59,7 @@ device = "{tty}"
 key_file = "{key}"
 
 [face]
-pack = "demo"
+pack = "{pack}"
 packs_dir = "{packs}"
 
 [trust]
@@ -92,12 +92,13 @@ class DemoStage:
         chip_reader: str | None = None,
         *,
         trust: Path | None = None,
+        pack: str = "demo",
     ) -> None:
-        """``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
+        """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones.
         """
         self._chip_reader, self._trust = chip_reader, trust
-        self._cast, self._ports, self._packs = cast, ports, packs
+        self._cast, self._ports, self._packs, self._pack = cast, ports, packs, pack
         self.state, self.log = state.resolve(), state.resolve() / "processes.log"
         self.passports: dict[str, Passport] = {}
         self._registry: subprocess.Popen[bytes] | None = None
@@ -135,6 +136,7 @@ class DemoStage:
             chip=f'link = "pcsc"\nreader = "{self._chip_reader}"' if self._chip_reader else 'link = "scanner"',
             tty=self.controller.tty,
             key=self.state / KEY_FILE,
+            pack=self._pack,
             packs=self._packs,
             trust=folder / "trust",
             registry=f"http://127.0.0.1:{port}",

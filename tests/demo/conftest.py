@@ -11,13 +11,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from faceverify.packs import install_open_pack
 from gate.demo.cast import DEFAULT_CAST
 
 HERE = Path(__file__).parent
@@ -43,13 +44,13 @@ class Run:
 class Performance:
     """A demonstration that runs in the background."""
 
-    def __init__(self, name: str, cast: str, *without: str) -> None:
+    def __init__(self, name: str, cast: str, *without: str, options: Sequence[str] = ()) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"ag-{name}-"))
         (self.folder / "cast.toml").write_text(cast, encoding="utf-8")
         self.ports = ports = free_ports()
         command = [sys.executable, str(HERE / "perform.py"), ",".join(without), "--headless", "--once"]
         command += ["--json", str(self.folder / "out.json"), "--cast", str(self.folder / "cast.toml")]
-        command += ["--state", str(self.folder / "state"), "--traveller-port", ports[0], "--officer-port", ports[1]]
+        command += ["--state", str(self.folder / "state"), "--traveller-port", ports[0], "--officer-port", ports[1], *options]
         environment = {**os.environ, "TMPDIR": str(self.folder), "PYTHONPATH": ""}
         with (self.folder / "output").open("wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
@@ -113,6 +114,16 @@ def default_run(performances: dict[str, Performance]) -> Run:
 @pytest.fixture(scope="session")
 def changed_run(performances: dict[str, Performance]) -> Run:
     return performances["changed"].ended()
+
+
+@pytest.fixture
+def open_pack_run(shared_dir: Path, tmp_path: Path) -> Iterator[Run]:
+    """Two travellers whose faces are compared with the open pack, PAD and all."""
+    pack = install_open_pack(shared_dir / "models", tmp_path / "open")
+    cast = only(DEFAULT_CAST.read_text(encoding="utf-8"), "diplomatic", "borrowed")
+    performance = Performance("open", cast, options=["--faces", str(pack.folder)])
+    yield performance.ended()
+    performance.close()
 
 
 @pytest.fixture
