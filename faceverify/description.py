@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -23,9 +24,9 @@ __all__ = [
     "PictureSpec",
     "Point",
     "RecogniserSpec",
+    "ReferenceRun",
     "SelfTest",
     "Threshold",
-    "VectorSpec",
     "read_file",
     "read_pinned",
 ]
@@ -131,42 +132,54 @@ class PictureSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VectorSpec:
-    """What the recogniser gives for a picture with known points, by a reference run outside this code."""
+class ReferenceRun:
+    """What others' code computed with the pack's networks for one picture of one face.
+
+    ``features``: of the face whose five ``points`` were given. ``detected`` and ``score``: the points and the score that the
+    detector finds at ``portrait_side``. ``pad``: each PAD network's attack score for the face box ``box``.
+    """
 
     file: str
     sha256: str
     points: tuple[Point, ...]
-    values: tuple[float, ...]
+    features: tuple[float, ...]
+    detected: tuple[Point, ...]
+    score: float
+    box: tuple[float, ...]
+    pad: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelfTest:
     """``mated`` shows the same person as ``reference``, ``non_mated`` another. Where file and face are those of the reference,
-    the mated picture is made from it: scaled, turned, recompressed.
+    the mated picture is made from it: scaled, turned, in other light, recompressed. ``provenance``: by what the run was made.
     """
 
     reference: PictureSpec
     mated: PictureSpec
     non_mated: PictureSpec
-    vector: VectorSpec
+    run: ReferenceRun
     provenance: str
 
     @property
     def pictures(self) -> dict[str, str]:
         """File names and their sha256."""
-        return {part.file: part.sha256 for part in (self.reference, self.mated, self.non_mated, self.vector)}
+        return {part.file: part.sha256 for part in (self.reference, self.mated, self.non_mated, self.run)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pack:
-    """A checked pack. ``sha256`` is that of ``pack.toml``, which pins every other file."""
+    """A checked pack. ``sha256`` is that of ``pack.toml``, which pins every other file.
+
+    ``licensed_until``: last day of a grant that ends, None where it does not.
+    """
 
     id: str
     title: str
     folder: Path
     licence: str
     grant: Grant
+    licensed_until: date | None
     permitted_use: str
     detector: DetectorSpec
     recogniser: RecogniserSpec

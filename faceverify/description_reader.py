@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,9 +18,9 @@ from faceverify.description import (
     PadSpec,
     PictureSpec,
     RecogniserSpec,
+    ReferenceRun,
     SelfTest,
     Threshold,
-    VectorSpec,
 )
 from faceverify.toml_table import PackError, Table
 
@@ -50,18 +51,20 @@ def parse_pack(text: bytes, folder: Path) -> Pack:
         raise root.error("format", f"must be {FORMAT}")
     use = root.one_of("permitted_use", _USES)
     recogniser = _recogniser(root.table("recogniser"))
+    pad = tuple(_pad(table) for table in root.tables("pad"))
     pack = Pack(
         id=root.matching("id", _NAME),
         title=root.text("title"),
         folder=folder,
         licence=root.text("licence"),
         grant=cast("Grant", root.one_of("grant", _GRANTS)),
+        licensed_until=root.take("licensed_until", date) if "licensed_until" in root else None,
         permitted_use=use,
         detector=_detector(root.table("detector")),
         recogniser=recogniser,
-        pad=tuple(_pad(table) for table in root.tables("pad")),
+        pad=pad,
         threshold=_threshold(root.table("threshold"), use) if "threshold" in root else None,
-        self_test=_self_test(root.table("self_test"), recogniser.features) if "self_test" in root else None,
+        self_test=_self_test(root.table("self_test"), recogniser.features, len(pad)) if "self_test" in root else None,
         sha256=hashlib.sha256(text).hexdigest(),
     )
     root.close()
@@ -158,12 +161,12 @@ def _calibration(table: Table) -> Calibration:
     return calibration
 
 
-def _self_test(table: Table, features: int) -> SelfTest:
+def _self_test(table: Table, features: int, pad: int) -> SelfTest:
     spec = SelfTest(
         reference=_picture(table.table("reference")),
         mated=_picture(table.table("mated")),
         non_mated=_picture(table.table("non_mated")),
-        vector=_vector(table.table("vector"), features),
+        run=_reference_run(table.table("run"), features, pad),
         provenance=table.text("provenance"),
     )
     table.close()
@@ -182,12 +185,16 @@ def _picture(table: Table) -> PictureSpec:
     return spec
 
 
-def _vector(table: Table, features: int) -> VectorSpec:
-    spec = VectorSpec(
+def _reference_run(table: Table, features: int, pad: int) -> ReferenceRun:
+    spec = ReferenceRun(
         file=table.matching("file", _NAME),
         sha256=table.matching("sha256", _SHA256),
         points=table.points("points", 5),
-        values=table.numbers("values", features),
+        features=table.numbers("features", features),
+        detected=table.points("detected", 5),
+        score=table.number("score", 0.0, 1.0),
+        box=table.numbers("box", 4),
+        pad=table.numbers("pad", pad),
     )
     table.close()
     return spec

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from faceverify.decoders import STRIDES, Candidates, decode_centerface, decode_yunet, suppress
 from faceverify.nets import Blob, Net
+from faceverify.scrfd import decode_scrfd
 
 if TYPE_CHECKING:
     from faceverify.description import Pack
@@ -132,6 +133,7 @@ Decode = Callable[[dict[str, Blob], int, float], Candidates]
 """Outputs by name, width of the network's input, score threshold."""
 
 _KINDS: dict[str, tuple[Decode, frozenset[str]]] = {
+    "scrfd": (decode_scrfd, frozenset()),
     "centerface": (decode_centerface, frozenset({"537", "538", "539", "540"})),
     "yunet": (decode_yunet, frozenset(f"{name}_{stride}" for name in ("cls", "obj", "bbox", "kps") for stride in STRIDES)),
 }

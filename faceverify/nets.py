@@ -28,7 +28,7 @@ class Net:
     def __init__(self, pack: Pack, spec: NetSpec, *, size: int | None = None, outputs: frozenset[str] = frozenset()) -> None:
         path = str(pack.folder / spec.file)
         self.spec = spec
-        self._session = _session(pack.read(spec), path)
+        self._session = open_session(pack.read(spec), path)
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
         if missing := outputs - set(self.outputs):
             raise PackError(path, f"has no outputs {sorted(missing)}", "correct `kind` in pack.toml")
@@ -54,7 +54,8 @@ class Net:
         return blob[np.newaxis]
 
 
-def _session(model: bytes, path: str) -> Any:
+def open_session(model: bytes, path: str) -> Any:
+    """An ONNX Runtime session for the network. Raises PackError, which names ``path``."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -19,6 +19,9 @@ _FLOAT, _INT64 = 1, 7
 _ATTRIBUTE_INT, _ATTRIBUTE_INTS = 2, 7
 
 
+Bytes = bytes | memoryview
+
+
 class OnnxError(Exception):
     """The bytes are no ONNX model of the expected shape."""
 
@@ -41,19 +44,22 @@ def integer(number: int, value: int) -> bytes:
     return varint(number << 3) + varint(value)
 
 
-def message(number: int, payload: bytes | str) -> bytes:
+def message(number: int, payload: Bytes | str) -> bytes:
     """Field ``number`` holding bytes, a string or a message (wire type 2)."""
     data = payload.encode() if isinstance(payload, str) else payload
-    return varint(number << 3 | 2) + varint(len(data)) + data
+    return b"".join((varint(number << 3 | 2), varint(len(data)), data))
 
 
-def fields(data: bytes) -> Iterator[tuple[int, int | bytes, bytes]]:
-    """Each field of a message as (number, value, the field's own bytes). Raises OnnxError."""
+def fields(data: Bytes) -> Iterator[tuple[int, int | Bytes, Bytes]]:
+    """Each field of a message as (number, value, the field's own bytes). Raises OnnxError.
+
+    Of a memoryview the parts are memoryviews: nothing is copied, however large the network.
+    """
     at = 0
     while at < len(data):
         start = at
         key, at = _read_varint(data, at)
-        value: int | bytes
+        value: int | Bytes
         match key & 7:
             case 0:
                 value, at = _read_varint(data, at)
@@ -70,7 +76,7 @@ def fields(data: bytes) -> Iterator[tuple[int, int | bytes, bytes]]:
         yield key >> 3, value, data[start:at]
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+def _read_varint(data: Bytes, at: int) -> tuple[int, int]:
     value = 0
     for shift in range(0, 70, 7):
         if at >= len(data):
@@ -82,10 +88,10 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     raise OnnxError("varint longer than ten bytes")
 
 
-def _payload(value: int | bytes) -> bytes:
+def _payload(value: int | Bytes) -> bytes:
     if isinstance(value, int):
         raise OnnxError("integer where a message was expected")
-    return value
+    return bytes(value)
 
 
 # --- writing a graph -----------------------------------------------------------------------------------------------------
@@ -151,7 +157,7 @@ def free_shapes(model: bytes) -> bytes:
 
 def _free_graph(graph: bytes) -> bytes:
     weights = {_name(_payload(value), 8) for number, value, _ in fields(graph) if number == 5}
-    out = []
+    out: list[Bytes] = []
     for number, value, raw in fields(graph):
         if number in {11, 12}:
             if _name(_payload(value), 1) not in weights:

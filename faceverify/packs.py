@@ -7,6 +7,7 @@ provenance) and what it may be used for. Whatever is missing, unknown or differe
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -16,7 +17,11 @@ from pathlib import Path
 from faceverify.description import DESCRIPTION, Pack, PackError, read_file, read_pinned
 from faceverify.description_reader import parse_pack
 
-__all__ = ["Pack", "PackError", "demo_pack", "install_open_pack", "load_pack"]
+__all__ = ["Pack", "PackError", "demo_pack", "install_open_pack", "installed_pack", "load_pack"]
+
+RECEIPT = "receipt.json"
+"""Written by whoever examined the pack (:mod:`faceverify.check`)."""
+_RECEIPT_LIMIT = 1 << 16
 
 _SHIPPED = Path(__file__).parent / "pack_data"
 
@@ -27,7 +32,7 @@ def load_pack(folder: Path) -> Pack:
     pack = parse_pack(text, folder)
     for name, sha256 in pack.files.items():
         read_pinned(folder / name, sha256)
-    undeclared = {path.name for path in folder.iterdir()} - pack.files.keys() - {DESCRIPTION}
+    undeclared = {path.name for path in folder.iterdir()} - pack.files.keys() - {DESCRIPTION, RECEIPT}
     if undeclared:
         raise PackError(str(folder), f"undeclared files {sorted(undeclared)}", "remove them or declare them in pack.toml")
     return pack
@@ -47,13 +52,25 @@ def demo_pack(cache: Path) -> Pack:
     return _as_shipped(folder, text)
 
 
+def installed_pack(folder: Path) -> Pack:
+    """A pack that was examined when it was installed here. Raises PackError, also where that did not happen."""
+    pack = load_pack(folder)
+    try:
+        receipt = json.loads(read_file(folder / RECEIPT, _RECEIPT_LIMIT))
+        examined = receipt["pack_sha256"] == pack.sha256
+    except (ValueError, KeyError, TypeError, RecursionError):
+        examined = False
+    if not examined:
+        raise PackError(str(folder), "was not examined as it lies there", "install it with `autogate models install`")
+    return pack
+
+
 def install_open_pack(source: Path, target: Path) -> Pack:
-    """Copy the files of the ``open`` pack from ``source`` into the new folder ``target``. Raises PackError."""
-    text = shipped_description("open")
-    if not target.is_dir():
-        pack = parse_pack(text, source)
-        place(target, {DESCRIPTION: text, **{net.file: pack.read(net) for net in pack.nets}})
-    return _as_shipped(target, text)
+    """Put the ``open`` pack in place, examined, from the folder with its weight files. Raises PackError."""
+    from faceverify.install import install_pack
+
+    pack = install_pack(source, target, name="open").pack
+    return _as_shipped(pack.folder, shipped_description("open"))
 
 
 def _as_shipped(folder: Path, text: bytes) -> Pack:
@@ -77,12 +94,13 @@ def place(folder: Path, files: Mapping[str, bytes]) -> None:
             built.mkdir()
             for name, data in files.items():
                 (built / name).write_bytes(data)
-            _rename(built, folder)
+            move_into_place(built, folder)
     except OSError as error:
         raise PackError(str(folder), f"cannot write: {error.strerror}", "choose a writable folder") from None
 
 
-def _rename(built: Path, folder: Path) -> None:
+def move_into_place(built: Path, folder: Path) -> None:
+    """Rename; where another process was first, its folder stays. Raises OSError."""
     try:
         os.rename(built, folder)  # noqa: PTH104 - pathlib's rename would hide that this one is atomic
     except OSError:

@@ -146,9 +146,18 @@ def test_the_open_pack_installs_from_its_files_and_refuses_others(open_pack, sha
     assert not (tmp_path / "target").exists()
 
 
-def test_a_pack_that_is_not_the_shipped_one_is_not_taken_for_it(folder):
-    with pytest.raises(PackError, match="not the one this version ships"):
+def test_a_pack_of_another_origin_is_not_taken_for_the_open_one(folder):
+    with pytest.raises(PackError, match=r"holds another pack \(demo\)"):
         install_open_pack(folder, folder)
+
+
+@pytest.mark.shared
+def test_a_changed_description_is_not_taken_for_the_shipped_one(open_pack, shared_dir, tmp_path):
+    shutil.copytree(open_pack.folder, tmp_path / "open")
+    text = (tmp_path / "open" / "pack.toml").read_text()
+    (tmp_path / "open" / "pack.toml").write_text(text.replace("score = 0.55", "score = 0.54"))
+    with pytest.raises(PackError, match="not the one this version ships"):
+        install_open_pack(shared_dir / "models", tmp_path / "open")
 
 
 def test_the_second_of_two_builders_finds_the_work_of_the_first(tmp_path):
