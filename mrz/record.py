@@ -37,7 +37,8 @@ class MrzError(Exception):
     """
 
     def __init__(self, what: str, *, line: int = 0, column: int = 0, expected: str = "") -> None:
-        place = f"line {line}, column {column}: " if column else f"line {line}: " if line else ""
+        places = [f"{name} {number}" for name, number in (("line", line), ("column", column)) if number]
+        place = ", ".join(places) + ": " if places else ""
         super().__init__(f"{place}{what}" + (f" (expected {expected})" if expected else ""))
         self.what, self.line, self.column, self.expected = what, line, column, expected
 
