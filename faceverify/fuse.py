@@ -119,9 +119,8 @@ class BestFrames:
         self._pads.append(probe.pad)
         self._kept.append(probe)
         if len(self._kept) > MOST:
-            worst = min(self._kept, key=lambda each: each.quality.score)
-            self._kept.remove(worst)
-            worst.wipe()
+            worst = min(range(len(self._kept)), key=lambda index: self._kept[index].quality.score)
+            self._kept.pop(worst).wipe()
 
     def _suspect(self, result: PadResult) -> None:
         self.wipe()

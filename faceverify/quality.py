@@ -122,16 +122,24 @@ def measure(face: DetectedFace, crop: Pixels, template: ArrayLike, frame: tuple[
 
 
 def _geometry(face: DetectedFace, frame: tuple[int, int]) -> dict[str, float]:
-    left, top, width, height = face.box
-    rows, columns = frame
-    across = min(left + width, columns) - max(left, 0)
-    down = min(top + height, rows) - max(top, 0)
+    left, _, width, height = face.box
+    eyes, mouth = face.points[:2], face.points[3:]
+    across = float(np.hypot(*(eyes[1] - eyes[0])))
+    down = float(np.hypot(*(mouth.mean(axis=0) - eyes.mean(axis=0))))
     return {
-        "inter_eye_distance": float(np.hypot(*(face.points[1] - face.points[0]))),
-        "face_size": height / rows,
-        "visible": max(0.0, across) * max(0.0, down) / max(width * height, 1e-9),
-        "off_centre": abs(left + width / 2 - columns / 2) / columns,
+        "inter_eye_distance": across,
+        "face_size": height / frame[0],
+        "visible": _visible(face.points.mean(axis=0), max(across, down), frame),
+        "off_centre": abs(left + width / 2 - frame[1] / 2) / frame[1],
     }
+
+
+def _visible(middle: NDArray[np.float32], reach: float, frame: tuple[int, int]) -> float:
+    """The share of the square of twice ``reach`` around the points that lies in the frame. Where half a face is cut off a
+    detector squeezes the box into the other half, but not the points.
+    """
+    shares = (min(at + reach, size) - max(at - reach, 0) for at, size in zip(middle.tolist(), reversed(frame), strict=True))
+    return math.prod(min(1.0, max(0.0, share) / max(2 * reach, 1e-9)) for share in shares)
 
 
 _DARK, _BRIGHT = 26, 247

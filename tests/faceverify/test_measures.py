@@ -202,8 +202,8 @@ def test_distance_and_place_are_said_in_words(crop):
     assert said(at_ease, (540, 300, 180, 220)) == ((), None)
     assert said(at_ease * 0.2, (600, 400, 36, 44)) == (("inter_eye_distance",), "step_closer")
     assert said(at_ease * 0.4, (600, 400, 72, 88)) == ((), "step_closer")
-    assert said(at_ease * 4, (300, 20, 680, 840)) == ((), "step_back")
-    assert said(at_ease, (-120, 300, 180, 220)) == (("visible", "off_centre"), "stand_on_the_mark")
+    assert said(seen_from(0, 0, 0, 300) + np.array([240, -60]), (300, 20, 680, 840)) == ((), "step_back")
+    assert said(at_ease - np.array([400, 0]), (-120, 300, 180, 220)) == (("visible", "off_centre"), "stand_on_the_mark")
 
 
 def test_sunglasses_and_masks_are_asked_to_go_and_headscarves_are_not(crop):
