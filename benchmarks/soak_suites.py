@@ -16,6 +16,7 @@ from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
 from benchmarks.soak_documents import chip_responses, images, mrz_text
 from benchmarks.soak_gate import channel_messages, gate_link, lane_walks, policy
+from benchmarks.soak_mrz import any_input, round_trips
 from benchmarks.soak_readings import readings
 from benchmarks.soak_signed import (
     BELIEVED,
@@ -28,6 +29,7 @@ from benchmarks.soak_signed import (
     revocation_lists,
     trust_files,
 )
+from mrz import FORMATS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,22 @@ SUITES: dict[str, Suite] = {
     ),
     "mrz_text": Suite(
         cases=500_000, prepare=mrz_text, must_see=frozenset({"malformed", "check digits right", "check digits wrong"})
+    ),
+    "mrz_round_trips": Suite(
+        cases=100_000,
+        prepare=round_trips,
+        must_see=frozenset({"TD1 long number", "TD2 long number", "TD3 truncated", "MRV-A", "MRV-B"}),
+    ),
+    "mrz_any_input": Suite(
+        cases=1_000_000,
+        prepare=any_input,
+        must_see=frozenset(
+            {
+                "no zone",
+                "a foreign character",
+                *(f"{name}, check digits {word}" for name in FORMATS for word in ("right", "wrong")),
+            }
+        ),
     ),
     "images": Suite(cases=20_000, prepare=images, must_see=frozenset({"good", "decoded", "undecodable"})),
     "gate_link": Suite(cases=5_000, prepare=gate_link, must_see=frozenset({"every command answered, line damaged"})),

@@ -193,7 +193,7 @@ def test_a_changed_character_is_seen_where_the_standard_covers_it_and_nowhere_el
 
 @pytest.mark.parametrize("name", FORMATS)
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_what_was_made_parses_without_findings_and_is_made_again_the_same(name, seed):
     fields = pretend_fields(random.Random(seed), name)
     lines = compose(name, **fields)
@@ -210,7 +210,7 @@ def test_what_was_made_parses_without_findings_and_is_made_again_the_same(name, 
 
 
 @given(st.sampled_from(sorted(FORMATS)), st.data())
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_lines_of_the_right_shape_give_a_record_of_those_lines_or_the_parser_s_own_error(name, data):
     lines = [list(line) for line in compose(name, document_code=FORMATS[name].first_letters[0], **FIELDS)]
     for _ in range(data.draw(st.integers(1, 8))):
@@ -232,7 +232,7 @@ def test_any_lines_of_the_right_shape_give_a_record_of_those_lines_or_the_parser
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_bytes_give_a_record_or_the_parser_s_own_error(data):
     try:
         record = parse(data)

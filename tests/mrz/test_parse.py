@@ -105,14 +105,14 @@ def test_a_character_that_the_field_does_not_allow_is_an_error_with_its_place(li
 
 
 @given(st.one_of(st.text(), st.text(ALPHABET + "\r\n", max_size=100), st.lists(st.text(max_size=50), max_size=4)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_text_gives_a_record_or_the_parser_s_own_error(text):
     with contextlib.suppress(MrzError):
         assert parse(text).format in FORMATS
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_two_lines_of_legal_alphabet_give_a_record_or_an_error(data):
     lines = [list(UPPER), list(LOWER)]
     for _ in range(data.draw(st.integers(1, 6))):
