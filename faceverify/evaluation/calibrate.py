@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from faceverify.evaluation.comparisons import Comparisons
 from faceverify.evaluation.dependence import Pairs, design_effect
-from faceverify.evaluation.intervals import CONFIDENCE, trials_needed, upper_bound
+from faceverify.evaluation.intervals import keeps, trials_needed, upper_bound
 from faceverify.evaluation.strata import Stratum, pool
 
 Values = NDArray[np.float64]
@@ -68,12 +68,12 @@ class Shortage:
         if self.needed is None:
             return f"{self.stratum}: non-mated comparisons score {MAX_SCORE:g}; look for one picture under two subjects"
         worth = f"worth {self.effective:,.0f} independent ones"
-        return f"{self.stratum}: {self.comparisons:,} non-mated comparisons, {worth}; an FMR of {self.target:g} needs {self.needed:,}"
+        return f"{self.stratum}: {self.comparisons:,} non-mated comparisons, {worth}; an FMR of {self.target:g} needs about {self.needed:,}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """No threshold: these strata are too small for it."""
+    """No threshold: these strata are too small for it, the smallest first."""
 
     target: float
     shortages: tuple[Shortage, ...]
@@ -95,22 +95,26 @@ def hardest(scores: Values, subjects: Pairs, groups: Sequence[Stratum], target: 
     if not 0 < target <= MAX_TARGET:
         raise ValueError(f"an FMR of {target} is not between 0 and {MAX_TARGET}")
     found = [lowest(scores[group.members], subjects[group.members], target, group.name) for group in groups if group.alike]
-    if shortages := tuple(item for item in found if isinstance(item, Shortage)):
-        return Refused(target=target, shortages=shortages)
+    if shortages := [item for item in found if isinstance(item, Shortage)]:
+        return Refused(target=target, shortages=tuple(sorted(shortages, key=lambda item: item.effective)))
     return max((item for item in found if isinstance(item, Setting)), key=lambda setting: setting.score)
 
 
 def lowest(scores: Values, subjects: Pairs, target: float, name: str) -> Setting | Shortage:
-    """The lowest threshold at which the upper bound of the FMR is within ``target``."""
+    """The lowest threshold at which the upper bound of the FMR is within ``target``.
+
+    How many false matches are allowed follows from the counts alone, so that to take the threshold from these very scores costs
+    no confidence: it is a one-sided tolerance limit (Wilks, 1941).
+    """
     falling = -np.sort(-scores)
     effective = _effective(falling, scores, subjects, target)
     weight = effective / scores.size if scores.size else 1.0
-    needed = math.ceil(trials_needed(target, CONFIDENCE) / weight)
+    needed = math.ceil(trials_needed(target) / weight)
     short = Shortage(target=target, stratum=name, comparisons=int(scores.size), effective=effective, needed=needed)
     if scores.size < needed:
         return short
     allowed = _allowed(int(scores.size), weight, target)
-    score = math.floor(falling[allowed] * _STEP + 1) / _STEP
+    score = _above(float(falling[allowed]))
     if score > MAX_SCORE:
         return Shortage(target=target, stratum=name, comparisons=int(scores.size), effective=effective, needed=None)
     errors = int(np.count_nonzero(scores >= score))
@@ -123,6 +127,14 @@ def lowest(scores: Values, subjects: Pairs, target: float, name: str) -> Setting
         effective=effective,
         fmr_upper=upper_bound(errors * weight, effective),
     )
+
+
+def _above(score: float) -> float:
+    """The next threshold of four decimals that this score does not reach."""
+    step = math.floor(score * _STEP)
+    while step / _STEP <= score:
+        step += 1
+    return step / _STEP
 
 
 def _effective(falling: Values, scores: Values, subjects: Pairs, target: float) -> float:
@@ -139,5 +151,5 @@ def _allowed(count: int, weight: float, target: float) -> int:
     low, high = 0, count
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (middle, high) if upper_bound(middle * weight, count * weight) <= target else (low, middle)
+        low, high = (middle, high) if keeps(middle * weight, count * weight, target) else (low, middle)
     return low

@@ -22,6 +22,7 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
     evaluate.add_argument("--pack", type=Path, required=True, help="folder of the pack")
     evaluate.add_argument("--out", type=Path, required=True, help="folder for the report (HTML, JSON) and the scores (CSV)")
     evaluate.add_argument("--dataset", help="name of the data set in the report; without it the name of the source")
+    evaluate.add_argument("--about", default="", help="where the data are from, their licence, what they are good for; printed")
     evaluate.add_argument("--cross", type=_names, default=[], help="columns to cross into strata, as sex,ethnicity")
     evaluate.add_argument("--replicates", type=_count, default=1000, help="draws of the subjects for the intervals")
     evaluate.add_argument("--seed", type=int, default=0, help="of these draws")
@@ -56,7 +57,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         verifier.warm_up()
         measured = evaluate(comparisons, verifier, decoder, progress())
     name = options.dataset or options.source.resolve().name
-    found = summarise(measured, pack, name, cross=options.cross, replicates=options.replicates, seed=options.seed)
+    how = {"replicates": options.replicates, "seed": options.seed}
+    found = summarise(measured, pack, name, about=options.about, cross=options.cross, **how)
     write_record(options.out, measured, found)
     print(write_page(options.out, found))
     return 0

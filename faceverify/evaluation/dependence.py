@@ -61,4 +61,4 @@ def design_effect(errors: Flags, subjects: Pairs) -> float:
     _, pair = np.unique(low * count + high, return_inverse=True)
     per_pair = np.bincount(pair, np.where(first == second, 0, deviation))
     shared = float(per_subject @ per_subject) - float(per_pair @ per_pair)
-    return max(1.0, shared / alone)
+    return max(1.0, round(shared / alone, 9))  # what is left of rounding in n·(1/n) is no dependence

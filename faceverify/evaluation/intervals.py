@@ -31,6 +31,11 @@ def upper_bound(errors: float, trials: float, confidence: float = CONFIDENCE) ->
     return beta_quantile(confidence, errors + 1, trials - errors)
 
 
+def keeps(errors: float, trials: float, rate: float, confidence: float = CONFIDENCE) -> bool:
+    """Whether :func:`upper_bound` is at most ``rate``, found without looking for the bound."""
+    return errors < trials and incomplete_beta(rate, errors + 1, trials - errors) >= confidence
+
+
 def trials_needed(rate: float, confidence: float = CONFIDENCE) -> int:
     """Trials without a single error after which the rate is below ``rate`` with this confidence: about 3/rate at 95 %."""
     return math.ceil(math.log1p(-confidence) / math.log1p(-rate))

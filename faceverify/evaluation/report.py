@@ -10,9 +10,11 @@ from faceverify.evaluation.calibrate import Refused, Setting
 from faceverify.evaluation.charts import det_chart, discard_chart, discard_legend, histogram_chart, strata_chart
 from faceverify.evaluation.page import STYLE, figure, heading, interval, legend, number, page, percent, table
 from faceverify.evaluation.rates import Rate
-from faceverify.evaluation.results import OperatingPoint, Outcome, Pad, Results
+from faceverify.evaluation.results import OperatingPoint, Outcome, Pad, Results, StratumResult
 
 PAGE = "report.html"
+_SHOWN = 2
+"""Strata named where a threshold is not supported; the JSON names them all."""
 _MANY = 30
 """Errors from which a rate is known to about a third of itself ("rule of 30")."""
 
@@ -45,6 +47,7 @@ def _what(results: Results) -> str:
     warning = '<p class="warning">Demonstration recogniser, not for operation.</p>' if pack.demonstration else ""
     rows = [
         ("data set", escape(results.dataset)),
+        *([("about it", escape(results.about))] if results.about else []),
         ("its sha256", f"<code>{results.data_sha256}</code>"),
         ("subjects", number(results.subjects)),
         ("references, probes", f"{number(results.fte.rate.trials)}, {number(results.fta.rate.trials)}"),
@@ -107,8 +110,8 @@ def _threshold_row(point: OperatingPoint) -> tuple[str, ...]:
             found = (number(setting.false_matches), percent(setting.fmr_upper), fnmr)
             return (f"{point.target:g}", f"<b>{setting.score:.4f}</b>", escape(setting.stratum), *found, alone)
         case Refused(shortages=shortages):
-            why = "<br>".join(escape(shortage.why) for shortage in shortages[:3])
-            more = f"<br>and {len(shortages) - 3} more strata" if len(shortages) > 3 else ""
+            why = "<br>".join(escape(shortage.why) for shortage in shortages[:_SHOWN])
+            more = f"<br>and {len(shortages) - _SHOWN} more strata" if len(shortages) > _SHOWN else ""
             return (f"{point.target:g}", "not supported", f"<small>{why}{more}</small>", "–", "–", "–", alone)
 
 
@@ -141,7 +144,15 @@ def _strata(results: Results) -> str:
         "Hollow dots: no errors seen.</p>"
     )
     drawn = (figure(chart, f"{name} by stratum, 95 %.") for chart, name in ((fmr, "FMR"), (fnmr, "FNMR")) if chart)
-    return heading("Strata") + note + table(columns, rows) + "".join(drawn)
+    return heading("Strata") + note + _hardest(alike, results.fmr) + table(columns, rows) + "".join(drawn)
+
+
+def _hardest(strata: Sequence[StratumResult], pooled: Rate | None) -> str:
+    worst = max(strata, key=lambda item: item.fmr.value or 0.0, default=None)
+    if worst is None or not worst.fmr.value or pooled is None or not pooled.value:
+        return ""
+    times = worst.fmr.value / pooled.value
+    return f"<p>Hardest: <b>{escape(worst.name)}</b>, FMR {percent(worst.fmr.value)}, {times:.1f} times that of the pool.</p>"
 
 
 def _cells(rate: Rate) -> tuple[str, str, str]:

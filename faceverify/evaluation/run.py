@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceverify.compare import comparison_score
-from faceverify.evaluation.comparisons import Comparisons
+from faceverify.evaluation.comparisons import Comparisons, EvaluationError
 from faceverify.evaluation.pictures import as_frame, as_portrait, digest, read_picture
 from faceverify.image import ImageError
 from faceverify.quality import COMPONENTS, FaceQuality
@@ -40,10 +39,6 @@ class Taken:
     pad_decision: dict[int, str] = field(default_factory=dict)
     quality: dict[int, dict[str, float]] = field(default_factory=dict)
 
-    @property
-    def failures(self) -> Counter[str]:
-        return Counter(outcome for outcome in self.outcome.values() if outcome != TAKEN)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -58,7 +53,10 @@ class Run:
 
 
 def evaluate(comparisons: Comparisons, verifier: Verifier, decoder: ConfinedDecoder, progress: Progress) -> Run:
-    """Every picture through the gate's own path. One that cannot be read or measured is a failure to enrol or to acquire."""
+    """Every picture through the gate's own path. One that cannot be read or measured is a failure to enrol or to acquire.
+
+    Raises EvaluationError where a picture is compared with a copy of itself.
+    """
     hashes: dict[int, str] = {}
     references, probes = Taken(outcome={}), Taken(outcome={})
     enrolled: dict[int, Reference] = {}
@@ -81,6 +79,7 @@ def evaluate(comparisons: Comparisons, verifier: Verifier, decoder: ConfinedDeco
             _note(probes, picture, probe)
             if not probe.quality.shortfalls:
                 acquired[picture] = probe
+    _refuse_copies(comparisons, hashes)
     scores = _scores(comparisons, enrolled, acquired, verifier.pack.recogniser.metric, progress)
     for sample in (*enrolled.values(), *acquired.values()):
         sample.wipe()
@@ -136,6 +135,15 @@ def quality_values(quality: FaceQuality) -> dict[str, float]:
         item.name: min(quality.values[item.name] - item.good[0], item.good[1] - quality.values[item.name]) for item in COMPONENTS
     }
     return {"score": float(quality.score), **edges}
+
+
+def _refuse_copies(comparisons: Comparisons, hashes: dict[int, str]) -> None:
+    """Such a comparison says nothing of a person; between two subjects it is a mistake of the data."""
+    for pair in zip(comparisons.reference.tolist(), comparisons.probe.tolist(), strict=True):
+        first, second = (hashes.get(number) for number in pair)
+        if first is not None and first == second:
+            names = [comparisons.pictures[number] for number in pair]
+            raise EvaluationError(f"{names[0]!r} and {names[1]!r} are copies of one picture")
 
 
 def _scores(

@@ -22,7 +22,7 @@ class Stratum:
 
     @property
     def name(self) -> str:
-        return f"{self.column}: {self.value or 'not stated'}" if self.column else self.value
+        return f"{self.column} = {self.value or 'not stated'}" if self.column else self.value
 
 
 def pool(comparisons: Comparisons) -> Stratum:
@@ -40,7 +40,9 @@ def strata(comparisons: Comparisons, cross: Sequence[str] = ()) -> tuple[Stratum
 
 
 def _values(column: str, labels: Labels) -> Iterable[Stratum]:
-    for code, value in enumerate(labels.values):
+    codes = sorted(range(len(labels.values)), key=lambda code: labels.values[code] == DIFFERENT)  # these last
+    for code in codes:
+        value = labels.values[code]
         yield Stratum(column=column, value=value, alike=value != DIFFERENT, members=np.equal(labels.codes, code))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from faceverify.evaluation.conditions import conditions
 from faceverify.evaluation.dependence import Pairs, bootstrap, percentiles
 from faceverify.evaluation.rates import Rate, Values, det, error_versus_discard, false_matches, false_non_matches
 from faceverify.evaluation.results import DISCARDED, Band, Histogram, OperatingPoint, Outcome, Pad, Results, StratumResult
-from faceverify.evaluation.run import Run, Taken
+from faceverify.evaluation.run import TAKEN, Run, Taken
 from faceverify.evaluation.strata import Stratum, strata
 
 Flags = NDArray[np.bool_]
@@ -26,7 +27,9 @@ _MIN_FAILED = 5
 """Mated comparisons that must fail before a curve of what quality could have spared says anything."""
 
 
-def summarise(run: Run, pack: Pack, dataset: str, *, cross: Sequence[str] = (), replicates: int = 1000, seed: int = 0) -> Results:
+def summarise(
+    run: Run, pack: Pack, dataset: str, *, about: str = "", cross: Sequence[str] = (), replicates: int = 1000, seed: int = 0
+) -> Results:
     """Raises EvaluationError for an unknown column in ``cross``."""
     groups = strata(run.comparisons, cross)
     data = Data.of(run, Draw(replicates=replicates, seed=seed))
@@ -36,13 +39,14 @@ def summarise(run: Run, pack: Pack, dataset: str, *, cross: Sequence[str] = (), 
     both = bool(data.mated.any() and data.non_mated.any())
     return Results(
         dataset=dataset,
+        about=about,
         data_sha256=run.data_sha256,
         pack=pack,
         subjects=len(run.comparisons.subjects),
         threshold=threshold,
         threshold_source=source,
-        fte=_outcome(run.references),
-        fta=_outcome(run.probes),
+        fte=_outcome(run.references, set(run.references.outcome)),
+        fta=_outcome(run.probes, set(run.comparisons.probe[run.comparisons.bona_fide].tolist())),
         fmr=fmr,
         fnmr=fnmr,
         far=fmr and Rate(errors=fmr.errors, trials=fmr.trials + data.lost_non_mated),
@@ -155,9 +159,9 @@ def _threshold(pack: Pack, points: Sequence[OperatingPoint]) -> tuple[float | No
     return None, "none: the pack declares none, and these data support none"
 
 
-def _outcome(taken: Taken) -> Outcome:
-    reasons = taken.failures
-    return Outcome(rate=Rate(errors=reasons.total(), trials=len(taken.outcome)), reasons=dict(reasons.most_common()))
+def _outcome(taken: Taken, pictures: set[int]) -> Outcome:
+    reasons = Counter(taken.outcome[picture] for picture in pictures if taken.outcome[picture] != TAKEN)
+    return Outcome(rate=Rate(errors=reasons.total(), trials=len(pictures)), reasons=dict(reasons.most_common()))
 
 
 def _histogram(mated: Values, non_mated: Values) -> Histogram:

@@ -58,13 +58,15 @@ def _row(path: Path, line: int, header: list[str], cells: list[str]) -> Row:
 def read_table(path: Path) -> Comparisons:
     """Pictures are named relative to the list's folder. Raises EvaluationError."""
     lines = read_rows(path, _REQUIRED)
-    pictures, pairs = _Pictures(path.parent), dict[tuple[int, int], int]()
+    pictures, pairs, species = _Pictures(path.parent), dict[tuple[int, int], int](), dict[int, str]()
     for line, row in lines:
         try:
             pair = (pictures.add(row["reference"], row["reference_subject"]), pictures.add(row["probe"], row["probe_subject"]))
             _check_pair(row, pair)
         except EvaluationError as error:
             raise EvaluationError(f"{path}, line {line}: {error}") from None
+        if species.setdefault(pair[1], row.get("pai_species", "")) != row.get("pai_species", ""):
+            raise EvaluationError(f"{path}, line {line}: {row['probe']!r} is of another pai_species above")
         if pairs.setdefault(pair, line) != line:
             raise EvaluationError(f"{path}, line {line}: the same comparison as in line {pairs[pair]}")
     both = np.array(list(pairs), np.int32).reshape(-1, 2)
