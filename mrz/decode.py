@@ -1,0 +1,142 @@
+"""From the model's columns to characters on a grid: the zone's constant pitch says how many characters there are, and where.
+
+Nothing is known here of layouts or check digits, and no character is likelier than another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrz.recognise import ALPHABET, BLANK, LogProbabilities
+from mrz.strips import STRIDE
+
+Vector = NDArray[np.float64]
+
+FEWEST = 12
+"""Characters that must be seen before a pitch is believed."""
+OFF_GRID = 0.3
+"""Of the pitch. What stands further from its place is no character of the line: clutter, or half of a broken one."""
+CORE = 0.3
+"""Of the pitch: a character's columns. The model is trained to name it within 0.25 and to see none beyond 0.33."""
+SURE = 4.0
+"""Log-odds. One cell says no more than this for or against a line's place on the grid, so that a spot of glare decides nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """A line on its grid: for each place ``characters`` [n, 37] (log-probabilities, given that there is a character),
+    ``presence`` [n] (log-odds that there is one) and ``columns`` [n + 1] (the strip's columns where places begin and end).
+    """
+
+    characters: Vector
+    presence: Vector
+    columns: Vector
+    irregularity: float
+    """Root mean square of the distances of characters from their places, in pitches."""
+
+    @property
+    def pitch(self) -> float:
+        """Columns from one character to the next, in the middle of the line."""
+        return float((self.columns[-1] - self.columns[0]) / (len(self.columns) - 1))
+
+    def window(self, length: int) -> tuple[int, float]:
+        """The place where a line of ``length`` characters most likely begins, and how likely it is: the mean log-odds over all
+        places that those inside are taken and those outside empty. The place is negative where the line begins before the strip.
+        """
+        sure = np.clip(self.presence, -SURE, SURE)
+        total = -sure.sum()
+        starts = range(min(0, len(sure) - length), max(0, len(sure) - length) + 1)
+        scores = [total + 2 * sure[max(start, 0) : max(start + length, 0)].sum() for start in starts]
+        best = int(np.argmax(scores))
+        return starts[best], float(scores[best]) / max(length, len(sure))
+
+    def cut(self, start: int, length: int) -> Vector:
+        """The characters [length, 37] from ``start`` on; evenly unsure where the line has left the strip."""
+        places = np.full((length, BLANK), -np.log(BLANK))
+        inside = range(max(start, 0), min(start + length, len(self.characters)))
+        places[inside.start - start : inside.stop - start] = self.characters[inside.start : inside.stop]
+        return places
+
+    def seen(self, start: int, length: int) -> Vector:
+        """The presence [length] from ``start`` on; no character where the line has left the strip."""
+        places = np.full(length, -SURE)
+        inside = range(max(start, 0), min(start + length, len(self.presence)))
+        places[inside.start - start : inside.stop - start] = self.presence[inside.start : inside.stop]
+        return places
+
+    def text(self) -> str:
+        """What stands where there is more likely a character than none; a blank elsewhere. For looking at, not for believing."""
+        best = self.characters.argmax(axis=1)
+        return "".join(ALPHABET[k] if sure > 0 else " " for k, sure in zip(best, self.presence, strict=True))
+
+
+def cells(columns: LogProbabilities) -> Cells | None:
+    """The grid of a line, None where too few characters stand on one."""
+    centres, weights = _peaks(columns)
+    if len(centres) < FEWEST:
+        return None
+    fit = _grid(centres, weights)
+    if fit is None:
+        return None
+    curve, irregularity = fit
+    first, last = _range(curve, len(columns))
+    if last - first < FEWEST:
+        return None
+    middles = np.polyval(curve, np.arange(first, last + 1))
+    edges = np.polyval(curve, np.arange(first, last + 2) - 0.5)
+    distances = np.abs(np.arange(len(columns))[None, :] - middles[:, None]) / np.diff(edges)[:, None]
+    near = np.maximum(1 - distances / CORE, 0) + 1e-6 * (distances == distances.min(axis=1, keepdims=True))
+    near /= near.sum(axis=1, keepdims=True)
+    values = near @ columns.astype(np.float64)
+    inside = np.logaddexp.reduce(values[:, :BLANK], axis=1)
+    return Cells(
+        characters=values[:, :BLANK] - inside[:, None],
+        presence=inside - values[:, BLANK],
+        columns=(edges + 0.5) * STRIDE - 0.5,
+        irregularity=irregularity,
+    )
+
+
+def _peaks(columns: LogProbabilities) -> tuple[Vector, Vector]:
+    """Centres, in model columns, of runs of one character, and how much of a character each is."""
+    best = columns.argmax(axis=1)
+    starts = np.flatnonzero(np.diff(best, prepend=-1))
+    ends = np.append(starts[1:], len(best))
+    inked = 1 - np.exp(columns[:, BLANK].astype(np.float64))
+    runs = [(a, b) for a, b in zip(starts, ends, strict=True) if best[a] != BLANK]
+    weights = np.array([inked[a:b].sum() for a, b in runs])
+    centres = np.array([(inked[a:b] * np.arange(a, b)).sum() for a, b in runs]) / np.maximum(weights, 1e-9)
+    return centres, weights
+
+
+def _grid(centres: Vector, weights: Vector) -> tuple[Vector, float] | None:
+    """The centre of place n as a polynomial in n, and the irregularity; None where the characters stand on no grid."""
+    pitch = float(np.median(np.diff(centres)))
+    kept = [0]
+    for n in range(1, len(centres)):
+        if centres[n] - centres[kept[-1]] >= 0.55 * pitch:
+            kept.append(n)
+        elif weights[n] > weights[kept[-1]]:
+            kept[-1] = n
+    centres = centres[kept]
+    places = np.concatenate(([0], np.cumsum(np.maximum(1, np.round(np.diff(centres) / pitch)))))
+    used = np.ones(len(centres), bool)
+    for _ in range(3):
+        if used.sum() < FEWEST:
+            return None
+        curve = np.polyfit(places[used], centres[used], 2)
+        off = np.abs(centres - np.polyval(curve, places)) / pitch
+        used = off < OFF_GRID
+    return curve, float(np.sqrt(np.mean(off[used] ** 2))) if used.any() else 1.0
+
+
+def _range(curve: Vector, columns: int) -> tuple[int, int]:
+    """The first and the last place whose centre lies in the strip, as far as the curve runs forward."""
+    places = np.arange(-60, 120)
+    middles = np.polyval(curve, places)
+    forward = np.gradient(middles) > 0.25 * float(curve[1])
+    inside = places[(middles >= 0) & (middles <= columns - 1) & forward]
+    return (int(inside[0]), int(inside[-1])) if len(inside) else (0, 0)

@@ -1,0 +1,243 @@
+"""Where lines of print lie in a frame: dark strokes, joined along each line, measured to a fraction of a pixel.
+
+Nothing here knows characters. A machine readable zone is two or three long, thin, parallel lines of constant pitch; what else
+looks like that (a row of a table, a line of small print) is turned away by whoever tries to read it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Grey = NDArray[np.uint8]
+Rows = NDArray[np.float64]
+
+STROKE = 9
+"""Pixels of the working image. Strokes up to this width are ink: OCR-B has 0.35 mm at 2.54 mm pitch, 4 px where the pitch is 30 px."""
+INK_OVER_MEAN = 1.5
+INK_FLOOR = 8
+"""Ink is darker than its surroundings by this factor of the local mean stroke plus these grey levels (sensor noise has up to 7)."""
+NEIGHBOURHOOD = 41
+"""Pixels over which that mean is taken: two to five characters."""
+JOINTS = (9, 15, 23)
+"""Pixels. A joint closes gaps between characters (at most 0.6 pitch) and none between lines (1.5 pitch): together they serve
+pitches from 8 to 30 px, which are zones from 0.4 to 1.0 of the working image's long side."""
+LEAST_LENGTH = 0.16
+"""Of the working image's long side."""
+LEAST_ASPECT = 9.0
+"""Thirty characters are 25 times as long as high; clutter at a line's foot makes the joined line thicker."""
+CHUNKS = 12
+"""Parts of a line whose middles are measured one by one; a straight line through them gives its slope."""
+MOST_LINES = 14
+"""Lines handed on. A page of print has more, but a zone's lines are among the longest that have others beside them."""
+SPACING = (1.7, 3.6)
+"""Pitches between a zone's lines: 6.35 mm over 2.54 mm is 2.5 (Doc 9303-4 §4.2.1.4); documents in the field keep it loosely."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLine:
+    """A straight line of print in the working image: the middles of its two ends, and the height of its ink in pixels."""
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    height: float
+
+    @property
+    def length(self) -> float:
+        return math.hypot(self.end[0] - self.start[0], self.end[1] - self.start[1])
+
+    @property
+    def direction(self) -> tuple[float, float]:
+        return (self.end[0] - self.start[0]) / self.length, (self.end[1] - self.start[1]) / self.length
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        return (self.start[0] + self.end[0]) / 2, (self.start[1] + self.end[1]) / 2
+
+    def at(self, along: float, across: float) -> tuple[float, float]:
+        """The point ``along`` pixels after the start and ``across`` pixels below the line."""
+        x, y = self.direction
+        return self.start[0] + along * x - across * y, self.start[1] + along * y + across * x
+
+    def moved(self, first: float, last: float, across: float = 0.0, height: float = 0.0) -> TextLine:
+        """The line from ``first`` to ``last`` pixels after the start, ``across`` pixels below it."""
+        return TextLine(start=self.at(first, across), end=self.at(last, across), height=height or self.height)
+
+    def turned(self) -> TextLine:
+        """The same line, read from its other end."""
+        return TextLine(start=self.end, end=self.start, height=self.height)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ink:
+    """The working image: how much darker each pixel of a stroke is than its surroundings, and its scale against the frame."""
+
+    strokes: Grey
+    scale: float
+
+
+def ink(grey: Grey, side: int) -> Ink:
+    """The ink of a frame whose long side is brought to ``side`` pixels."""
+    import cv2
+
+    scale = side / max(grey.shape)
+    size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
+    work = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    strokes = cv2.morphologyEx(work, cv2.MORPH_BLACKHAT, np.ones((STROKE, STROKE), np.uint8))
+    mean = cv2.boxFilter(strokes, -1, (NEIGHBOURHOOD, NEIGHBOURHOOD))
+    mask = cv2.compare(strokes, cv2.addWeighted(mean, INK_OVER_MEAN, mean, 0, INK_FLOOR), cv2.CMP_GT)
+    return Ink(strokes=np.asarray(cv2.bitwise_and(strokes, mask), np.uint8), scale=scale)
+
+
+def text_lines(found: Ink, *, slanted: bool = False) -> list[TextLine]:
+    """Long lines of print, the likeliest of a zone first: long ones with others of their length beside them.
+
+    ``slanted``: of whatever slant, where otherwise up to 15 degrees off level or upright; that costs twice the time.
+    """
+    fitted = [
+        fit for joint in JOINTS for seed in _seeds(found, joint, slanted=slanted) if (fit := fit_line(found, seed)) is not None
+    ]
+    distinct: list[TextLine] = []
+    for line in sorted(fitted, key=lambda line: line.length, reverse=True):
+        if not any(_same(line, other) for other in distinct):
+            distinct.append(line)
+    return sorted(distinct, key=lambda line: _likelihood(line, distinct), reverse=True)[:MOST_LINES]
+
+
+def neighbours(found: Ink, line: TextLine, pitch: float) -> list[TextLine]:
+    """The lines above and below ``line`` at a zone's spacing, its characters ``pitch`` pixels apart; at most two on either side,
+    top to bottom.
+    """
+    reach = math.ceil(2 * SPACING[1] * pitch)
+    profile = _smoothed(_patch(found, line, reach).sum(axis=1, dtype=np.float64), pitch)
+    beside: list[TextLine] = []
+    for side in (-1, 1):
+        below = 0.0
+        for _ in range(2):
+            near, far = sorted(reach + round(side * (abs(below) + step * pitch)) for step in SPACING)
+            window = profile[max(near, 0) : far + 1]
+            if len(window) == 0 or window.max() < NEIGHBOUR_INK * profile[reach]:
+                break
+            below = float(window.argmax() + max(near, 0) - reach)
+            fit = fit_line(found, line.moved(0, line.length, below, 1.2 * pitch))
+            if fit is None:
+                break
+            beside.append(fit)
+    return sorted(beside, key=lambda each: across(line, each))
+
+
+NEIGHBOUR_INK = 0.25
+"""A neighbour has at least this part of the line's own ink: a line of fillers alone has 0.4 of a line of letters."""
+
+
+def fit_line(found: Ink, seed: TextLine) -> TextLine | None:
+    """``seed`` moved onto the middle of the ink along it, with that ink's height; None where there is too little."""
+    reach = math.ceil(1.1 * seed.height)
+    patch = _patch(found, seed, reach)
+    columns = np.array_split(patch, CHUNKS, axis=1)
+    profiles = np.stack([part.sum(axis=1, dtype=np.float64) for part in columns])
+    centres, rows = (np.arange(CHUNKS) + 0.5) / CHUNKS, np.arange(2 * reach + 1) - reach
+    offset, slope = 0.0, 0.0
+    for band in (1.1, 0.75, 0.75):
+        weights = profiles * (np.abs(rows - (offset + slope * centres)[:, None]) <= band * seed.height)
+        total = weights.sum(axis=1)
+        full = total > 0.15 * total.max()
+        if full.sum() < CHUNKS // 2:
+            return None
+        middles = (weights[full] * rows).sum(axis=1) / total[full]
+        offset, slope = _straight(centres[full], middles)
+    start, end = seed.at(0, offset), seed.at(seed.length, offset + slope)
+    return TextLine(start=start, end=end, height=_height(profiles, offset + slope * centres, reach))
+
+
+def _height(profiles: Rows, middles: Rows, reach: int) -> float:
+    """Of the ink: rows that have a quarter of the fullest row's, after each chunk is brought to the line's middle."""
+    straight = sum(np.roll(profile, -round(middle)) for profile, middle in zip(profiles, middles, strict=True))
+    inked = np.flatnonzero(np.asarray(straight) > 0.25 * np.max(straight))
+    connected = inked[(inked >= reach - reach * 0.75) & (inked <= reach + reach * 0.75)]
+    return float(connected[-1] - connected[0] + 1) if len(connected) else 1.0
+
+
+def _straight(x: Rows, y: Rows) -> tuple[float, float]:
+    """Offset and slope of a line through the points, by the median of the slopes between them (Theil and Sen)."""
+    first, second = np.triu_indices(len(x), 1)
+    slope = float(np.median((y[second] - y[first]) / (x[second] - x[first])))
+    return float(np.median(y - slope * x)), slope
+
+
+def _patch(found: Ink, line: TextLine, reach: int) -> NDArray[np.uint8]:
+    """The strokes around a line, the line made level: ``2 * reach + 1`` rows, a column for each pixel of length."""
+    import cv2
+
+    (x, y), (top_x, top_y) = line.direction, line.at(0, -reach)
+    back = np.array([[x, -y, top_x], [y, x, top_y]], np.float32)
+    size = max(CHUNKS, round(line.length)), 2 * reach + 1
+    return np.asarray(cv2.warpAffine(found.strokes, back, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.uint8)
+
+
+def _seeds(found: Ink, joint: int, *, slanted: bool) -> Iterator[TextLine]:
+    """Strokes closer together than ``joint`` pixels, where they form something long and thin."""
+    import cv2
+
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE if slanted else cv2.MORPH_RECT, (joint, joint))
+    closed = cv2.morphologyEx(found.strokes, cv2.MORPH_CLOSE, kernel)
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((joint // 2, joint // 2), np.uint8))
+    outlines, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    least = LEAST_LENGTH * max(found.strokes.shape)
+    for outline in outlines:
+        _, size, _ = box = cv2.minAreaRect(outline)
+        length, height = max(size), min(size)
+        if length >= least and height > 3 and length >= LEAST_ASPECT * height:
+            yield _axis(cv2.boxPoints(box), height)
+
+
+def _axis(corners: NDArray[Any], height: float) -> TextLine:
+    """The long middle line of a box, left to right, or downwards where it is upright."""
+    sides = [(corners[i] + corners[(i + 1) % 4]) / 2 for i in range(4)]
+    first, second = max(((sides[0], sides[2]), (sides[1], sides[3])), key=lambda pair: float(np.hypot(*(pair[1] - pair[0]))))
+    start, end = sorted((first, second), key=lambda point: float(point[0] + 0.1 * point[1]))
+    return TextLine(start=(float(start[0]), float(start[1])), end=(float(end[0]), float(end[1])), height=height)
+
+
+def across(line: TextLine, other: TextLine) -> float:
+    """How far the middle of ``other`` lies below ``line``, in pixels."""
+    x, y = line.direction
+    (middle_x, middle_y), (start_x, start_y) = other.middle, line.start
+    return (middle_y - start_y) * x - (middle_x - start_x) * y
+
+
+def along(line: TextLine, point: tuple[float, float]) -> float:
+    """How far ``point`` lies after the start of ``line``, in pixels."""
+    x, y = line.direction
+    return (point[0] - line.start[0]) * x + (point[1] - line.start[1]) * y
+
+
+def _apart(line: TextLine, other: TextLine) -> float:
+    """How far the middles of two lines lie apart along the first."""
+    return abs(along(line, other.middle) - line.length / 2)
+
+
+def _same(line: TextLine, other: TextLine) -> bool:
+    return abs(across(other, line)) < 0.7 * min(line.height, other.height) and _apart(other, line) < 0.5 * other.length
+
+
+def _likelihood(line: TextLine, others: list[TextLine]) -> float:
+    """Mates count most: lines of the same length at a zone's distance. Then how long and thin it is, to 44 characters."""
+    mates = sum(_mates(line, other) for other in others if other is not line)
+    return min(mates, 2) + min(line.length / line.height, 44.0) / 44.0
+
+
+def _mates(line: TextLine, other: TextLine) -> bool:
+    distance, height = abs(across(line, other)), max(line.height, other.height)
+    level = _apart(line, other) < 0.1 * line.length
+    return level and abs(line.length - other.length) < 0.15 * line.length and 1.2 * height < distance < 5 * height
+
+
+def _smoothed(profile: Rows, width: float) -> Rows:
+    size = max(1, round(width))
+    return np.convolve(profile, np.ones(size) / size, mode="same")

@@ -1,0 +1,139 @@
+"""Pictures of a document in, a reading of its machine readable zone or the reason for none out.
+
+A line of print is looked for, read in both directions, and if it may be a zone's, the lines beside it are read; the frames' zones
+are put together, and :mod:`mrz.accept` decides. Most frames cost one search of a reduced picture and four strips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrz import accept, refusal, vote
+from mrz.locate import Grey, TextLine, ink, text_lines
+from mrz.reading import Accepted, Reading, Refused, Timings
+from mrz.recognise import LineModel, line_model
+from mrz.strips import Frame
+from mrz.zone import Search, Zone
+
+MOST_PIXELS = 40_000_000
+"""A full page at 600 dpi has 10 million, phone cameras' ordinary pictures have 12 to 40."""
+LEAST_SIDE = 16
+"""Pixels. Two lines of characters do not fit into less."""
+PASSES = ((900, False), (900, True), (1600, False))
+"""Long side of the working image, and whether for any slant, tried in this order. A zone across 0.4 of the frame has characters of
+8 px in the first; the third is for smaller ones."""
+ENOUGH_DETAIL = 1.25
+"""A larger working image is worth its time only where the frame has so many times the pixels of a smaller."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What one frame shows: zones, or why there are none; and seconds spent."""
+
+    zones: tuple[Zone, ...] = ()
+    refused: Refused | None = None
+    frame: Frame | None = None
+    locate: float = 0.0
+    recognise: float = 0.0
+
+
+class MrzReader:
+    """Reads zones. The model is loaded when first needed; one thread at a time."""
+
+    def __init__(self, model: LineModel | None = None) -> None:
+        self._model = model
+
+    def read(self, frames: Sequence[NDArray[np.uint8]], *, second_look: bool) -> Reading:
+        """What ``frames`` (each grey (h, w) or BGR (h, w, 3), uint8, all of one document) say.
+
+        ``second_look``: a chip will be opened with the reading and its signed DG1 compared with it, so that smaller margins do.
+        Never raises for what a picture is or holds: what is no picture is refused as ``bad_image``.
+        """
+        started = perf_counter()
+        sights = [self.look(frame) for frame in frames]
+        reading = judge(sights, accept.CONFIRMED if second_look else accept.ALONE)
+        locate, recognise = (sum(getattr(sight, part) for sight in sights) for part in ("locate", "recognise"))
+        return replace(reading, timings=Timings(locate=locate, recognise=recognise, total=perf_counter() - started))
+
+    def look(self, pixels: NDArray[np.uint8]) -> Sight:
+        """The zones of one frame."""
+        if (grey := _grey(pixels)) is None:
+            what = f"not a picture of {LEAST_SIDE} pixels or more a side and {MOST_PIXELS} at most, grey or BGR, 8 bits deep"
+            return Sight(refused=Refused(reason="bad_image", detail=what))
+        self._model = self._model or line_model()
+        started, frame, recognising = perf_counter(), Frame(grey), 0.0
+        zones, lines, search = list[Zone](), list[TextLine](), None
+        for side, slanted in PASSES:
+            if side > PASSES[0][0] and max(grey.shape) < ENOUGH_DETAIL * PASSES[0][0]:
+                continue
+            found = ink(grey, side) if search is None or side != round(search.found.scale * max(grey.shape)) else search.found
+            search, lines = Search(frame, found, self._model), text_lines(found, slanted=slanted)
+            zones = _zones(search, lines)
+            recognising += search.recognising
+            if zones:
+                break
+        refused = None if zones or search is None else refusal.unread(search, lines)
+        spent = perf_counter() - started
+        return Sight(zones=tuple(zones), refused=refused, frame=frame, locate=spent - recognising, recognise=recognising)
+
+
+def judge(sights: Sequence[Sight], needed: accept.Margins) -> Reading:
+    """The decision over all frames."""
+    refused = [sight.refused for sight in sights if sight.refused is not None]
+    if not sights or any(each.reason == "bad_image" for each in refused):
+        return refused[0] if len(refused) == 1 else Refused(reason="bad_image", detail="a frame is no picture, or there is none")
+    if several := next((sight for sight in sights if len(sight.zones) > 1), None):
+        return Refused(reason="several_documents", detail="more than one zone in a frame", where=several.zones[1].corners())
+    zones = [sight.zones[0] for sight in sights if sight.zones]
+    if not zones:
+        return max(refused, key=lambda each: refusal.TELLING.index(each.reason))
+    blocks, presence = [zone.characters for zone in zones], [zone.presence for zone in zones]
+    where = zones[0].corners()
+    if vote.contradiction([accept.possible(block) for block in blocks], presence) is not None:
+        return Refused(reason="disagreement", detail="frames show different characters", where=where)
+    decision = accept.decide(vote.combined(blocks), vote.present(presence), needed)
+    if decision.record is None:
+        sight = next(sight for sight in sights if sight.zones)
+        return refusal.explained(decision, sight.frame, sight.zones[0])
+    return Accepted(
+        record=decision.record,
+        margins=tuple(tuple(float(margin) for margin in line) for line in decision.margins),
+        frames_used=len(zones),
+        quads=tuple(sight.zones[0].corners() if sight.zones else None for sight in sights),
+        timings=Timings(locate=0.0, recognise=0.0, total=0.0),
+    )
+
+
+def _zones(search: Search, lines: Sequence[TextLine]) -> list[Zone]:
+    """The zones that ``lines`` belong to: one as a rule, two where another document lies in the picture."""
+    zones: list[Zone] = []
+    for line in lines:
+        if zones and not zones[0].is_beside(line):
+            continue
+        seed = search.read(line)
+        zone = search.zone(seed) if seed is not None else None
+        if zone is not None:
+            zones.append(zone)
+        if len(zones) > 1:
+            break
+    return zones
+
+
+def _grey(pixels: NDArray[np.uint8]) -> Grey | None:
+    """The picture in grey, None if it is no picture that is read here."""
+    import cv2
+
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
+        return None
+    if (
+        min(pixels.shape[:2]) < LEAST_SIDE
+        or pixels.shape[0] * pixels.shape[1] > MOST_PIXELS
+        or pixels.shape[2:] not in ((), (3,))
+    ):
+        return None
+    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)

@@ -1,0 +1,66 @@
+"""Why there is no reading, in a word that tells the person at the reader what to do."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mrz.accept import Decision
+from mrz.locate import TextLine
+from mrz.reading import Reason, Refused
+from mrz.strips import Cut, Frame, cut
+from mrz.zone import Search, Zone
+
+TELLING: tuple[Reason, ...] = ("no_mrz", "too_small", "blur", "glare", "cut_off", "mirrored", "several_documents")
+"""Of several frames without a zone the refusal is given that comes last here."""
+SMALLEST = 7.0
+"""Pixels of the frame that a capital needs to be high: below, 8 from B and C from O cannot be told."""
+GLARE = (0.02, 0.6)
+"""Shares of a zone's pixels that are saturated where light falls on part of it; a page that is white all over has more."""
+SHARP = 0.3
+"""Steepest steps between neighbouring columns (98th percentile), a strip's ink and paper being 2 apart. Sharp print has 0.5 and more."""
+BORDER = 3.0
+"""Pixels of the frame within which a line touches its edge."""
+LIKE_A_ZONE = 20.0
+"""Length over height from which a line of print is taken for one of a zone's that could not be read."""
+CLOSE_LOOKS = 3
+"""Lines that are looked at for a cause."""
+
+
+def unread(search: Search, lines: list[TextLine]) -> Refused:
+    """Why none of ``lines`` was read as one of a zone's."""
+    likely = [line for line in lines if line.length > LIKE_A_ZONE * line.height][:CLOSE_LOOKS]
+    for line in likely:
+        if search.mirrored(line):
+            return Refused(reason="mirrored", detail="the zone is seen from behind or in a mirror", where=search.corners(line))
+    for line in likely:
+        strip = cut(search.frame, line, search.found.scale)
+        reason = _cause(strip, line.height / search.found.scale)
+        if reason is not None:
+            return Refused(reason=reason, detail="a line that may be of a zone cannot be read", where=search.corners(line))
+    return Refused(reason="no_mrz", detail="no lines of a machine readable zone")
+
+
+def explained(decision: Decision, frame: Frame | None, zone: Zone) -> Refused:
+    """A zone that was found and not believed: doubtful characters have a cause, as a rule."""
+    where, reason = zone.corners(), decision.reason or "margin"
+    if frame is not None and reason in ("margin", "check_digit"):
+        if zone.touches(frame.shape, BORDER):
+            reason = "cut_off"
+        elif (cause := _cause_in(frame, zone)) is not None:
+            reason = cause
+    return Refused(reason=reason, detail=decision.detail, where=where)
+
+
+def _cause_in(frame: Frame, zone: Zone) -> Reason | None:
+    causes = [_cause(cut(frame, line, zone.scale), zone.pitch / zone.scale) for line in zone.lines]
+    return next((cause for cause in causes if cause is not None), None)
+
+
+def _cause(strip: Cut, height: float) -> Reason | None:
+    """``height``: of capitals in pixels of the frame."""
+    if height < SMALLEST:
+        return "too_small"
+    if GLARE[0] < strip.saturated < GLARE[1]:
+        return "glare"
+    steps = np.abs(np.diff(strip.pixels, axis=1))
+    return "blur" if float(np.percentile(steps, 98)) < SHARP else None

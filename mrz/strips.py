@@ -1,0 +1,103 @@
+"""Lines of print cut out of a frame, level and of one height, as the line model wants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mrz.locate import Grey, TextLine
+
+HEIGHT = 32
+CAPITAL_SHARE = 0.62
+"""The model's strip is 32 pixels high, 0.62 of it the height of a capital letter, in its middle."""
+CAPITAL = HEIGHT * CAPITAL_SHARE
+STRIDE = 4
+"""The model answers once in 4 columns, and a strip's width is a multiple of it."""
+MARGIN = 2.2
+"""Capital heights of background kept on either side: two characters that the line's joined strokes may have missed."""
+WIDEST = 44 * 2 * CAPITAL
+"""Columns. The widest line of a zone has 44 characters; set twice as wide as usual they still fit."""
+SATURATED = 252
+"""Grey level from which a sensor tells no more differences."""
+DARKEST, LIGHTEST, CUT_OFF = 0.02, 0.98, 1.5
+"""These shares of a strip's pixels lie beyond -1 and 1 once it is stretched; what lies beyond ±1.5 is cut off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A strip [32, w], float32, stretched to -1 … 1 with ink low; and how a column of it leads back to ``line``."""
+
+    pixels: NDArray[np.float32]
+    line: TextLine
+    first: float
+    step: float
+    saturated: float = 0.0
+    """Share of its pixels of which the sensor shows nothing more than white."""
+
+    def along(self, column: float) -> float:
+        """Pixels of the working image after the line's start."""
+        return self.first + column * self.step
+
+    def mirrored(self) -> Cut:
+        """What a mirror shows of the strip. Columns lead nowhere then."""
+        return replace(self, pixels=self.pixels[:, ::-1])
+
+    def turned(self) -> Cut:
+        """The same strip upside down."""
+        last = self.along(self.pixels.shape[1] - 1)
+        return replace(self, pixels=self.pixels[::-1, ::-1], line=self.line.turned(), first=self.line.length - last)
+
+
+class Frame:
+    """A grey frame, and smaller copies of it made once, so that shrinking never skips pixels."""
+
+    def __init__(self, grey: Grey) -> None:
+        self._levels = [grey]
+        self.shape: tuple[int, int] = grey.shape
+
+    def level(self, halvings: int) -> Grey:
+        """The frame halved so many times, pixels averaged."""
+        import cv2
+
+        while len(self._levels) <= halvings:
+            last = self._levels[-1]
+            size = max(1, last.shape[1] // 2), max(1, last.shape[0] // 2)
+            self._levels.append(np.asarray(cv2.resize(last, size, interpolation=cv2.INTER_AREA), np.uint8))
+        return self._levels[halvings]
+
+
+def cut(frame: Frame, line: TextLine, scale: float, *, capital: float = 0.0) -> Cut:
+    """The strip along ``line`` of a working image that is ``scale`` times the frame; ``capital`` is the height of its letters in
+    working pixels where it is known better than the line's own.
+    """
+    import cv2
+
+    step = (capital or line.height) / CAPITAL
+    step = max(step, (line.length + 2 * MARGIN * CAPITAL * step) / WIDEST)
+    first = -MARGIN * CAPITAL * step
+    width = STRIDE * max(1, round((line.length / step + 2 * MARGIN * CAPITAL) / STRIDE))
+    halvings = max(0, int(np.log2(max(step / scale, 1) * 1.4)))
+    source = frame.level(halvings)
+    (x, y), (left, top) = line.direction, line.at(first, -(HEIGHT - 1) / 2 * step)
+    shrink = scale * 2**halvings
+    matrix = np.array(
+        [
+            [x * step / shrink, -y * step / shrink, (left + 0.5) / shrink - 0.5],
+            [y * step / shrink, x * step / shrink, (top + 0.5) / shrink - 0.5],
+        ]
+    )
+    how = cv2.INTER_LINEAR if step >= shrink else cv2.INTER_CUBIC
+    strip = cv2.warpAffine(source, matrix, (width, HEIGHT), flags=how | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+    grey = np.asarray(strip, np.uint8)
+    return Cut(pixels=stretched(grey), line=line, first=first, step=step, saturated=float((grey >= SATURATED).mean()))
+
+
+def stretched(strip: Grey) -> NDArray[np.float32]:
+    """Grey to float32, its darkest and lightest parts brought to -1 and 1."""
+    counts = np.cumsum(np.bincount(strip.ravel(), minlength=256))
+    low, high = np.searchsorted(counts, (DARKEST * strip.size, LIGHTEST * strip.size))
+    half = max(int(high - low), 1) / 2
+    values = (np.arange(256, dtype=np.float32) - np.float32(low + half)) / np.float32(half)
+    return np.asarray(np.clip(values, -CUT_OFF, CUT_OFF)[strip], np.float32)
