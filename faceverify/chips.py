@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
-CASTS = ((0.7, 1.0, 1.2), (1.2, 1.0, 0.7), (0.8, 1.1, 0.8), (1.15, 0.85, 1.15), (1.0, 1.0, 0.65), (0.65, 1.0, 1.0))
+CASTS = ((0.7, 1.0, 1.2), (1.2, 1.0, 0.7), (0.8, 1.1, 0.8), (1.15, 0.85, 1.15))
 """Gains of blue, green and red by which the changed pictures differ: coloured light shows up a swapped colour order."""
-_SIDES = (220, 170, 130, 110, 100, 90)
+_SIDES = (220, 170, 130, 110)
+"""Pixels of the chip that such a picture was taken with."""
 _CHIP = 256
 _FACE_SHARE = 0.5
 """Of a chip's side, what the longer side of the face's box takes."""

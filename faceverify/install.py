@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from faceverify import sample_pictures
@@ -24,7 +25,7 @@ from faceverify.onnx_graph import Rewritten, rewrite_prelu
 from faceverify.onnx_writer import OnnxError
 from faceverify.packs import load_pack, move_into_place, shipped_description
 from faceverify.rewriting import REWRITE_TOLERANCE, largest_difference
-from faceverify.templates import TEMPLATES, fill
+from faceverify.templates import TEMPLATES, Terms, fill
 
 _MAX_CANDIDATES = 32
 """Weight files in a source folder that are looked at."""
@@ -69,16 +70,23 @@ class _Building:
 
 
 def install_pack(
-    source: Path, target: Path, *, name: str = "", grant: Grant = "non_commercial", licence: str = ""
+    source: Path,
+    target: Path,
+    *,
+    name: str = "",
+    grant: Grant = "non_commercial",
+    licence: str = "",
+    licensed_until: date | None = None,
 ) -> InstallReport:
     """Install from the folder ``source`` as the folder ``target``; one that is there already is only checked. Raises PackError.
 
     ``name``: ``open``, or one of :data:`~faceverify.templates.TEMPLATES` for weights that come without a description. Without it
-    the source brings its own ``pack.toml``. ``grant`` and ``licence`` say what an operator may do with weights of his own.
+    the source brings its own ``pack.toml``. ``grant``, ``licence`` and ``licensed_until`` say what an operator may do with weights of
+    his own, and to which day.
     """
     if not source.is_dir():
         raise PackError(str(source), "is no folder", "unpack the archive and name the folder")
-    text = _description(source, name, grant, licence)
+    text = _description(source, name, Terms(grant=grant, licence=licence, until=licensed_until))
     if target.is_dir():
         _same_origin(text, target)
         return InstallReport(pack=load_pack(target), nets=(), check=check_pack(target))
@@ -90,9 +98,9 @@ def install_pack(
     return InstallReport(pack=load_pack(target), nets=reports, check=check)
 
 
-def _description(source: Path, name: str, grant: Grant, licence: str) -> str:
+def _description(source: Path, name: str, terms: Terms) -> str:
     if name in TEMPLATES:
-        return fill(name, source, grant=grant, licence=licence)
+        return fill(name, source, terms)
     if name == "open":
         return shipped_description("open").decode()
     if name:

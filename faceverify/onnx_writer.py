@@ -99,8 +99,9 @@ def _payload(value: int | Bytes) -> bytes:
 
 @dataclass(slots=True)
 class GraphBuilder:
-    """Collects nodes and weights; every method returns the name of the tensor it makes."""
+    """Collects nodes and weights; every method returns the name of the tensor it makes, which begins with ``prefix``."""
 
+    prefix: str = ""
     nodes: list[bytes] = field(default_factory=list)
     weights: list[bytes] = field(default_factory=list)
 
@@ -114,21 +115,21 @@ class GraphBuilder:
 
     def node(self, operator: str, *inputs: str, output: str = "", **attributes: int | Sequence[int]) -> str:
         """One node with one output."""
-        name = output or f"t{len(self.nodes)}"
+        name = output or f"{self.prefix}t{len(self.nodes)}"
         body = b"".join(message(1, tensor) for tensor in inputs) + message(2, name) + message(4, operator)
         self.nodes.append(body + b"".join(message(5, _attribute(key, value)) for key, value in attributes.items()))
         return name
 
-    def model(self, *, inputs: dict[str, Sequence[int]], outputs: dict[str, Sequence[int]]) -> bytes:
-        """The whole model file; shapes are fixed float32."""
+    def model(self, *, inputs: dict[str, Sequence[int]], outputs: dict[str, Sequence[int]], operator_set: int = _OPSET) -> bytes:
+        """The whole model file; shapes are float32, a size of 0 is left open."""
         graph = b"".join(message(1, node) for node in self.nodes) + message(2, "graph")
         graph += b"".join(message(5, weight) for weight in self.weights)
         graph += b"".join(message(11, _value_info(name, shape)) for name, shape in inputs.items())
         graph += b"".join(message(12, _value_info(name, shape)) for name, shape in outputs.items())
-        return integer(1, _IR_VERSION) + message(7, graph) + message(8, integer(2, _OPSET))
+        return integer(1, _IR_VERSION) + message(7, graph) + message(8, integer(2, operator_set))
 
     def _constant(self, shape: Sequence[int], kind: int, raw: bytes) -> str:
-        name = f"w{len(self.weights)}"
+        name = f"{self.prefix}w{len(self.weights)}"
         self.weights.append(b"".join(integer(1, size) for size in shape) + integer(2, kind) + message(8, name) + message(9, raw))
         return name
 
@@ -140,7 +141,7 @@ def _attribute(name: str, value: int | Sequence[int]) -> bytes:
 
 
 def _value_info(name: str, shape: Sequence[int]) -> bytes:
-    dimensions = b"".join(message(1, integer(1, size)) for size in shape)
+    dimensions = b"".join(message(1, integer(1, size) if size else b"") for size in shape)
     return message(1, name) + message(2, message(1, integer(1, _FLOAT) + message(2, dimensions)))
 
 

@@ -58,7 +58,7 @@ def installed_pack(folder: Path) -> Pack:
     try:
         receipt = json.loads(read_file(folder / RECEIPT, _RECEIPT_LIMIT))
         examined = receipt["pack_sha256"] == pack.sha256
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (PackError, ValueError, KeyError, TypeError, RecursionError):
         examined = False
     if not examined:
         raise PackError(str(folder), "was not examined as it lies there", "install it with `autogate models install`")

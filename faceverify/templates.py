@@ -9,6 +9,8 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from string import Template
 
@@ -27,25 +29,35 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _OPEN_LICENCES = {"auraface": "Apache-2.0, as its publisher states", "sface": "Apache-2.0, as its publisher states"}
 
 
-def fill(name: str, source: Path, *, grant: Grant, licence: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What an operator may do with weights of his own: by which licence, to which day (None: no end)."""
+
+    grant: Grant
+    licence: str
+    until: date | None
+
+
+def fill(name: str, source: Path, terms: Terms) -> str:
     """The text of ``pack.toml`` for the weights in the folder ``source``. Raises PackError.
 
-    AuraFace and SFace are open; for insightface's own weights ``grant`` and ``licence`` are what the operator holds.
+    AuraFace and SFace are open; for insightface's own weights ``terms`` are what the operator holds.
     """
     needs_detector = name == "insightface"
     found = {"recogniser": _one(source, f"recogniser with {_WIDTHS[name]} features", _recognisers(source, _WIDTHS[name]))}
     if needs_detector:
         found["detector"] = _one(source, "SCRFD detector with five points", _detectors(source))
     if name in _OPEN_LICENCES:
-        grant, licence = "open", _OPEN_LICENCES[name]
+        terms = Terms(grant="open", licence=_OPEN_LICENCES[name], until=None)
     identity = source.resolve().name if needs_detector else name
     if not _NAME.fullmatch(identity):
         raise PackError(str(source), "is no name for a pack", "call the folder as the pack is called, e.g. buffalo_l")
     values = {
         "id": identity,
-        "grant": grant,
-        "permitted_use": "operation" if grant == "commercial" else "trial",
-        "licence": json.dumps(licence or "non-commercial research only, as the publisher states", ensure_ascii=False),
+        "grant": terms.grant,
+        "permitted_use": "operation" if terms.grant == "commercial" else "trial",
+        "licence": json.dumps(terms.licence or "non-commercial research only, as the publisher states", ensure_ascii=False),
+        "licensed_until": f"licensed_until = {terms.until}" if terms.until else "# licensed_until: the licence names no last day",
     }
     for part, (file, sha256) in found.items():
         values |= {f"{part}_file": file, f"{part}_sha256": sha256}

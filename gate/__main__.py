@@ -45,10 +45,11 @@ def _parser(command: str) -> argparse.ArgumentParser:
     check = config.add_parser("check", help="list every error of a file with its line")
     check.add_argument("file", type=Path)
 
-    models = commands.add_parser("models", help="face packs").add_subparsers(dest="models", required=True)
-    install = models.add_parser("install", help="put the weights of the open pack in place")
-    install.add_argument("source", help="folder with the published weight files, or its address")
-    install.add_argument("--packs", type=Path, default=DEMO_STATE / "packs")
+    models = commands.add_parser("models", help="face packs: put them in place, examine them")
+    if command == "models":
+        from gate.models import add_arguments as add_models_arguments
+
+        add_models_arguments(models, DEMO_STATE / "packs")
 
     policy = commands.add_parser("policy", help="the rules").add_subparsers(dest="policy", required=True)
     policy.add_parser("check", help="what opens, and what never can")
@@ -100,9 +101,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return check_command(options.file)
         case "models":
-            from gate.models import install_command
+            from gate.models import models_command
 
-            return install_command(options.source, options.packs)
+            return models_command(options)
         case "chip":
             from gate.chip_command import chip_command
 

@@ -1,45 +1,154 @@
-"""``autogate models install``: put the weights of the ``open`` pack in place. They are published by others and never part of us."""
+"""``autogate models``: put face packs in place and examine them. Their weights are published by others and never part of us."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
-import tomllib
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from faceverify.packs import Pack, PackError, install_open_pack, shipped_description
+from faceverify.check import CheckReport, check_pack, write_receipt
+from faceverify.contest import Contest
+from faceverify.description import DESCRIPTION, read_file
+from faceverify.description_reader import parse_pack
+from faceverify.install import InstallReport, NetReport, install_pack
+from faceverify.packs import PackError, shipped_description
+from faceverify.permission import label
+from gate.model_licence import NO_FILE, ModelLicence, read_licence
 
 FILE_LIMIT = 64 << 20
 """Bytes of one weight file; the largest of the pack has 4.5 MB."""
 TIMEOUT_S = 60.0
+_OPEN_WEIGHTS = ("open", "auraface", "sface")
 
 
-def install_command(source: str, packs: Path) -> int:
-    """Install the open pack from a folder, or from the address of one, below ``packs``. Returns 0, or 2 with one line."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Order:
+    """What to install from where: ``name`` as :func:`faceverify.install.install_pack` takes it, ``target`` below the packs."""
+
+    folder: Path
+    name: str
+    target: str
+    licence: ModelLicence = NO_FILE
+
+
+def add_arguments(models: argparse.ArgumentParser, packs: Path) -> None:
+    """The options of ``autogate models``; ``packs`` is where packs lie unless said otherwise."""
+    commands = models.add_subparsers(dest="models", required=True)
+    install = commands.add_parser("install", help="put a pack in place, examined")
+    install.add_argument("source", help="folder with weight files, or the address of those of the open pack")
+    install.add_argument("--pack", default="", help="open, auraface, sface, or the name of an insightface pack (buffalo_l)")
+    install.add_argument("--packs", type=Path, default=packs)
+    check = commands.add_parser("check", help="examine packs that are in place")
+    check.add_argument("pack", nargs="*", help="names; all where none is given")
+    check.add_argument("--packs", type=Path, default=packs)
+
+
+def models_command(options: argparse.Namespace) -> int:
+    """Run one command. Returns 0, or 2 with a line on standard error for each pack that cannot be used."""
+    if options.models == "check":
+        return check_command(options.packs, options.pack)
+    return install_command(options.source, options.packs, options.pack)
+
+
+def install_command(source: str, packs: Path, pack: str = "") -> int:
+    """Install below ``packs``. Returns 0, or 2 with one line."""
     try:
-        pack = _install(source, packs / "open")
+        report = _install(source, packs, pack)
     except (PackError, OSError) as error:
         print(f"autogate models install: {error}", file=sys.stderr)
         return 2
-    print(f"{packs / 'open'}: {pack.title}; licence {pack.licence}; permitted use: {pack.permitted_use}")
+    print(f"{report.pack.folder}: {label(report.pack)}")
+    for net in report.nets:
+        print(f"  {_net_line(net)}")
+    print(f"  {_figures(report.check)}")
     return 0
 
 
-def _install(source: str, target: Path) -> Pack:
+def check_command(packs: Path, names: list[str]) -> int:
+    """Examine packs again: hashes, shapes, numbers. Returns 0, or 2 where one of them, or all, cannot be used."""
+    folders = [packs / name for name in names] or sorted(path.parent for path in packs.glob(f"*/{DESCRIPTION}"))
+    if not folders:
+        print(f"autogate models check: no packs in {packs}; autogate models install SOURCE", file=sys.stderr)
+    sound = [_check(folder) for folder in folders]
+    return 0 if sound and all(sound) else 2
+
+
+def _check(folder: Path) -> bool:
+    try:
+        report = check_pack(folder)
+        write_receipt(folder, report)
+    except (PackError, OSError) as error:
+        print(f"autogate models check: {error}", file=sys.stderr)
+        return False
+    print(f"{folder}: {label(report.pack)}")
+    for net in report.pack.nets:
+        print(
+            f"  {net.file}: {net.licence}; sha256 {net.sha256}"
+            + (f", made from {net.source_sha256}" * (net.sha256 != net.source_sha256))
+        )
+    print(f"  {_figures(report)}")
+    return True
+
+
+def _install(source: str, packs: Path, pack: str) -> InstallReport:
     if not source.startswith(("http://", "https://")):
-        return install_open_pack(Path(source), target)
+        return _carry_out(_order(Path(source), pack), packs)
+    if pack not in {"", "open"}:
+        raise PackError(source, "only the open pack is fetched from an address", "download the weights and name their folder")
     with tempfile.TemporaryDirectory(prefix="autogate-models-") as scratch:
-        for name in _file_names():
-            (Path(scratch) / name).write_bytes(_fetch(f"{source.rstrip('/')}/{name}"))
-        return install_open_pack(Path(scratch), target)
+        for net in parse_pack(shipped_description("open"), Path(scratch)).nets:
+            (Path(scratch) / net.file).write_bytes(_fetch(f"{source.rstrip('/')}/{net.file}"))
+        return _carry_out(_Order(folder=Path(scratch), name="open", target="open"), packs)
 
 
-def _file_names() -> list[str]:
-    """The files that the pack's description names; each is pinned there by its sha256."""
-    description = tomllib.loads(shipped_description("open").decode())
-    return [description["detector"]["file"], description["recogniser"]["file"], *(net["file"] for net in description["pad"])]
+def _carry_out(order: _Order, packs: Path) -> InstallReport:
+    licence = order.licence
+    return install_pack(
+        order.folder,
+        packs / order.target,
+        name=order.name,
+        grant=licence.grant,
+        licence=licence.text,
+        licensed_until=licence.until,
+    )
+
+
+def _order(source: Path, pack: str) -> _Order:
+    if not pack and (source / DESCRIPTION).exists():
+        return _Order(folder=source, name="", target=parse_pack(read_file(source / DESCRIPTION), source).id)
+    if not pack or pack in _OPEN_WEIGHTS:
+        return _Order(folder=source, name=pack or "open", target=pack or "open")
+    for folder in (source / "models" / pack, source / pack, source):
+        if folder.is_dir() and folder.resolve().name == pack:
+            return _Order(folder=folder, name="insightface", target=pack, licence=read_licence(folder, pack, datetime.now(UTC)))
+    raise PackError(str(source), f"holds no folder {pack}", "name the folder of the pack, or the one that holds models/")
+
+
+def _net_line(net: NetReport) -> str:
+    if net.difference is None:
+        return f"{net.file}: sha256 {net.sha256}; {net.note}"
+    nodes = f"{net.shared} PRelu nodes with one slope and {net.per_channel} with a slope for each channel"
+    done = net.note or f"rewritten to sha256 {net.sha256}"
+    return f"{net.file}: sha256 {net.source_sha256}; {nodes}, {done}; largest difference on real faces {net.difference:.2g}"
+
+
+def _figures(report: CheckReport) -> str:
+    threshold = report.pack.threshold
+    decides = (
+        "no threshold: compares nothing" if threshold is None else f"threshold {threshold.score:.3f} ({threshold.provenance})"
+    )
+    match report.examined:
+        case Contest(declared=declared, alternatives=others, decidability=decidability):
+            rivals = ", ".join(f"{name} {value:.3f}" for name, value in others.items())
+            return f"contest: separation {declared:.3f} as declared, decidability {decidability:.1f}; {rivals}; {decides}"
+        case golden:
+            scores = f"mated pair {golden.mated:.3f}, non-mated pair {golden.non_mated:.3f}"
+            return f"self-test: vector within {golden.vector_difference:.2g} of the reference, {scores}; {decides}"
 
 
 def _fetch(url: str) -> bytes:
