@@ -7,6 +7,8 @@ of unlike sides are sorted under ``different``.
 
 In a folder the first picture of a subject (by name) is the reference, every other one a probe, and every probe is compared with
 every reference, as at a gate, where a book holds one portrait. ``subjects.csv`` beside the folders may say more of the subjects.
+
+A probe may be a folder too: its pictures are the frames of one capture, of which the best are fused as at a gate.
 """
 
 from __future__ import annotations
@@ -87,17 +89,26 @@ def read_comparisons(source: Path) -> Comparisons:
     return found
 
 
-def inside(root: Path, name: str) -> str:
-    """The one true name of a file below ``root``, links followed. Raises EvaluationError where it lies elsewhere or nowhere."""
+def inside(root: Path, name: str, *, capture: bool = False) -> str:
+    """The one true name of a file (or of a capture's folder) below ``root``, links followed.
+
+    Raises EvaluationError where it lies elsewhere or nowhere.
+    """
     try:
         base, path = root.resolve(), (root / name).resolve(strict=True)
     except (OSError, ValueError, RuntimeError):
         raise EvaluationError(f"{name!r} does not exist below {root}") from None
-    if Path(name).is_absolute() or not path.is_relative_to(base):
+    shown = frames(path) if capture and path.is_dir() else [path]
+    if Path(name).is_absolute() or not all(item.resolve().is_relative_to(base) for item in [path, *shown]):
         raise EvaluationError(f"{name!r} lies outside {root}")
-    if not path.is_file():
-        raise EvaluationError(f"{name!r} is no file")
+    if not shown or not all(item.is_file() for item in shown):
+        raise EvaluationError(f"{name!r} is no picture")
     return path.relative_to(base).as_posix()
+
+
+def frames(capture: Path) -> list[Path]:
+    """The pictures in a capture's folder, by name."""
+    return sorted(path for path in capture.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 def both_sides(column: str, first: Sequence[str], second: Sequence[str]) -> Labels:

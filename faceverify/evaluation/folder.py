@@ -15,6 +15,7 @@ from faceverify.evaluation.comparisons import (
     EvaluationError,
     Labels,
     both_sides,
+    frames,
     inside,
 )
 from faceverify.evaluation.table import read_rows
@@ -47,8 +48,11 @@ def read_folder(root: Path) -> Comparisons:
 
 
 def _pictures(root: Path, subject: str) -> list[str]:
-    names = sorted(path.name for path in (root / subject).iterdir() if path.suffix.lower() in SUFFIXES)
-    return [inside(root, f"{subject}/{name}") for name in names]
+    """The first is a picture, the reference; others may be captures. None where there is no picture."""
+    items = sorted((root / subject).iterdir())
+    pictures = [item.name for item in items if item.suffix.lower() in SUFFIXES and not item.is_dir()]
+    captures = [item.name for item in items if item.is_dir() and frames(item)]
+    return [inside(root, f"{subject}/{name}", capture=True) for name in (*pictures, *captures)] if pictures else []
 
 
 def _columns(root: Path, subjects: tuple[str, ...], reference: Codes, probe: Codes) -> dict[str, Labels]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from faceverify.evaluation.comparisons import frames
 from faceverify.image import MAX_PIXELS, FaceImage, ImageError, ImageFault
 
 if TYPE_CHECKING:
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 MAX_FILE_BYTES = 32 << 20
+
+
+def read_pictures(path: Path) -> list[bytes]:
+    """Of a capture the bytes of every frame, else those of the one picture. Raises ImageError as :func:`read_picture` does."""
+    return [read_picture(frame) for frame in frames(path)] if path.is_dir() else [read_picture(path)]
 
 
 def read_picture(path: Path) -> bytes:
@@ -41,8 +48,12 @@ def as_frame(data: bytes, decoder: ConfinedDecoder) -> NDArray[np.uint8]:
     return _png(data) if data.startswith(_PNG) else decoder.decode(data)
 
 
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def digest(pictures: Iterable[bytes]) -> str:
+    """Of a single picture the sha256 of its file."""
+    total = hashlib.sha256()
+    for data in pictures:
+        total.update(data)
+    return total.hexdigest()
 
 
 def _png(data: bytes) -> NDArray[np.uint8]:

@@ -50,7 +50,8 @@ def _what(results: Results) -> str:
         *([("about it", escape(results.about))] if results.about else []),
         ("its sha256", f"<code>{results.data_sha256}</code>"),
         ("subjects", number(results.subjects)),
-        ("references, probes", f"{number(results.fte.rate.trials)}, {number(results.fta.rate.trials)}"),
+        ("references", number(results.fte.rate.trials)),
+        ("bona fide probes", f"{number(results.fta.rate.trials)}; of several frames: {number(results.fused)}"),
         ("pack", f"{escape(pack.id)}: {escape(pack.title)}"),
         ("its sha256", f"<code>{pack.sha256}</code>"),
         *((f"network {escape(net.file)}", f"<code>{net.sha256}</code>") for net in pack.nets),
@@ -185,7 +186,7 @@ def _pad(pad: Pad | None) -> str:
     rows += [_rate_row(f"no PAD score, {who}", rate) for who, rate in pad.no_response.items() if rate.errors]
     columns = ("rate", "errors", "of", "measured", "95 % interval", "with subjects drawn anew", "at most (95 %)")
     none = "" if pad.apcer else "<p>APCER: not measured, the data hold no presentation attack.</p>"
-    return name + "<p>Assistive, not tested to ISO/IEC 30107-3. Counted by picture.</p>" + table(columns, rows) + none
+    return name + "<p>Assistive, not tested to ISO/IEC 30107-3. Counted by probe.</p>" + table(columns, rows) + none
 
 
 def _failures(results: Results) -> str:
@@ -207,8 +208,8 @@ def _conditions(results: Results) -> str:
 
 def _reading(results: Results) -> str:
     text = (
-        "<p>A technology evaluation after ISO/IEC 19795-1: stored pictures, one frame a comparison, no traveller and no fusion of "
-        "frames. It says what this pack does on these pictures, not what a gate will do.</p>"
+        "<p>A technology evaluation after ISO/IEC 19795-1: stored pictures, no traveller. It says what this pack does on these "
+        "pictures, not what a gate will do; a gate that fuses several frames is measured with captures of several frames.</p>"
         "<p>95 % intervals are Clopper and Pearson's, which take comparisons for independent. Those “with subjects drawn anew” are "
         f"percentiles of {number(results.replicates)} draws of the subjects with replacement (seed {results.seed}); between two "
         "subjects they err on the wide side. Where one interval is shown, it reaches as far as either.</p>"

@@ -72,13 +72,17 @@ class Pad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """``about`` says where the data are from. ``threshold`` is the pack's, else the highest that the data support, else None; ``far`` and ``frr`` include FTE and FTA."""
+    """``about`` says where the data are from; ``fused`` counts probes made of several frames.
+
+    ``threshold`` is the pack's, else the highest that the data support, else None; ``far`` and ``frr`` include FTE and FTA.
+    """
 
     dataset: str
     about: str
     data_sha256: str
     pack: Pack
     subjects: int
+    fused: int
     threshold: float | None
     threshold_source: str
     fte: Outcome

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from faceverify.compare import comparison_score
 from faceverify.evaluation.comparisons import Comparisons, EvaluationError
-from faceverify.evaluation.pictures import as_frame, as_portrait, digest, read_picture
+from faceverify.evaluation.pictures import as_frame, as_portrait, digest, read_pictures
+from faceverify.fuse import MOST
 from faceverify.image import ImageError
 from faceverify.quality import COMPONENTS, FaceQuality
-from faceverify.verifier import NotPerformed, Probe, Reference
+from faceverify.samples import NotPerformed, Probe, Reference
 
 if TYPE_CHECKING:
     from faceverify.confined import ConfinedDecoder
@@ -32,12 +33,13 @@ TAKEN = "taken"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """How pictures fared in one role, by the picture's number; ``pad_score`` is NaN where none was measured."""
+    """How pictures fared in one role, by the picture's number. ``frames``: how many were fused, 1 for a single picture."""
 
     outcome: dict[int, str]
     pad_score: dict[int, float] = field(default_factory=dict)
     pad_decision: dict[int, str] = field(default_factory=dict)
     quality: dict[int, dict[str, float]] = field(default_factory=dict)
+    frames: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +64,10 @@ def evaluate(comparisons: Comparisons, verifier: Verifier, decoder: ConfinedDeco
     enrolled: dict[int, Reference] = {}
     acquired: dict[int, Probe] = {}
 
-    def load(picture: int) -> bytes:
-        data = read_picture(comparisons.root / comparisons.pictures[picture])
-        hashes[picture] = digest(data)
-        return data
+    def load(picture: int) -> list[bytes]:
+        pictures = read_pictures(comparisons.root / comparisons.pictures[picture])
+        hashes[picture] = digest(pictures)
+        return pictures
 
     for picture in _each(comparisons.reference, "references", progress):
         reference = _enrol(partial(load, picture), verifier)
@@ -101,18 +103,26 @@ def _each(pictures: NDArray[np.int32], name: str, progress: Progress) -> Iterabl
     progress(name, len(numbers), len(numbers))
 
 
-def _enrol(load: Callable[[], bytes], verifier: Verifier) -> Reference | NotPerformed:
+def _enrol(load: Callable[[], list[bytes]], verifier: Verifier) -> Reference | NotPerformed:
     try:
-        return verifier.reference(as_portrait(load()))
+        return verifier.reference(as_portrait(load()[0]))
     except ImageError as error:
         return NotPerformed(reason="bad_image", detail=error.code)
 
 
-def _acquire(load: Callable[[], bytes], verifier: Verifier, decoder: ConfinedDecoder) -> Probe | NotPerformed:
+def _acquire(load: Callable[[], list[bytes]], verifier: Verifier, decoder: ConfinedDecoder) -> Probe | NotPerformed:
+    """Of a capture the best frames, as many as a gate fuses; what went wrong with the first where none gave a probe."""
     try:
-        return verifier.probe(as_frame(load(), decoder))
+        frames = [verifier.probe(as_frame(data, decoder)) for data in load()]
     except ImageError as error:
         return NotPerformed(reason="bad_image", detail=error.code)
+    if len(frames) == 1:
+        return frames[0]
+    probes = sorted((frame for frame in frames if isinstance(frame, Probe)), key=lambda probe: -probe.quality.score)
+    fused = verifier.fuse(probes[:MOST]) if probes else frames[0]
+    for probe in probes:
+        probe.wipe()
+    return fused
 
 
 def _outcome(sample: Reference | Probe | NotPerformed) -> str:
@@ -127,6 +137,7 @@ def _note(probes: Taken, picture: int, probe: Probe) -> None:
     if not isinstance(probe.pad, NotPerformed):
         probes.pad_score[picture] = probe.pad.score
         probes.pad_decision[picture] = probe.pad.decision
+    probes.frames[picture] = probe.frames
 
 
 def quality_values(quality: FaceQuality) -> dict[str, float]:

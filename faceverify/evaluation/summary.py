@@ -43,6 +43,7 @@ def summarise(
         data_sha256=run.data_sha256,
         pack=pack,
         subjects=len(run.comparisons.subjects),
+        fused=sum(frames > 1 for frames in run.probes.frames.values()),
         threshold=threshold,
         threshold_source=source,
         fte=_outcome(run.references, set(run.references.outcome)),

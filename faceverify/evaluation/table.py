@@ -61,7 +61,8 @@ def read_table(path: Path) -> Comparisons:
     pictures, pairs, species = _Pictures(path.parent), dict[tuple[int, int], int](), dict[int, str]()
     for line, row in lines:
         try:
-            pair = (pictures.add(row["reference"], row["reference_subject"]), pictures.add(row["probe"], row["probe_subject"]))
+            reference = pictures.add(row["reference"], row["reference_subject"], capture=False)
+            pair = (reference, pictures.add(row["probe"], row["probe_subject"], capture=True))
             _check_pair(row, pair)
         except EvaluationError as error:
             raise EvaluationError(f"{path}, line {line}: {error}") from None
@@ -92,15 +93,15 @@ class _Pictures:
         self.owners: dict[str, str] = {}
         self._root = root
         self._numbers: dict[str, int] = {}
-        self._names: dict[str, str] = {}
+        self._names: dict[tuple[str, bool], str] = {}
 
-    def add(self, name: str, subject: str) -> int:
+    def add(self, name: str, subject: str, *, capture: bool) -> int:
         """Raises EvaluationError."""
         if not subject:
             raise EvaluationError(f"no subject is named for {name!r}")
-        if name not in self._names:
-            self._names[name] = inside(self._root, name)
-        picture = self._names[name]
+        if (name, capture) not in self._names:
+            self._names[name, capture] = inside(self._root, name, capture=capture)
+        picture = self._names[name, capture]
         if self.owners.setdefault(picture, subject) != subject:
             raise EvaluationError(f"{name!r} shows {subject!r} here and {self.owners[picture]!r} before")
         return self._numbers.setdefault(picture, len(self._numbers))

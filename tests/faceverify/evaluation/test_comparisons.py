@@ -58,7 +58,7 @@ HOSTILE = {
     "a missing file": (f"{HEADER}\na1.jpg,a2.jpg,a,a\na1.jpg,zz.jpg,a,b\n", "line 3: 'zz.jpg' does not exist"),
     "a path outside": (f"{HEADER}\n../outside.jpg,a2.jpg,a,a\n", "line 2: '../outside.jpg' lies outside"),
     "an absolute path": (f"{HEADER}\n/etc/hostname,a2.jpg,a,a\n", "lies outside"),
-    "a folder": (f"{HEADER}\n.,a2.jpg,a,a\n", "is no file"),
+    "a folder": (f"{HEADER}\n.,a2.jpg,a,a\n", "is no picture"),
     "a link that leads outside": (f"{HEADER}\nlink.jpg,a2.jpg,a,a\n", "'link.jpg' lies outside"),
     "the same comparison twice": (
         f"{HEADER}\na1.jpg,a2.jpg,a,a\n\n./a1.jpg,a2.jpg,a,a\n",
