@@ -1,7 +1,7 @@
 """Several frames of one person become one probe, so that one comparison has all of them.
 
-More attempts would multiply the false match rate; more frames in one attempt do not. The rate of a threshold found on single
-frames is close to, but not, that of fused probes: calibrate with as many frames as the gate fuses.
+More attempts would multiply the false match rate; more frames in one attempt do not. Yet the threshold that has some rate on single
+frames need not have it on fused ones, whose scores lie higher, mated and non-mated: calibrate with as many frames as the gate fuses.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ PATIENT = 20
 """Frames measured while the best of them are still not good: the traveller is being told what to mend."""
 ATTACKS = 3
 """Frames that are an attack before the whole is: a single one may be a mishap, and is never fused."""
+LEAST_WEIGHT = 1e-3
+"""A tenth of the least sharpness that is compared at all."""
 
 
 def fuse(probes: Sequence[Probe], pack: Pack) -> Probe | NotPerformed:
-    """One probe with the quality-weighted mean of the features, the quality of the best frame and the most suspicious PAD result.
+    """One probe with the mean of the features, weighted by sharpness, the quality of the best frame and the most suspicious PAD result.
 
     Frames too poor to compare are left out, and so are those that would not match most of the others at the pack's threshold:
     ``disagreement`` where no majority is of one person, ``no_probe`` without a frame.
@@ -71,8 +73,10 @@ def _of_one_person(probes: Sequence[Probe], pack: Pack) -> list[Probe]:
 
 
 def mean(probes: Sequence[Probe], metric: str) -> Features:
-    """Weighted by quality. For ``cosine`` each vector, and the mean, has unit norm; for ``euclidean`` all stay as they come."""
-    weights = np.array([max(1, probe.quality.score) for probe in probes], np.float64)
+    """Weighted by sharpness: what differs between frames of one moment is mostly movement. For ``cosine`` each vector, and the
+    mean, has unit norm; for ``euclidean`` all stay as they come.
+    """
+    weights = np.array([max(LEAST_WEIGHT, probe.quality["sharpness"]) for probe in probes], np.float64)
     vectors = np.stack([probe.features.astype(np.float64) for probe in probes])
     if metric == "cosine":
         vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

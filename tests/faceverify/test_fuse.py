@@ -12,6 +12,7 @@ from faceverify.compare import comparison_score
 from faceverify.detect import DetectedFace
 from faceverify.fuse import ATTACKS, FEWEST, MOST, BestFrames, fuse, fused_pad, mean
 from faceverify.pad import LEVELS, PadResult
+from faceverify.quality import FaceQuality
 from faceverify.samples import NotPerformed, Probe
 
 PACK = SimpleNamespace(
@@ -22,10 +23,14 @@ ATTACK = PadResult(score=0.8, threshold=0.5, decision="attack")
 ABSENT = NotPerformed(reason="pad_not_available")
 
 
-def probe(features, score=100, pad=BONA_FIDE, short=()):
+def quality(score=100, sharpness=0.1, shortfalls=()):
+    return FaceQuality(values={"sharpness": sharpness}, score=score, instruction=None, shortfalls=shortfalls)
+
+
+def probe(features, score=100, pad=BONA_FIDE, short=(), sharpness=0.1):
     return Probe(
         face=DetectedFace(box=(0, 0, 1, 1), points=np.ones((5, 2), np.float32), score=1.0),
-        quality=SimpleNamespace(score=score, shortfalls=short, instruction=None),
+        quality=quality(score, sharpness, short),
         features=np.asarray(features, np.float32),
         pack_sha256=PACK.sha256,
         timings={},
@@ -44,18 +49,18 @@ def person(seed, noise=0.3, **how):
 vectors = st.lists(st.lists(st.floats(-3, 3, width=32), min_size=6, max_size=6), min_size=1, max_size=5)
 
 
-@given(vectors, st.lists(st.integers(0, 100), min_size=5, max_size=5))
-def test_a_mean_for_cosine_has_unit_norm_and_does_not_depend_on_the_frames_own(rows, scores):
-    probes = [probe(row, score) for row, score in zip(rows, scores, strict=False)]
+@given(vectors, st.lists(st.floats(0, 1), min_size=5, max_size=5))
+def test_a_mean_for_cosine_has_unit_norm_and_does_not_depend_on_the_frames_own(rows, weights):
+    probes = [probe(row, sharpness=weight) for row, weight in zip(rows, weights, strict=False)]
     fused = mean(probes, "cosine")
-    scaled = [probe(7 * np.asarray(row), score) for row, score in zip(rows, scores, strict=False)]
+    scaled = [probe(7 * np.asarray(row), sharpness=weight) for row, weight in zip(rows, weights, strict=False)]
     np.testing.assert_allclose(mean(scaled, "cosine"), fused, atol=1e-4)
     assert np.isfinite(fused).all()
     assert np.linalg.norm(fused) == pytest.approx(1, abs=1e-4) or np.linalg.norm(fused) < 1e-3
 
 
-def test_a_mean_for_euclidean_is_between_the_frames_and_nearer_to_the_better():
-    fused = mean([probe([0, 0], 90), probe([10, 0], 10)], "euclidean")
+def test_a_mean_for_euclidean_is_between_the_frames_and_nearer_to_the_sharper():
+    fused = mean([probe([0, 0], sharpness=0.18), probe([10, 0], sharpness=0.02)], "euclidean")
     np.testing.assert_allclose(fused, [1, 0], atol=1e-6)
 
 
