@@ -8,6 +8,9 @@ PCSC   := $(VENV)/.pcsc-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
 PEER   := $(VENV)/peer-pymrtd
 PYMRTD_COMMIT := 3731a0e45999d7924499393a0da5826436dffd38
+TRAIN  := $(VENV)/train-mrz
+SEED   ?= 1
+OUT    ?= build/train-mrz
 ROOMS  := gate mrz pki faceverify hardware
 ARGS   ?=
 TESTS  ?= tests
@@ -18,7 +21,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-fuzz setup-peers demo test interop fuzz check soak bench fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-fuzz setup-peers train-mrz demo test interop fuzz check soak bench fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +57,11 @@ setup-peers: $(STAMP) ## add pymrtd (LGPL) in an environment of its own, for `ma
 	$(BIN)/uv pip sync --quiet --python $(PEER)/bin/python --require-hashes requirements/peers-pymrtd.lock
 	git -C $(PYMRTD) archive -o $(abspath $(PEER))/pymrtd.tar $(PYMRTD_COMMIT) src LICENSE.LGPL
 	tar -xf $(PEER)/pymrtd.tar -C $(PEER)
+
+train-mrz: $(STAMP) ## train the OCR-B line model anew, under twenty minutes on two idle cores (SEED=1 OUT=build/train-mrz; wants fonts-ocr-b)
+	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(TRAIN)
+	$(BIN)/uv pip install --quiet --python $(TRAIN)/bin/python --torch-backend cpu -r mrz/training/requirements.txt
+	$(TRAIN)/bin/python -W ignore -m mrz.training --seed $(SEED) --out $(OUT) $(ARGS)
 
 demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless --once --json out.json")
 	$(BIN)/autogate demo $(ARGS)

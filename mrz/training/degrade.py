@@ -71,21 +71,34 @@ def _printed(ink: Field, around: Surroundings, random: np.random.Generator) -> F
     for _ in range(random.integers(0, 2 if infrared else 4)):
         amplitude = np.float32((base - dark) * random.uniform(0.02, 0.06 if infrared else 0.3))
         paper += amplitude * _texture(ink.shape, around, random)
-    if random.random() < 0.12:
+    if random.random() < 0.15:
         _edge(paper, random)
+    if random.random() < 0.08:
+        _scribble(paper, random)
     return paper + ink * (np.float32(dark) - paper)
 
 
 def _edge(paper: Field, random: np.random.Generator) -> None:
-    """The page ends beside or below the line: another tone from there on."""
+    """The page ends, or a frame is drawn, beside or below the line: another tone from there on, or a thin one there alone."""
     height, width = paper.shape
     tone = np.float32(random.uniform(0, 1))
-    if random.random() < 0.5:
-        paper[-max(1, int(height * random.uniform(0.02, 0.16))) :] = tone
-    elif random.random() < 0.5:
-        paper[:, : int(width * random.uniform(0, 0.02)) + 1] = tone
+    deep, far = max(1, round(height * random.uniform(0.02, 0.16))), max(1, round(width * random.uniform(0, 0.05)))
+    thin = random.random() < 0.4
+    side = random.integers(4)
+    if side == 0:
+        paper[:, slice(far - 1, far) if thin else slice(far)] = tone
+    elif side == 1:
+        paper[:, slice(-far, 1 - far or None) if thin else slice(-far, None)] = tone
     else:
-        paper[:, -int(width * random.uniform(0, 0.02)) - 1 :] = tone
+        paper[slice(-deep, 1 - deep or None) if thin else slice(-deep, None)] = tone
+
+
+def _scribble(paper: Field, random: np.random.Generator) -> None:
+    """A signature or a stamp reaches into the line, under the print."""
+    height, width = paper.shape
+    steps = random.normal(0, height * 0.4, (random.integers(3, 12), 2))
+    points = (random.uniform((0, 0), (width, height)) + np.cumsum(steps, axis=0)).astype(np.int32)
+    cv2.polylines(paper, [points], isClosed=False, color=random.uniform(0.1, 0.7), thickness=int(random.integers(1, 3)))
 
 
 def _light(picture: Field, random: np.random.Generator) -> Field:

@@ -78,6 +78,15 @@ def score(predict: Predict, made: list[render.Sample]) -> Score:
     )
 
 
+def by_height(predict: Predict, font: Path, count: int) -> dict[str, Score]:
+    """Scores for ``count`` lines of each height, printed as they come."""
+    scores = {}
+    for low, high in HEIGHTS:
+        scores[f"{low}-{high} px"] = got = score(predict, samples(font, (low, high), count))
+        print(f"{low:>2}-{high:<2} px  CER {got.error:7.3%}  exact {got.exact:6.1%}  {got.confusions}", flush=True)
+    return scores
+
+
 def distance(a: str, b: str) -> int:
     """Levenshtein's edit distance."""
     row = np.arange(len(b) + 1)
@@ -98,13 +107,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--lines", type=int, default=400, help="lines for each height")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args(arguments)
-    predict, figures = predictor(options.model.read_bytes()), {}
-    for heights in HEIGHTS:
-        got = score(predict, samples(options.font, heights, options.lines))
-        figures["{}-{} px".format(*heights)] = asdict(got)
-        print(f"{heights[0]:>2}-{heights[1]:<2} px  CER {got.error:7.3%}  exact {got.exact:6.1%}  {got.confusions}", flush=True)
+    scores = by_height(predictor(options.model.read_bytes()), options.font, options.lines)
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=1))
+        options.json.write_text(json.dumps({height: asdict(score) for height, score in scores.items()}, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""A trained run as one ONNX file: ``python -m mrz.training.export CHECKPOINT OUT.onnx``.
+"""A trained run as one ONNX file.
 
 Weights are stored in half precision and widened when the file is loaded, so that the file is small and the arithmetic is single.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import io
 import subprocess
@@ -125,19 +124,3 @@ def metadata_of(plan: dict[str, Any], temperature: float) -> dict[str, str]:
         "seed": str(plan["seed"]),
         "git": git or "unknown",
     }
-
-
-def main(arguments: list[str] | None = None) -> None:
-    from mrz.training.calibrate import temperature
-
-    parser = argparse.ArgumentParser(prog="python -m mrz.training.export", description=__doc__)
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("out", type=Path)
-    options = parser.parse_args(arguments)
-    net, plan = load(options.checkpoint)
-    warmth = temperature(predictor(export(net, {})))
-    options.out.write_bytes(export(net, metadata_of(plan, warmth)))
-
-
-if __name__ == "__main__":
-    main()

@@ -48,14 +48,14 @@ def distances(glyphs: GlyphSet) -> Font:
 
 
 def relative(base: Font, random: np.random.Generator, *, warp: float) -> Font:
-    """A font near ``base``, at the working size. ``warp`` 0 … 1 scales all differences: slant ±6°, glyphs 13 % narrower to 8 %
+    """A font near ``base``, at the working size. ``warp`` 0 … 1 scales all differences: slant ±9°, glyphs 13 % narrower to 8 %
     wider and moved in their boxes, outlines bent by up to about a tenth of the capital height.
     """
     count, base_height, base_width = base.tiles.shape
     height, width = base_height // _BASE_SCALE, base_width // _BASE_SCALE
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = x - (width - 1) / 2, y - (height - 1) / 2
-    slant = warp * math.tan(math.radians(random.uniform(-6, 6)))
+    slant = warp * math.tan(math.radians(random.uniform(-9, 9)))
     wide, tall = 1 + warp * random.uniform(-0.13, 0.08), 1 + warp * random.uniform(-0.04, 0.04)
     bend = warp * WORK_CAP * float(random.choice((0.0, 0.03, 0.06, 0.1)))
     bends = _smooth(random, (2, count, height, width), bend)

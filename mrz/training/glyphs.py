@@ -32,12 +32,8 @@ def from_font(font: Path) -> GlyphSet:
     """Draw the 37 characters with Pillow. Raises OSError for a file that is no font, ValueError for one that is not monospaced."""
     from PIL import Image, ImageDraw, ImageFont
 
-    def height_of_h(face: ImageFont.FreeTypeFont) -> tuple[float, float]:
-        left_top_right_bottom = face.getbbox("H", anchor="ls")
-        return -left_top_right_bottom[1], left_top_right_bottom[3]
-
-    trial = ImageFont.truetype(str(font), 1000)
-    face = ImageFont.truetype(str(font), 1000 * CAP / height_of_h(trial)[0])
+    top_of_h = ImageFont.truetype(str(font), 1000).getbbox("H", anchor="ls")[1]
+    face = ImageFont.truetype(str(font), 1000 * CAP / -top_of_h)
     advances = {round(face.getlength(character)) for character in ALPHABET}
     if len(advances) != 1:
         raise ValueError(f"{font.name} is not monospaced: advances {sorted(advances)}")

@@ -1,4 +1,4 @@
-"""Train the line model: ``python -m mrz.training.train --out FOLDER`` (``--help`` lists the rest).
+"""The training loop (``python -m mrz.training --help``).
 
 The same seed and number of steps give the same batches on any machine; torch's own sums may differ in the last bits between processors.
 A run that was broken off goes on from its last checkpoint.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import copy
 import itertools
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -25,8 +24,8 @@ from mrz.training.net import LineNet
 
 FONT = Path("/usr/share/fonts/opentype/ocr-b/OCRB.otf")
 """Debian's fonts-ocr-b. The other cuts of the package are held out."""
-STEPS = 14_000
-"""What two idle cores manage in well under twenty minutes."""
+STEPS = 12_000
+"""What two idle cores manage within twenty minutes."""
 RATE, DECAY, WARM_UP, CLIP = 4e-3, 1e-3, 0.04, 5.0
 MEMORY = 0.999
 """The model that is kept is a running mean of the trained one over about 1 / (1 - MEMORY) steps."""
@@ -132,6 +131,7 @@ def train(plan: Plan, font: Path, checkpoint: Path) -> Run:
     cv2.setNumThreads(
         1
     )  # or the threads that OpenCV has started are missing in the loader's forked processes, which then wait for ever
+    torch.set_num_threads(1)  # the other core makes batches; two threads that wait for each other are slower than one
     run = Run(plan)
     if checkpoint.exists():
         run.restore(checkpoint)
@@ -155,9 +155,10 @@ def _loader(plan: Plan, font: Path, first: int) -> Iterator[tuple[torch.Tensor, 
     return iter(DataLoader(Batches(font, plan), batch_size=None, sampler=list(order), num_workers=2, prefetch_factor=8))
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m mrz.training.train", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint and of plan.json")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the checkpoint; a run that was broken off goes on from it"
+    )
     parser.add_argument("--font", type=Path, default=FONT)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--steps", type=int, default=STEPS)
@@ -165,14 +166,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--width", type=float, default=1.0, help="channels, as a multiple of the shipped model's")
     parser.add_argument("--smallest", type=float, default=6.0, help="least height of a capital in captured pixels")
     parser.add_argument("--warp", type=float, default=1.0, help="0: the font as it is; 1: as shipped")
-    options = parser.parse_args(arguments)
+
+
+def from_options(options: argparse.Namespace) -> Run:
+    """Train as the command line says."""
     recipe = render.Recipe(smallest=options.smallest, warp=options.warp)
     plan = Plan(seed=options.seed, steps=options.steps, loss=options.loss, width=options.width, recipe=recipe)
     options.out.mkdir(parents=True, exist_ok=True)
-    torch.set_num_threads(1)
-    run = train(plan, options.font, options.out / "checkpoint.pt")
-    (options.out / "plan.json").write_text(json.dumps({**asdict(plan), "minutes": round(run.seconds / 60, 1)}, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+    return train(plan, options.font, options.out / "checkpoint.pt")
