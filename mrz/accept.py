@@ -112,6 +112,11 @@ def possible(characters: Block) -> Block:
     return characters if form is None else np.where(_allowed(form), characters, -np.inf)
 
 
+def plausibility(characters: Block) -> float:
+    """Mean log-probability of the likeliest characters that may stand in their places; none counts for less than -8."""
+    return float(np.maximum(possible(characters).max(axis=2), -REACH).mean())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Doubt:
     """Another character for a place (counted from 0), and the log-odds that it gives away."""

@@ -25,7 +25,7 @@ SURE = 4.0
 """Log-odds. One cell says no more than this for or against a line's place on the grid, so that a spot of glare decides nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cells:
     """A line on its grid: for each place ``characters`` [n, 37] (log-probabilities, given that there is a character),
     ``presence`` [n] (log-odds that there is one) and ``columns`` [n + 1] (the strip's columns where places begin and end).
@@ -47,11 +47,11 @@ class Cells:
         places that those inside are taken and those outside empty. The place is negative where the line begins before the strip.
         """
         sure = np.clip(self.presence, -SURE, SURE)
-        total = -sure.sum()
-        starts = range(min(0, len(sure) - length), max(0, len(sure) - length) + 1)
-        scores = [total + 2 * sure[max(start, 0) : max(start + length, 0)].sum() for start in starts]
-        best = int(np.argmax(scores))
-        return starts[best], float(scores[best]) / max(length, len(sure))
+        before = np.concatenate(([0.0], np.cumsum(sure)))
+        starts = np.arange(min(0, len(sure) - length), max(0, len(sure) - length) + 1)
+        inside = before[np.minimum(starts + length, len(sure))] - before[np.maximum(starts, 0)]
+        best = int(inside.argmax())
+        return int(starts[best]), float(2 * inside[best] - before[-1]) / max(length, len(sure))
 
     def cut(self, start: int, length: int) -> Vector:
         """The characters [length, 37] from ``start`` on; evenly unsure where the line has left the strip."""

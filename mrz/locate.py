@@ -24,13 +24,17 @@ INK_FLOOR = 8
 """Ink is darker than its surroundings by this factor of the local mean stroke plus these grey levels (sensor noise has up to 7)."""
 NEIGHBOURHOOD = 41
 """Pixels over which that mean is taken: two to five characters."""
-JOINTS = (9, 15, 23)
-"""Pixels. A joint closes gaps between characters (at most 0.6 pitch) and none between lines (1.5 pitch): together they serve
-pitches from 8 to 30 px, which are zones from 0.4 to 1.0 of the working image's long side."""
+JOINTS = (5, 7, 11)
+"""Pixels of half the working image. A joint closes gaps between characters (at most 0.6 pitch) and none between lines (1.5 pitch):
+together they serve pitches from 8 to 30 px, which are zones from 0.4 to 1.0 of the working image's long side."""
+ROUND_SIDES = (0.9, 1.15)
+"""How far the working image may differ from the size asked for where the frame's is then a multiple of it, which shrinks faster."""
 LEAST_LENGTH = 0.16
 """Of the working image's long side."""
 LEAST_ASPECT = 9.0
 """Thirty characters are 25 times as long as high; clutter at a line's foot makes the joined line thicker."""
+THINNEST = 2.0
+"""Pixels of half the working image: capitals below 6 px are none that can be read."""
 CHUNKS = 12
 """Parts of a line whose middles are measured one by one; a straight line through them gives its slope."""
 MOST_LINES = 14
@@ -73,7 +77,7 @@ class TextLine:
         return TextLine(start=self.end, end=self.start, height=self.height)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ink:
     """The working image: how much darker each pixel of a stroke is than its surroundings, and its scale against the frame."""
 
@@ -82,10 +86,12 @@ class Ink:
 
 
 def ink(grey: Grey, side: int) -> Ink:
-    """The ink of a frame whose long side is brought to ``side`` pixels."""
+    """The ink of a frame whose long side is brought to about ``side`` pixels."""
     import cv2
 
     scale = side / max(grey.shape)
+    if scale < 1 and ROUND_SIDES[0] < 1 / (scale * round(1 / scale)) < ROUND_SIDES[1]:
+        scale = 1 / round(1 / scale)
     size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
     work = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     strokes = cv2.morphologyEx(work, cv2.MORPH_BLACKHAT, np.ones((STROKE, STROKE), np.uint8))
@@ -95,15 +101,13 @@ def ink(grey: Grey, side: int) -> Ink:
 
 
 def text_lines(found: Ink, *, slanted: bool = False) -> list[TextLine]:
-    """Long lines of print, the likeliest of a zone first: long ones with others of their length beside them.
+    """Long lines of print, roughly, the likeliest of a zone first: long ones with others of their length beside them.
 
     ``slanted``: of whatever slant, where otherwise up to 15 degrees off level or upright; that costs twice the time.
     """
-    fitted = [
-        fit for joint in JOINTS for seed in _seeds(found, joint, slanted=slanted) if (fit := fit_line(found, seed)) is not None
-    ]
+    seeds = [seed for joint in JOINTS for seed in _seeds(found, joint, slanted=slanted)]
     distinct: list[TextLine] = []
-    for line in sorted(fitted, key=lambda line: line.length, reverse=True):
+    for line in sorted(seeds, key=lambda line: line.length, reverse=True):
         if not any(_same(line, other) for other in distinct):
             distinct.append(line)
     return sorted(distinct, key=lambda line: _likelihood(line, distinct), reverse=True)[:MOST_LINES]
@@ -139,8 +143,10 @@ def fit_line(found: Ink, seed: TextLine) -> TextLine | None:
     """``seed`` moved onto the middle of the ink along it, with that ink's height; None where there is too little."""
     reach = math.ceil(1.1 * seed.height)
     patch = _patch(found, seed, reach)
-    columns = np.array_split(patch, CHUNKS, axis=1)
-    profiles = np.stack([part.sum(axis=1, dtype=np.float64) for part in columns])
+    import cv2
+
+    chunks = cv2.resize(patch, (CHUNKS, len(patch)), interpolation=cv2.INTER_AREA) if patch.shape[1] > CHUNKS else patch
+    profiles = np.asarray(chunks, np.float64).T
     centres, rows = (np.arange(CHUNKS) + 0.5) / CHUNKS, np.arange(2 * reach + 1) - reach
     offset, slope = 0.0, 0.0
     for band in (1.1, 0.75, 0.75):
@@ -157,8 +163,9 @@ def fit_line(found: Ink, seed: TextLine) -> TextLine | None:
 
 def _height(profiles: Rows, middles: Rows, reach: int) -> float:
     """Of the ink: rows that have a quarter of the fullest row's, after each chunk is brought to the line's middle."""
-    straight = sum(np.roll(profile, -round(middle)) for profile, middle in zip(profiles, middles, strict=True))
-    inked = np.flatnonzero(np.asarray(straight) > 0.25 * np.max(straight))
+    rows = (np.arange(profiles.shape[1]) + np.rint(middles).astype(np.intp)[:, None]) % profiles.shape[1]
+    straight = np.take_along_axis(profiles, rows, axis=1).sum(axis=0)
+    inked = np.flatnonzero(straight > 0.25 * straight.max())
     connected = inked[(inked >= reach - reach * 0.75) & (inked <= reach + reach * 0.75)]
     return float(connected[-1] - connected[0] + 1) if len(connected) else 1.0
 
@@ -181,19 +188,22 @@ def _patch(found: Ink, line: TextLine, reach: int) -> NDArray[np.uint8]:
 
 
 def _seeds(found: Ink, joint: int, *, slanted: bool) -> Iterator[TextLine]:
-    """Strokes closer together than ``joint`` pixels, where they form something long and thin."""
+    """Strokes closer together than ``joint`` pixels of half the working image, where they form something long and thin."""
     import cv2
 
+    half = cv2.resize(found.strokes, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE if slanted else cv2.MORPH_RECT, (joint, joint))
-    closed = cv2.morphologyEx(found.strokes, cv2.MORPH_CLOSE, kernel)
+    closed = cv2.morphologyEx(half, cv2.MORPH_CLOSE, kernel)
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((joint // 2, joint // 2), np.uint8))
     outlines, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    least = LEAST_LENGTH * max(found.strokes.shape)
+    least = LEAST_LENGTH * max(half.shape)
     for outline in outlines:
+        if max(cv2.boundingRect(outline)[2:]) < 0.7 * least:
+            continue
         _, size, _ = box = cv2.minAreaRect(outline)
         length, height = max(size), min(size)
-        if length >= least and height > 3 and length >= LEAST_ASPECT * height:
-            yield _axis(cv2.boxPoints(box), height)
+        if length >= least and height > THINNEST and length >= LEAST_ASPECT * height:
+            yield _axis(2 * cv2.boxPoints(box) + 0.5, 2 * height)
 
 
 def _axis(corners: NDArray[Any], height: float) -> TextLine:

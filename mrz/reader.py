@@ -17,8 +17,9 @@ from mrz import accept, refusal, vote
 from mrz.locate import Grey, TextLine, ink, text_lines
 from mrz.reading import Accepted, Reading, Refused, Timings
 from mrz.recognise import LineModel, line_model
+from mrz.search import Search
 from mrz.strips import Frame
-from mrz.zone import Search, Zone
+from mrz.zone import Zone
 
 MOST_PIXELS = 40_000_000
 """A full page at 600 dpi has 10 million, phone cameras' ordinary pictures have 12 to 40."""
@@ -115,8 +116,7 @@ def _zones(search: Search, lines: Sequence[TextLine]) -> list[Zone]:
     for line in lines:
         if zones and not zones[0].is_beside(line):
             continue
-        seed = search.read(line)
-        zone = search.zone(seed) if seed is not None else None
+        zone = search.zone(line)
         if zone is not None:
             zones.append(zone)
         if len(zones) > 1:

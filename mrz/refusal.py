@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from mrz.accept import Decision
-from mrz.locate import TextLine
-from mrz.reading import Reason, Refused
+from mrz.locate import TextLine, fit_line
+from mrz.reading import Corners, Reason, Refused
+from mrz.search import PLACED, PLAUSIBLE, Search
 from mrz.strips import Cut, Frame, cut
-from mrz.zone import Search, Zone
+from mrz.zone import Zone, corners
 
 TELLING: tuple[Reason, ...] = ("no_mrz", "too_small", "blur", "glare", "cut_off", "mirrored", "several_documents")
 """Of several frames without a zone the refusal is given that comes last here."""
@@ -18,8 +21,8 @@ GLARE = (0.02, 0.6)
 """Shares of a zone's pixels that are saturated where light falls on part of it; a page that is white all over has more."""
 SHARP = 0.3
 """Steepest steps between neighbouring columns (98th percentile), a strip's ink and paper being 2 apart. Sharp print has 0.5 and more."""
-BORDER = 3.0
-"""Pixels of the frame within which a line touches its edge."""
+BORDER = 2.0
+"""Characters. A line that ends so near to the frame's edge may go on beyond it: pages leave 6 mm or 2.4 characters beside it."""
 LIKE_A_ZONE = 20.0
 """Length over height from which a line of print is taken for one of a zone's that could not be read."""
 CLOSE_LOOKS = 3
@@ -29,24 +32,36 @@ CLOSE_LOOKS = 3
 def unread(search: Search, lines: list[TextLine]) -> Refused:
     """Why none of ``lines`` was read as one of a zone's."""
     likely = [line for line in lines if line.length > LIKE_A_ZONE * line.height][:CLOSE_LOOKS]
-    for line in likely:
-        if search.mirrored(line):
-            return Refused(reason="mirrored", detail="the zone is seen from behind or in a mirror", where=search.corners(line))
-    for line in likely:
+    if search.on_grid and _in_a_mirror(search, likely):
+        return Refused(reason="mirrored", detail="the zone is seen from behind or in a mirror", where=_corners(search, likely[0]))
+    for line in (fit for line in likely if (fit := fit_line(search.found, line)) is not None):
         strip = cut(search.frame, line, search.found.scale)
         reason = _cause(strip, line.height / search.found.scale)
         if reason is not None:
-            return Refused(reason=reason, detail="a line that may be of a zone cannot be read", where=search.corners(line))
+            return Refused(reason=reason, detail="a line that may be of a zone cannot be read", where=_corners(search, line))
     return Refused(reason="no_mrz", detail="no lines of a machine readable zone")
+
+
+def _in_a_mirror(search: Search, lines: list[TextLine]) -> bool:
+    mirror, last = search.mirrored(), search.found.strokes.shape[1] - 1
+    zones = (
+        mirror.zone(replace(line, start=(last - line.end[0], line.end[1]), end=(last - line.start[0], line.start[1])))
+        for line in lines
+    )
+    return any(zone is not None and zone.worth > PLACED + PLAUSIBLE for zone in zones)
+
+
+def _corners(search: Search, line: TextLine) -> Corners:
+    return corners(line, line, 0.6 * line.height, search.found.scale)
 
 
 def explained(decision: Decision, frame: Frame | None, zone: Zone) -> Refused:
     """A zone that was found and not believed: doubtful characters have a cause, as a rule."""
     where, reason = zone.corners(), decision.reason or "margin"
-    if frame is not None and reason in ("margin", "check_digit"):
-        if zone.touches(frame.shape, BORDER):
+    if frame is not None and reason in ("no_mrz", "margin", "check_digit"):
+        if zone.leaves(frame.shape, BORDER):
             reason = "cut_off"
-        elif (cause := _cause_in(frame, zone)) is not None:
+        elif reason != "no_mrz" and (cause := _cause_in(frame, zone)) is not None:
             reason = cause
     return Refused(reason=reason, detail=decision.detail, where=where)
 

@@ -25,7 +25,7 @@ DARKEST, LIGHTEST, CUT_OFF = 0.02, 0.98, 1.5
 """These shares of a strip's pixels lie beyond -1 and 1 once it is stretched; what lies beyond ±1.5 is cut off."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Cut:
     """A strip [32, w], float32, stretched to -1 … 1 with ink low; and how a column of it leads back to ``line``."""
 
