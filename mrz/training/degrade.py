@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mrz.training.fonts import WORK_CAP, Field
 
-_TEXTURES, _TEXTURE_SIZE = 48, (128, 2048)
+_TEXTURE_SIZE = (128, 2048)
 _NOISE = 1 << 21
 
 
@@ -22,11 +22,12 @@ class Surroundings:
     noise: Field
 
 
-def surroundings(seed: int) -> Surroundings:
+def surroundings(seed: int, *, textures: int = 48) -> Surroundings:
+    """The same for the same seed and number."""
     random = np.random.default_rng([seed, 0x5EED])
     makers = (_guilloche, _guilloche, _cloud, _grid)
-    textures = [makers[n % len(makers)](random) for n in range(_TEXTURES)]
-    levelled = [(one - one.mean()) / (2 * one.std() + 1e-6) for one in textures]
+    patterns = [makers[n % len(makers)](random) for n in range(textures)]
+    levelled = [(one - one.mean()) / (2 * one.std() + 1e-6) for one in patterns]
     return Surroundings(
         textures=np.clip(np.stack(levelled), -1.5, 1.5).astype(np.float32),
         noise=random.normal(0, 1, _NOISE).astype(np.float32),

@@ -31,10 +31,14 @@ _MIDDLE = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What ablations change. ``smallest`` is the least height of a capital in captured pixels, ``warp`` scales how far fonts differ."""
+    """What may vary, and how far. ``smallest`` and ``largest`` are heights of a capital in captured pixels, ``narrowest`` and ``widest``
+    the strip's width over that of a true-to-scale one, ``warp`` scales how far fonts differ.
+    """
 
     smallest: float = 6.0
     largest: float = 26.0
+    narrowest: float = 0.72
+    widest: float = 1.2
     warp: float = 1.0
     batch: int = 32
     fonts: int = 4
@@ -78,7 +82,7 @@ def sample(
     """A strip that shows WIDTH pixels of ``text``, or the ``whole`` of it."""
     cap = HEIGHT * CAP_SHARE * np.exp(np.clip(random.normal(0, 0.09), -0.2, 0.2))
     down = cap / WORK_CAP
-    across = down * np.exp(random.uniform(np.log(0.72), np.log(1.2)))
+    across = down * np.exp(random.uniform(np.log(recipe.narrowest), np.log(recipe.widest)))
     advance = font.advance * random.uniform(0.93, 1.06)
     pitch = advance * across
     if whole:
