@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -22,6 +23,7 @@ NOISE_LEVEL = 12
 """Grey levels that the noise lies above none; the scene is kept as much darker, so that one addition does for both signs."""
 GRAIN_MARGIN = 64
 """Each frame cuts its noise out of one larger field at another place: fresh noise would cost 60 ms a frame."""
+GRAIN_SEED = 9303
 BOUND = 360.0
 """No number of a condition is larger."""
 
@@ -81,7 +83,7 @@ class Glass:
         kept = self._kept.get(light)
         if kept is None or kept[0] != conditions:
             scene = self._lay(light, conditions)
-            kept = self._kept[light] = conditions, scene, _grain(scene.shape, conditions.noise, self._page.look.seed)
+            kept = self._kept[light] = conditions, scene, _grain(scene.shape, conditions.noise)
         _, scene, grain = kept
         down, right = dice.integers(0, GRAIN_MARGIN, 2)
         noise = grain[down : down + scene.shape[0], right : right + scene.shape[1]]
@@ -116,10 +118,11 @@ def _spot(shape: tuple[int, ...], at: tuple[float, float], radius: float) -> Pix
     return bright if len(shape) == 2 else np.repeat(bright[..., None], 3, axis=2)
 
 
-def _grain(shape: tuple[int, ...], sigma: float, seed: int) -> Pixels:
-    """Noise of the mean ``NOISE_LEVEL``, larger than a frame on each side."""
+@lru_cache(maxsize=4)
+def _grain(shape: tuple[int, ...], sigma: float) -> Pixels:
+    """Noise of the mean ``NOISE_LEVEL``, larger than a frame on each side; always the same, as one sensor's might be."""
     noise: Pixels = np.empty((shape[0] + GRAIN_MARGIN, shape[1] + GRAIN_MARGIN, *shape[2:]), np.uint8)
     channels = np.ones(shape[2] if len(shape) == 3 else 1)
-    cv2.setRNGSeed(seed & 0x7FFFFFFF)
+    cv2.setRNGSeed(GRAIN_SEED)
     cv2.randn(noise, NOISE_LEVEL * channels, max(0.0, sigma) * channels)
     return noise
