@@ -22,21 +22,17 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 LABEL = "assistive, not tested to ISO/IEC 30107-3"
-LEVELS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PadResult:
-    """``score`` in 0…1: 0 = bona fide, 1 = attack; of several networks the most suspicious. At or above ``threshold``: attack."""
+    """``score``: a scale from 0 = bona fide to 1 = attack, not a yes or no; of several networks the most suspicious one's. At or
+    above ``threshold``: attack.
+    """
 
     score: float
     threshold: float
     decision: Literal["bona_fide", "attack"]
-
-    @property
-    def level(self) -> int:
-        """The score on a scale of whole levels, 0…:data:`LEVELS`: what people are shown."""
-        return round(self.score * LEVELS)
 
 
 class PadNet:

@@ -82,7 +82,7 @@ COMPONENTS = (
     Component(name="yaw", unit="°", limits=(-65, 65), good=(-20, 20), below="face_the_screen", above="face_the_screen"),
     Component(name="pitch", unit="°", limits=(-45, 45), good=(-20, 20), below="face_the_screen", above="face_the_screen"),
     Component(name="roll", unit="°", limits=(-35, 35), good=(-15, 15), below="face_the_screen", above="face_the_screen"),
-    Component(name="eyes", unit="of cheek luminance", limits=(0.3, math.inf), good=(0.4, math.inf), below="remove_occlusion", hint=True),
+    Component(name="eyes", unit="of cheek luminance", limits=(0.25, math.inf), good=(0.35, math.inf), below="remove_occlusion", hint=True),
     Component(name="mouth", unit="Cr above brow", limits=(-16, math.inf), good=(-8, math.inf), below="remove_occlusion", hint=True),
 )  # fmt: skip
 """In the order in which equally bad ones are mended."""
@@ -164,7 +164,7 @@ def _light(grey: Pixels) -> dict[str, float]:
     }
 
 
-_HEAD = np.array([[-0.5, 0, 0], [0.5, 0, 0], [0, 0.53, 0.5], [-0.43, 1.03, 0.1], [0.43, 1.03, 0.1]])
+_HEAD = np.array([[-0.5, 0, 0], [0.5, 0, 0], [0, 0.58, 0.5], [-0.43, 1.03, 0.1], [0.43, 1.03, 0.1]])
 """A mean head in inter-eye distances: x right, y down, z towards the camera. The depths are rounded anthropometry."""
 _SOLVE = np.linalg.pinv(_HEAD - _HEAD.mean(axis=0))
 

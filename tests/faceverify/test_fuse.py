@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from faceverify.compare import comparison_score
 from faceverify.detect import DetectedFace
 from faceverify.fuse import ATTACKS, FEWEST, MOST, BestFrames, fuse, fused_pad, mean
-from faceverify.pad import LEVELS, PadResult
+from faceverify.pad import PadResult
 from faceverify.quality import FaceQuality
 from faceverify.samples import NotPerformed, Probe
 
@@ -120,8 +120,6 @@ def test_of_several_frames_the_most_suspicious_pad_counts_and_an_absent_one_is_a
     worse = dataclasses.replace(BONA_FIDE, score=0.4)
     assert fused_pad([BONA_FIDE, worse, BONA_FIDE]) is worse
     assert fused_pad([BONA_FIDE, ABSENT]) is ABSENT
-    assert [PadResult(score=s, threshold=0.5, decision="attack").level for s in (0.0, 0.5, 1.0)] == [0, LEVELS // 2, LEVELS]
-    assert LEVELS >= 10
 
 
 # --- collecting ----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,8 @@
 
 import dataclasses
 import hashlib
+import inspect
+import threading
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from faceverify.compare import FaceComparison
 from faceverify.image import FaceImage
 from faceverify.packs import PackError
+from faceverify.ports import Verifier
 from faceverify.verifier import FaceVerifier, NotPerformed, Probe, Reference
 
 CAPTURES = [(110, 0.7, 1.0, 6.0), (180, 1.1, 1.2, 4.0), (260, 0.5, 0.7, 8.0)]
@@ -160,3 +163,21 @@ def test_a_weight_file_that_is_no_network_is_refused(demo, tmp_path):
     detector = dataclasses.replace(demo.detector, net=net)
     with pytest.raises(PackError, match=r"w\.onnx: ONNX Runtime refuses it"):
         FaceVerifier(dataclasses.replace(demo, folder=tmp_path, detector=detector))
+
+
+@pytest.mark.shared
+def test_presentation_is_measured_in_a_thread_that_ends_with_the_verifier(open_pack, pictures, capture):
+    frame, before = pictures.frame(5, capture(220, 1.0, 0.6, 1.0)), set(threading.enumerate())
+    with FaceVerifier(open_pack) as verifier:
+        probe = verifier.probe(frame)
+        assert probe.pad == verifier._pad.measure(frame, probe.face), "beside the features or alone: the same number"
+        (thread,) = set(threading.enumerate()) - before
+    assert not thread.is_alive()
+
+
+def test_the_front_door_is_what_the_gate_asks_of_a_backend():
+    asked = {name for name, what in vars(Verifier).items() if callable(what) and not name.startswith("_")}
+    assert {"reference", "track", "probe", "fuse", "compare", "warm_up", "close"} <= asked
+    for name in asked:
+        theirs, ours = (list(inspect.signature(getattr(each, name)).parameters) for each in (Verifier, FaceVerifier))
+        assert theirs == ours, name
