@@ -24,9 +24,9 @@ INK_FLOOR = 8
 """Ink is darker than its surroundings by this factor of the local mean stroke plus these grey levels (sensor noise has up to 7)."""
 NEIGHBOURHOOD = 41
 """Pixels over which that mean is taken: two to five characters."""
-JOINTS = (5, 7, 11)
+JOINTS = (3, 5, 7, 11)
 """Pixels of half the working image. A joint closes gaps between characters (at most 0.6 pitch) and none between lines (1.5 pitch):
-together they serve pitches from 8 to 30 px, which are zones from 0.4 to 1.0 of the working image's long side."""
+together they serve pitches from 6 to 30 px, which are zones from 0.3 to 1.0 of the working image's long side."""
 ROUND_SIDES = (0.9, 1.15)
 """How far the working image may differ from the size asked for where the frame's is then a multiple of it, which shrinks faster."""
 LEAST_LENGTH = 0.16
@@ -39,8 +39,10 @@ CHUNKS = 12
 """Parts of a line whose middles are measured one by one; a straight line through them gives its slope."""
 MOST_LINES = 14
 """Lines handed on. A page of print has more, but a zone's lines are among the longest that have others beside them."""
-SPACING = (1.7, 3.6)
-"""Pitches between a zone's lines: 6.35 mm over 2.54 mm is 2.5 (Doc 9303-4 §4.2.1.4); documents in the field keep it loosely."""
+SPACING = (1.3, 3.6)
+"""Pitches between a zone's lines: 6.35 mm over 2.54 mm is 2.5 (Doc 9303-4 §4.2.1.4); cards in the field have down to 1.7."""
+NEIGHBOUR_INK = 0.25
+"""A neighbour has at least this part of the line's own ink: a line of fillers alone has 0.4 of a line of letters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,26 +119,27 @@ def neighbours(found: Ink, line: TextLine, pitch: float) -> list[TextLine]:
     """The lines above and below ``line`` at a zone's spacing, its characters ``pitch`` pixels apart; at most two on either side,
     top to bottom.
     """
-    reach = math.ceil(2 * SPACING[1] * pitch)
-    profile = _smoothed(_patch(found, line, reach).sum(axis=1, dtype=np.float64), pitch)
+    reach = math.ceil(2 * SPACING[1] * pitch) + 1
+    profile = _smoothed(_patch(found, line, reach).sum(axis=1, dtype=np.float64), 0.8 * pitch)
     beside: list[TextLine] = []
     for side in (-1, 1):
-        below = 0.0
+        outward = profile[reach::side]
+        below = 0
         for _ in range(2):
-            near, far = sorted(reach + round(side * (abs(below) + step * pitch)) for step in SPACING)
-            window = profile[max(near, 0) : far + 1]
-            if len(window) == 0 or window.max() < NEIGHBOUR_INK * profile[reach]:
-                break
-            below = float(window.argmax() + max(near, 0) - reach)
-            fit = fit_line(found, line.moved(0, line.length, below, 1.2 * pitch))
+            below = _next_peak(outward, below + round(SPACING[0] * pitch), below + math.ceil(SPACING[1] * pitch))
+            fit = fit_line(found, line.moved(0, line.length, side * below, 1.2 * pitch)) if below else None
             if fit is None:
                 break
             beside.append(fit)
     return sorted(beside, key=lambda each: across(line, each))
 
 
-NEIGHBOUR_INK = 0.25
-"""A neighbour has at least this part of the line's own ink: a line of fillers alone has 0.4 of a line of letters."""
+def _next_peak(profile: Rows, first: int, last: int) -> int:
+    """The first row from ``first`` to ``last`` that has more ink than those beside it, and enough for a line; 0 where none has."""
+    for row in range(first, min(last, len(profile) - 2) + 1):
+        if profile[row] >= NEIGHBOUR_INK * profile[0] and profile[row - 1] <= profile[row] > profile[row + 1]:
+            return row
+    return 0
 
 
 def fit_line(found: Ink, seed: TextLine) -> TextLine | None:

@@ -112,16 +112,16 @@ def judge(sights: Sequence[Sight], needed: accept.Margins) -> Reading:
 
 def _zones(search: Search, lines: Sequence[TextLine]) -> list[Zone]:
     """The zones that ``lines`` belong to: one as a rule, two where another document lies in the picture."""
-    zones: list[Zone] = []
+    plausible: list[Zone] = []
+    others: list[Zone] = []
     for line in lines:
-        if zones and not zones[0].is_beside(line):
+        if plausible and not plausible[0].is_beside(line):
             continue
-        zone = search.zone(line)
-        if zone is not None:
-            zones.append(zone)
-        if len(zones) > 1:
+        if (zone := search.zone(line)) is not None:
+            (plausible if zone.plausible else others).append(zone)
+        if len(plausible) > 1:
             break
-    return zones
+    return plausible or sorted(others, key=lambda zone: zone.worth)[-1:]
 
 
 def _grey(pixels: NDArray[np.uint8]) -> Grey | None:

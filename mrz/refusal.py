@@ -9,7 +9,7 @@ import numpy as np
 from mrz.accept import Decision
 from mrz.locate import TextLine, fit_line
 from mrz.reading import Corners, Reason, Refused
-from mrz.search import PLACED, PLAUSIBLE, Search
+from mrz.search import Search
 from mrz.strips import Cut, Frame, cut
 from mrz.zone import Zone, corners
 
@@ -48,7 +48,7 @@ def _in_a_mirror(search: Search, lines: list[TextLine]) -> bool:
         mirror.zone(replace(line, start=(last - line.end[0], line.end[1]), end=(last - line.start[0], line.start[1])))
         for line in lines
     )
-    return any(zone is not None and zone.worth > PLACED + PLAUSIBLE for zone in zones)
+    return any(zone is not None and zone.plausible for zone in zones)
 
 
 def _corners(search: Search, line: TextLine) -> Corners:

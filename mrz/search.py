@@ -28,6 +28,8 @@ PLAUSIBLE = -0.5
 """Mean log-probability of the likeliest characters that may stand in their places: text that is upside down, or that is no zone,
 has letters among the dates and is far below.
 """
+WEIGHT = 4.0
+"""Of the plausibility against the places' log-odds where zones are compared."""
 ALIGNED = 0.6
 """Pitches by which the lines of a zone may begin apart."""
 LONGER = 16
@@ -60,7 +62,7 @@ class Search:
             zone = self._around(whole)
             if zone is not None and (best is None or zone.worth > best.worth):
                 best = zone
-            if best is not None and best.worth > PLACED + PLAUSIBLE:
+            if best is not None and best.plausible:
                 break
         return best
 
@@ -106,13 +108,15 @@ class Search:
             return None
         starts = [(line.cells, start) for line, (start, _) in zip(run, windows, strict=True)]
         characters = np.stack([each.cut(start, length) for each, start in starts])
+        plausibility = accept.plausibility(characters)
         return Zone(
             characters=characters,
             presence=np.stack([each.seen(start, length) for each, start in starts]),
             lines=lines,
             pitch=pitch,
             scale=self.found.scale,
-            worth=placed + accept.plausibility(characters),
+            worth=placed + WEIGHT * plausibility,
+            plausible=plausibility > PLAUSIBLE,
         )
 
     def _read(self, strips: Sequence[Cut]) -> list[ReadLine]:

@@ -38,7 +38,7 @@ class ReadLine:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Zone:
     """``characters`` [lines, length, 37], ``presence`` [lines, length]; ``lines`` in the working image of ``scale``;
-    ``worth`` for choosing between zones.
+    ``worth`` for choosing between zones; ``plausible``: what stands there may stand where it does.
     """
 
     characters: Block
@@ -47,6 +47,7 @@ class Zone:
     pitch: float
     scale: float
     worth: float
+    plausible: bool
 
     def corners(self) -> Corners:
         """Around the zone, in pixels of the frame."""
