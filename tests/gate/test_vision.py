@@ -6,6 +6,7 @@ import time
 from types import SimpleNamespace
 from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ from faceverify.quality import Instruction
 from faceverify.samples import NotPerformed, Probe, Reference
 from faceverify.track import Sighting
 from gate.processes.capture import STEADY_S, Guide, pad_fact
-from gate.processes.messages import FaceChecked, FaceGuidance, Forget, Guidance, PrepareReference, StartCapture
+from gate.processes.messages import AnyMessage, FaceChecked, FaceGuidance, Forget, Guidance, PrepareReference, StartCapture
 from gate.processes.vision import FaceWatcher
 from hardware.ports import Frame
 
@@ -246,6 +247,12 @@ def test_guidance_goes_to_the_lane_for_the_transaction_that_is_looked_at():
 
 def test_the_lane_knows_every_instruction_and_no_other():
     assert set(get_args(Guidance)) == {"", *get_args(Instruction)}
+
+
+def test_an_instruction_that_is_none_of_them_is_no_message():
+    raw = msgspec.json.encode(FaceGuidance(transaction="t", instruction="hold_still")).replace(b"hold_still", b"take_off_hijab")
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(raw, type=AnyMessage)
 
 
 def test_only_a_pack_without_pad_is_called_not_available():
