@@ -1,6 +1,7 @@
 """``python -m benchmarks.soak [--scale 1.0] [--seed 7] [--out soak.json] [--only NAME …]``: the long suites at full count.
 
 ``work`` is what the product spent on single answers of a chip: how many, the worst CPU time, how many took over 50 ms, the most memory.
+``at_most`` is the failure rate that the counts do not rule out with 95 % confidence (Clopper and Pearson, one-sided): 3/n for none.
 The file is written after each suite; a suite that is complete in it for the same commit, seed and count is not run again. Exit
 status 1 on any failure, and where an answer cost over 50 ms. ``--only NAME --case N`` repeats one case and lets its exception through.
 """
@@ -14,6 +15,8 @@ import random
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +25,47 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtim
 from benchmarks import machine
 from benchmarks.soak_cases import METER
 from benchmarks.soak_suites import SUITES, Suite
+from faceverify.evaluation.intervals import upper_bound
 
 FAILURES_KEPT = 20
 
 
 def run(name: str, suite: Suite, cases: int, seed: int) -> dict[str, Any]:
     """One suite: what came out how often, what failed, how long it took."""
+    begun = time.monotonic()
+    if suite.processes == 1:
+        parts = [judged(name, range(cases), seed)]
+    else:
+        shares = [range(first, cases, suite.processes) for first in range(suite.processes)]
+        with ProcessPoolExecutor(suite.processes, mp_context=get_context("spawn")) as pool:
+            parts = list(pool.map(judged, [name] * suite.processes, shares, [seed] * suite.processes))
+    seen: Counter[str] = sum((part["seen"] for part in parts), Counter())
+    failures = sorted((failure for part in parts for failure in part["failures"]), key=lambda failure: int(failure["case"]))
+    return {
+        "cases": cases,
+        "failed": len(failures),
+        "at_most": upper_bound(len(failures), cases),
+        "failures": failures[:FAILURES_KEPT],
+        "not_seen": sorted(suite.must_see - seen.keys()),
+        "seen": dict(seen.most_common()),
+        "work": parts[0]["work"],
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+
+
+def judged(name: str, numbers: range, seed: int) -> dict[str, Any]:
+    """Some cases of a suite, one after the other, in this process."""
     seen: Counter[str] = Counter()
     failures: list[dict[str, Any]] = []
     METER.reset()
-    begun = time.monotonic()
-    with suite.prepare() as case:
-        for number in range(cases):
+    with SUITES[name].prepare() as case:
+        for number in numbers:
             try:
                 seen[case(dice(seed, name, number))] += 1
             except Exception as error:  # noqa: BLE001 - whatever escapes is what a soak looks for
                 seen["FAILED"] += 1
                 failures.append({"case": number, "what": told(error)[:4000]})
-    return {
-        "cases": cases,
-        "failed": len(failures),
-        "failures": failures[:FAILURES_KEPT],
-        "not_seen": sorted(suite.must_see - seen.keys()),
-        "seen": dict(seen.most_common()),
-        "work": METER.report(),
-        "seconds": round(time.monotonic() - begun, 1),
-    }
+    return {"seen": seen, "failures": failures, "work": METER.report()}
 
 
 def told(error: Exception) -> str:
@@ -98,7 +116,7 @@ def main() -> int:
         report = {**stamp, "scale": options.scale, "machine": machine.facts(), "suites": suites}
         options.out.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(
-            f"{name}: {cases:,} cases, {suites[name]['failed']} failed, {suites[name]['seconds']} s",
+            f"{name}: {cases:,} cases, {suites[name]['failed']} failed (at most {suites[name]['at_most']:.1e}), {suites[name]['seconds']} s",
             *_work(suites[name]),
             flush=True,
         )

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from benchmarks import soak_oracles
+from benchmarks.soak_captures import EXACT, captures, negatives
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
 from benchmarks.soak_documents import chip_responses, images, mrz_text
@@ -34,11 +35,12 @@ from mrz import FORMATS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
-    """``prepare`` gives the case; ``cases`` is the full count."""
+    """``prepare`` gives the case; ``cases`` is the full count; ``processes`` share them."""
 
     cases: int
     prepare: Callable[[], AbstractContextManager[Case]]
     must_see: frozenset[str]
+    processes: int = 1
 
 
 FORGED = frozenset({BELIEVED, "SIGNATURE_INVALID", "MESSAGE_DIGEST_MISMATCH", "MALFORMED"})
@@ -108,6 +110,16 @@ SUITES: dict[str, Suite] = {
             }
         ),
     ),
+    "captures_scanner": Suite(cases=15_000, prepare=captures("scanner"), must_see=frozenset({EXACT}), processes=2),
+    "captures_phone": Suite(cases=10_000, prepare=captures("phone"), must_see=frozenset({EXACT}), processes=2),
+    "captures_hard": Suite(cases=5_000, prepare=captures("hard"), must_see=frozenset({EXACT, "no_mrz"}), processes=2),
+    "captures_negative": Suite(
+        cases=5_000,
+        prepare=negatives,
+        must_see=frozenset({"two documents: several_documents", "wrong check digit: check_digit", "text: no_mrz"}),
+        processes=2,
+    ),
+    "captures_three_frames": Suite(cases=10_000, prepare=captures("scanner", frames=3), must_see=frozenset({EXACT}), processes=2),
     "images": Suite(cases=20_000, prepare=images, must_see=frozenset({"good", "decoded", "undecodable"})),
     "gate_link": Suite(cases=5_000, prepare=gate_link, must_see=frozenset({"every command answered, line damaged"})),
     "lane_walks": Suite(cases=20_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
