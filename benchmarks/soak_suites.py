@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from benchmarks import soak_oracles
+from benchmarks import soak_mrz_serial, soak_oracles
 from benchmarks.soak_captures import EXACT, captures, negatives
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
@@ -120,6 +120,7 @@ SUITES: dict[str, Suite] = {
         processes=2,
     ),
     "captures_three_frames": Suite(cases=10_000, prepare=captures("scanner", frames=3), must_see=frozenset({EXACT}), processes=2),
+    "serial_readers": Suite(cases=100_000, prepare=soak_mrz_serial.serial_readers, must_see=soak_mrz_serial.MUST_SEE),
     "images": Suite(cases=20_000, prepare=images, must_see=frozenset({"good", "decoded", "undecodable"})),
     "gate_link": Suite(cases=5_000, prepare=gate_link, must_see=frozenset({"every command answered, line damaged"})),
     "lane_walks": Suite(cases=20_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
