@@ -54,7 +54,7 @@ def capture(ink: Field, cap: float, around: Surroundings, random: np.random.Gene
     size = (round(ink.shape[1] * fine), round(ink.shape[0] * fine))
     ink = np.asarray(cv2.resize(ink, size, interpolation=cv2.INTER_AREA if fine < 1 else cv2.INTER_LINEAR), np.float32)
     picture = _printed(ink, around, random)
-    picture = _light(picture, random)
+    picture = _light(picture, around, random)
     picture = _optics(picture, cap, random)
     picture += np.float32(random.choice((0.003, 0.01, 0.02, 0.05)) * random.uniform(0.3, 1)) * _noise(
         picture.shape, around, random
@@ -72,7 +72,7 @@ def _printed(ink: Field, around: Surroundings, random: np.random.Generator) -> F
     for _ in range(random.integers(0, 2 if infrared else 4)):
         amplitude = np.float32((base - dark) * random.uniform(0.02, 0.06 if infrared else 0.3))
         paper += amplitude * _texture(ink.shape, around, random)
-    if random.random() < 0.15:
+    for _ in range(random.choice((0, 0, 0, 1, 2))):
         _edge(paper, random)
     if random.random() < 0.08:
         _scribble(paper, random)
@@ -102,16 +102,22 @@ def _scribble(paper: Field, random: np.random.Generator) -> None:
     cv2.polylines(paper, [points], isClosed=False, color=random.uniform(0.1, 0.7), thickness=int(random.integers(1, 3)))
 
 
-def _light(picture: Field, random: np.random.Generator) -> Field:
-    """Shadows, uneven light and glare that washes out."""
+def _light(picture: Field, around: Surroundings, random: np.random.Generator) -> Field:
+    """Shadows and uneven light; glare that veils print and paper alike; a laminate's pattern that shines over both."""
     height, width = picture.shape
     if random.random() < 0.5:
         corners = random.uniform(-0.3, 0.3, (2, random.integers(2, 6))).astype(np.float32)
         picture *= 1 + cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
-    if random.random() < 0.1:
+    if random.random() < 0.18:
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-        distance = x - random.uniform(0, width) + random.uniform(-1.5, 1.5) * y
-        picture += np.float32(random.uniform(0.2, 0.9)) * np.exp(-((distance / (height * random.uniform(0.2, 1.5))) ** 2))
+        away = (x - random.uniform(0, width) + random.uniform(-1.5, 1.5) * y) / (height * np.exp(random.uniform(-1.5, 2)))
+        if random.random() < 0.3:
+            away = np.maximum(away, 0)  # all that lies on one side
+        veil = np.float32(random.uniform(0.2, 0.97)) * np.exp(-(away**2))
+        picture += veil * (np.float32(random.uniform(0.9, 1.2)) - picture)
+    if random.random() < 0.1:
+        shine = np.clip(_texture(picture.shape, around, random), 0, 1)
+        picture += np.float32(random.uniform(0.1, 0.6)) * shine * (1 - picture)
     return picture
 
 

@@ -19,6 +19,8 @@ Field = NDArray[np.float32]
 
 WORK_CAP = 24
 """Height of a capital in working pixels; the model sees about 20."""
+DIGITS = 10
+"""The first of the alphabet: in OCR-B they are higher than capitals, in fonts that pass for it not always."""
 DEPTH = 8.0
 """Distances are cut off here, in working pixels."""
 _BASE_SCALE = 2
@@ -49,22 +51,27 @@ def distances(glyphs: GlyphSet) -> Font:
 
 def relative(base: Font, random: np.random.Generator, *, warp: float) -> Font:
     """A font near ``base``, at the working size. ``warp`` 0 … 1 scales all differences: slant ±9°, glyphs 13 % narrower to 8 %
-    wider and moved in their boxes, outlines bent by up to about a tenth of the capital height.
+    wider and moved in their boxes, figures as high as in OCR-B or as low as capitals, outlines bent by up to about a tenth of the
+    capital height.
     """
     count, base_height, base_width = base.tiles.shape
     height, width = base_height // _BASE_SCALE, base_width // _BASE_SCALE
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     x, y = x - (width - 1) / 2, y - (height - 1) / 2
     slant = warp * math.tan(math.radians(random.uniform(-9, 9)))
-    wide, tall = 1 + warp * random.uniform(-0.13, 0.08), 1 + warp * random.uniform(-0.04, 0.04)
+    wide, tall = 1 + warp * random.uniform(-0.13, 0.08), np.full(count, 1 + warp * random.uniform(-0.04, 0.04), np.float32)
+    tall[:DIGITS] *= 1 - warp * random.choice((0, random.uniform(0, 0.08)))
     bend = warp * WORK_CAP * float(random.choice((0.0, 0.03, 0.06, 0.1)))
     bends = _smooth(random, (2, count, height, width), bend)
     move = (warp * random.normal(0, 0.02 * WORK_CAP, (count, 2))).astype(np.float32)
     each = (1 + warp * random.normal(0, 0.02, (count, 2))).astype(np.float32)
+    foot = WORK_CAP / 2
     tiles = np.empty((count, height, width), np.float32)
     for index in range(count):
         u = (x / (wide * each[index, 0]) + slant * y + move[index, 0] + bends[0, index]) * _BASE_SCALE + (base_width - 1) / 2
-        v = (y / (tall * each[index, 1]) + move[index, 1] + bends[1, index]) * _BASE_SCALE + (base_height - 1) / 2
+        v = ((y - foot) / (tall[index] * each[index, 1]) + foot + move[index, 1] + bends[1, index]) * _BASE_SCALE + (
+            base_height - 1
+        ) / 2
         tiles[index] = cv2.remap(base.tiles[index], u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return Font(tiles=tiles, advance=base.advance)
 

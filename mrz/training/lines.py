@@ -14,6 +14,8 @@ LETTERS = ALPHABET[10:36]
 LETTERS_DIGITS = ALPHABET[:36]
 RANDOM_SHARE = 0.4
 """Share of lines that follow no grammar: the names of documents hold few digits, their numbers few letters."""
+ALIKE = "0ODQ1I2Z5S8B6GCUMNHWVY"
+"""Characters that are easily taken for one another: a third of the random lines hold nothing else."""
 LENGTHS = (30, 36, 44)
 _WORD_LENGTHS = range(1, 13)
 
@@ -26,7 +28,7 @@ def document(random: Random) -> tuple[str, ...]:
 def line(random: Random) -> str:
     """One line: of a document, or of random characters."""
     if random.random() < RANDOM_SHARE:
-        return "".join(random.choices(ALPHABET, k=random.choice(LENGTHS)))
+        return "".join(random.choices(random.choice((ALPHABET, ALPHABET, ALIKE)), k=random.choice(LENGTHS)))
     return random.choice(document(random))
 
 
