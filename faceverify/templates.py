@@ -56,12 +56,17 @@ def fill(name: str, source: Path, terms: Terms) -> str:
         "id": identity,
         "grant": terms.grant,
         "permitted_use": "operation" if terms.grant == "commercial" else "trial",
-        "licence": json.dumps(terms.licence or "non-commercial research only, as the publisher states", ensure_ascii=False),
+        "licence": _text(terms.licence or "non-commercial research only, as the publisher states"),
         "licensed_until": f"licensed_until = {terms.until}" if terms.until else "# licensed_until: the licence names no last day",
     }
     for part, (file, sha256) in found.items():
         values |= {f"{part}_file": file, f"{part}_sha256": sha256}
     return Template(shipped_description(name).decode()).substitute(values)
+
+
+def _text(value: str) -> str:
+    """A string of TOML."""
+    return json.dumps(value.encode(errors="replace").decode(), ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 Found = tuple[str, str]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from gate.models import install_command
+from faceverify.description import PackError
+from gate.models import check_command, install_command
 
 
 @pytest.fixture
@@ -25,7 +26,10 @@ def published(shared_dir: Path, tmp_path: Path) -> Path:
 @pytest.mark.shared
 def test_installs_from_a_folder_and_says_what_it_may_be_used_for(published: Path, tmp_path: Path, capsys):
     assert install_command(str(published), tmp_path / "packs") == 0
-    assert "permitted use: test" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "permitted use test; licence Apache-2.0" in out
+    assert "33 with a slope for each channel, rewritten to sha256 b5036daa" in out
+    assert "self-test: vector within" in out
     assert (tmp_path / "packs" / "open" / "pack.toml").is_file()
 
 
@@ -55,6 +59,57 @@ def test_a_missing_folder_and_a_dead_address_are_one_line_each(tmp_path: Path, c
     assert install_command(str(tmp_path / "nowhere"), tmp_path / "packs") == 2
     assert install_command("http://127.0.0.1:9/", tmp_path / "packs") == 2
     assert capsys.readouterr().err.count("\n") == 2
+
+
+@pytest.mark.shared
+def test_check_examines_what_is_in_place_and_a_damaged_pack_does_not_hide_behind_a_sound_one(
+    published: Path, tmp_path: Path, capsys
+):
+    packs = tmp_path / "packs"
+    assert install_command(str(published), packs) == 0
+    assert check_command(packs, []) == 0
+    assert "self-test: vector within" in capsys.readouterr().out
+    shutil.copytree(packs / "open", packs / "another")
+    text = (packs / "another" / "pack.toml").read_text()
+    (packs / "another" / "pack.toml").write_text(text.replace("0.222710, -2.377022", "0.3, -2.4"))
+    assert check_command(packs, []) == 2
+    shown = capsys.readouterr()
+    assert "self-test: vector within" in shown.out
+    assert "differ from the reference vector" in shown.err
+    assert check_command(packs, ["open"]) == 0
+    assert check_command(packs, ["nowhere"]) == 2
+
+
+def test_no_pack_at_all_is_not_a_passed_check(tmp_path: Path, capsys):
+    assert check_command(tmp_path, []) == 2
+    assert "no packs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("layout", ["models/buffalo_l", "buffalo_l"])
+def test_an_insightface_pack_is_found_by_name_in_its_layouts_and_its_licence_read(tmp_path: Path, monkeypatch, capsys, layout):
+    folder = tmp_path / layout
+    folder.mkdir(parents=True)
+    asked = []
+
+    def install(source: Path, target: Path, **how: object) -> None:
+        asked.append((source, target.name, how["name"], how["grant"]))
+        raise PackError("stop", "here", "enough seen")
+
+    monkeypatch.setattr("gate.models.install_pack", install)
+    for source in (tmp_path, folder):
+        assert install_command(str(source), tmp_path / "packs", "buffalo_l") == 2
+    assert asked == [(folder, "buffalo_l", "insightface", "non_commercial")] * 2
+    (folder / "MODEL.LICENSE").write_text("{}")
+    assert install_command(str(tmp_path), tmp_path / "packs", "buffalo_l") == 2
+    assert "has not the fields of a licence" in capsys.readouterr().err
+    assert len(asked) == 2
+
+
+def test_only_the_open_pack_is_fetched_and_unknown_names_are_named(tmp_path: Path, capsys):
+    assert install_command("http://127.0.0.1:9/", tmp_path / "packs", "buffalo_l") == 2
+    assert "only the open pack is fetched" in capsys.readouterr().err
+    assert install_command(str(tmp_path), tmp_path / "packs", "buffalo_l") == 2
+    assert "holds no folder buffalo_l" in capsys.readouterr().err
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
