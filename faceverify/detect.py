@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -68,7 +69,10 @@ class Detector:
     def _side_for(self, like: DetectedFace | None, longest: int) -> int:
         """The longer side of the scaled frame in which ``like`` is just large enough, between half the usual one and that."""
         side = self._spec.frame_side
-        return side if like is None else min(side, max(side // 2, round(_FACE_PX * longest / max(like.box[2], 1.0))))
+        if like is None:
+            return side
+        enough = _FACE_PX * longest / max(like.box[2], 1.0)
+        return min(side, max(side // 2, _MULTIPLE * math.ceil(enough / _MULTIPLE)))
 
     def _detect(self, pixels: Pixels, long_side: int) -> tuple[DetectedFace, ...]:
         height, width = pixels.shape[:2]

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from faceverify.detect import DetectedFace
-from faceverify.samples import NotPerformed
+from faceverify.samples import NotPerformed, Probe
 from faceverify.track import GAP, LOOK_ROUND, Sighting, Track, guidance, overlap
 
 POINTS = np.zeros((5, 2), np.float32)
@@ -157,3 +157,28 @@ def test_half_a_face_behind_something_and_one_upside_down_are_nobody_else(rig, c
             for other in range(7):
                 result = rig.verifier.compare(rig.reference(other), probe)
                 assert isinstance(result, NotPerformed) or result.decision == "non_match" or (odd is hidden and other == person)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    size=st.sampled_from([(1, 1), (1, 3000), (3000, 1), (2, 33), (7, 7), (100, 90), (240, 321)]),
+    seed=st.integers(0, 2**32 - 1),
+    contrast=st.sampled_from([0, 1, 255]),
+)
+def test_any_pixels_are_sighted_or_a_reason_is_given(rig, size, seed, contrast):
+    pixels = np.random.default_rng(seed).integers(0, contrast + 1, (*size, 3), np.uint8)
+    track = rig.verifier.track()
+    for _ in range(2):
+        seen = track.see(pixels)
+        assert isinstance(seen, Sighting) or seen.reason in {"no_face", "several_faces", "no_alignment"}
+    assert isinstance(rig.verifier.probe(pixels), NotPerformed | Probe)
+
+
+@given(st.floats(1, 4000), st.sampled_from([(1080, 1920), (480, 640), (2160, 3840)]))
+def test_the_scale_of_a_search_suits_the_expected_face_and_costs_no_more_than_the_usual_one(rig, width, frame):
+    detector = rig.verifier._detector
+    usual = detector._spec.frame_side
+    side = detector._side_for(at(0, width), max(frame))
+    assert usual // 2 <= side <= usual
+    scaled = width * side / max(frame)
+    assert scaled >= 40 - 1e-6 or side == usual
