@@ -1,24 +1,32 @@
-"""MRZ text to record; floor: its five check digits."""
+"""MRZ text to record, each time another one; beside it a plain regular expression with its five check digits, and the peers' parsers."""
 
 from __future__ import annotations
 
 import pytest
 
 import mrz
+from benchmarks.mrz_plain import plain, zones
 
-UPPER = "P<UTOERIKSSON<<ANNA<MARIA<<<<<<<<<<<<<<<<<<<"
-LOWER = "L898902C36UTO7408122F1204159ZE184226B<<<<<10"
-"""Doc 9303-4, Appendix A."""
-SPANS = ((0, 9), (13, 19), (21, 27), (28, 42))
+ZONES = {name: zones(name) for name in mrz.FORMATS}
 
 
-@pytest.mark.benchmark(group="mrz: parse")
+@pytest.mark.benchmark(group="mrz: 1,000 different passports")
 def test_parse(benchmark):
-    assert benchmark(mrz.parse, (UPPER, LOWER)).check_digits_ok
+    assert all(record.check_digits_ok for record in benchmark(lambda: list(map(mrz.parse, ZONES["TD3"]))))
 
 
-@pytest.mark.benchmark(group="mrz: parse")
-def test_floor_check_digits(benchmark):
-    fields = [LOWER[start:end] for start, end in SPANS]
-    fields.append(LOWER[0:10] + LOWER[13:20] + LOWER[21:43])
-    assert benchmark(lambda: [mrz.check_digit(field) for field in fields]) == ["6", "2", "9", "1", "0"]
+@pytest.mark.benchmark(group="mrz: 1,000 different passports")
+def test_floor_plain_expression(benchmark):
+    assert all(fields["ok"] for fields in benchmark(lambda: list(map(plain, ZONES["TD3"]))))
+
+
+@pytest.mark.benchmark(group="mrz: 1,000 different documents of other formats")
+@pytest.mark.parametrize("name", [name for name in mrz.FORMATS if name != "TD3"])
+def test_parse_others(benchmark, name):
+    assert all(record.check_digits_ok for record in benchmark(lambda: list(map(mrz.parse, ZONES[name]))))
+
+
+@pytest.mark.benchmark(group="mrz: emit")
+def test_emit(benchmark):
+    records = [mrz.parse(lines) for lines in ZONES["TD3"]]
+    assert benchmark(lambda: list(map(mrz.emit, records))) == ZONES["TD3"]

@@ -9,7 +9,6 @@ from mrz.record import MrzError
 _ALPHABET = re.compile(r"[0-9A-Z<]*")
 VALUES = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ<", bytes([*range(10), *range(10), *range(10), *range(6), 0]))
 """For ``bytes.translate``: characters to their values, which modulo 10 are all that counts."""
-_EVERY_THIRD = 256**3 - 1
 
 
 def check_digit(text: str) -> str:
@@ -18,11 +17,3 @@ def check_digit(text: str) -> str:
         raise MrzError("a character that has no value in a check digit", expected="0-9, A-Z or <")
     values = text.encode().translate(VALUES)
     return str((7 * sum(values[0::3]) + 3 * sum(values[1::3]) + sum(values[2::3])) % 10)
-
-
-def weighted_sum(values: bytes) -> int:
-    """The same of at most 84 translated characters, as a number, in a quarter less time: 256³ is 1 modulo 256³ - 1, so the
-    remainder of the bytes read as one number holds the sums of every third value side by side, each below 28 · 9 < 255.
-    """
-    thirds = int.from_bytes(values, "little") % _EVERY_THIRD
-    return (7 * (thirds & 255) + 3 * (thirds >> 8 & 255) + (thirds >> 16)) % 10

@@ -8,7 +8,7 @@ from mrz.document_codes import oddity
 from mrz.formats import Format
 from mrz.record import Finding, finding
 
-_SEXES = ("M", "F", "<")
+SEXES = frozenset("MF<")
 
 
 def oddities(  # noqa: PLR0917  # by position, for each parse calls it
@@ -26,7 +26,7 @@ def oddities(  # noqa: PLR0917  # by position, for each parse calls it
         odd.append(("nationality", *_about_state("nationality", nationality)))
     if not birth.possible:
         odd.append(("date_of_birth", "date_of_birth_impossible", "YYMMDD of a day that exists"))
-    if sex not in _SEXES:
+    if sex not in SEXES:
         odd.append(("sex", "sex_unknown", "M, F or <; X belongs to the visual zone"))
     if not expiry.possible:
         odd.append(("date_of_expiry", "date_of_expiry_impossible", "YYMMDD of a day that exists"))
