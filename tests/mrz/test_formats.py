@@ -357,7 +357,7 @@ def test_fields_that_the_format_has_no_room_for_are_refused(name, changed):
 @settings(max_examples=150)
 def test_a_document_that_is_taken_for_usual_at_a_glance_has_nothing_odd(
     name, code, state, nationality, number, birth, sex, expiry
-):  # noqa: PLR0917
+):
     zone = {"TD1": "I", "TD2": "I", "TD3": "P"}.get(name, "V")
     lines = compose(
         name, document_code=zone, issuing_state=state, primary_identifier="A", document_number=number, nationality=nationality,
