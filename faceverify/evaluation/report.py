@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
-from faceverify.evaluation.calibrate import Refused, Setting
-from faceverify.evaluation.charts import det_chart, discard_chart, discard_legend, histogram_chart, strata_chart
-from faceverify.evaluation.page import STYLE, figure, heading, interval, legend, number, page, percent, table
-from faceverify.evaluation.rates import Rate
-from faceverify.evaluation.results import OperatingPoint, Outcome, Pad, Results, StratumResult
+from faceverify.evaluation.charts import det_chart, discard_chart, discard_legend, histogram_chart
+from faceverify.evaluation.page import STYLE, figure, heading, legend, number, page, table
+from faceverify.evaluation.results import Outcome, Results
+from faceverify.evaluation.tables import attacks, headline, strata, thresholds
 
 PAGE = "report.html"
-_SHOWN = 2
-"""Strata named where a threshold is not supported; the JSON names them all."""
 _MANY = 30
 """Errors from which a rate is known to about a third of itself ("rule of 30")."""
 
@@ -29,12 +26,12 @@ def write_page(folder: Path, results: Results) -> Path:
 def html(results: Results) -> str:
     parts = [
         _what(results),
-        _headline(results),
-        _thresholds(results.points),
+        headline(results),
+        thresholds(results.points),
         _curves(results),
-        _strata(results),
+        strata(results),
         _quality(results),
-        _pad(results.pad),
+        attacks(results.pad),
         _failures(results),
         _conditions(results),
         _reading(results),
@@ -62,60 +59,6 @@ def _what(results: Results) -> str:
     return f"<h1>Face evaluation: {escape(results.dataset)}</h1>{warning}{table((), rows, kind='facts')}"
 
 
-def _headline(results: Results) -> str:
-    rows = [_rate_row("FTE: references that gave no features", results.fte.rate)]
-    rows.append(_rate_row("FTA: probes that gave none, or too poor ones", results.fta.rate))
-    named = (
-        ("FMR: non-mated comparisons that match", results.fmr),
-        ("FNMR: mated comparisons that do not", results.fnmr),
-        ("FAR: FMR with FTE and FTA", results.far),
-        ("FRR: FNMR with FTE and FTA", results.frr),
-    )
-    rows += [_rate_row(name, rate) for name, rate in named if rate is not None]
-    missing = "" if results.fmr is not None else "<p>No threshold, hence no error rates of comparisons.</p>"
-    columns = ("rate", "errors", "of", "measured", "95 % interval", "with subjects drawn anew", "at most (95 %)")
-    return heading("Error rates at the threshold") + table(columns, rows) + missing
-
-
-def _rate_row(name: str, rate: Rate) -> tuple[str, ...]:
-    measured = "–" if rate.value is None else percent(rate.value)
-    if rate.value is None:
-        return (escape(name), "–", "0", "not tried", "–", "–", "–")
-    again = interval(rate.resampled) if rate.resampled and rate.errors else "–"
-    return (
-        escape(name),
-        number(rate.errors),
-        number(rate.trials),
-        measured,
-        interval(rate.interval),
-        again,
-        percent(rate.at_most),
-    )
-
-
-def _thresholds(points: Sequence[OperatingPoint]) -> str:
-    rows = [_threshold_row(point) for point in points]
-    columns = ("FMR wanted", "threshold", "set by", "false matches", "FMR at most (95 %)", "FNMR there", "the pool alone")
-    note = (
-        "<p>A threshold is given only where the upper 95 % bound of the FMR keeps it, in every stratum: the hardest one sets it. "
-        "Bounds count comparisons that share subjects for less than they are.</p>"
-    )
-    return heading("Thresholds that these data support") + note + table(columns, rows)
-
-
-def _threshold_row(point: OperatingPoint) -> tuple[str, ...]:
-    alone = f"{point.pooled.score:.4f}" if isinstance(point.pooled, Setting) else "not supported"
-    match point.hardest:
-        case Setting() as setting:
-            fnmr = percent(point.fnmr.value) if point.fnmr is not None and point.fnmr.value is not None else "–"
-            found = (number(setting.false_matches), percent(setting.fmr_upper), fnmr)
-            return (f"{point.target:g}", f"<b>{setting.score:.4f}</b>", escape(setting.stratum), *found, alone)
-        case Refused(shortages=shortages):
-            why = "<br>".join(escape(shortage.why) for shortage in shortages[:_SHOWN])
-            more = f"<br>and {len(shortages) - _SHOWN} more strata" if len(shortages) > _SHOWN else ""
-            return (f"{point.target:g}", "not supported", f"<small>{why}{more}</small>", "–", "–", "–", alone)
-
-
 def _curves(results: Results) -> str:
     if results.det is None:
         return heading("Curves") + "<p>Curves need both mated and non-mated comparisons that gave a score.</p>"
@@ -133,41 +76,6 @@ def _curves(results: Results) -> str:
     return heading("Curves") + det + scores
 
 
-def _strata(results: Results) -> str:
-    if not results.strata:
-        return heading("Strata") + "<p>Nothing was said of the subjects by which to sort, or there is no threshold.</p>"
-    columns = ("stratum", "FMR", "false matches", "95 % interval", "FNMR", "false non-matches", "95 % interval")
-    rows = [(escape(item.name), *_cells(item.fmr), *_cells(item.fnmr)) for item in results.strata]
-    alike = [item for item in results.strata if item.alike]
-    fmr, fnmr = strata_chart(alike, "fmr"), strata_chart(alike, "fnmr")
-    note = (
-        "<p>At the threshold above. Comparisons of people who differ in a column stand under “different”; they are the easy ones. "
-        "Hollow dots: no errors seen.</p>"
-    )
-    drawn = (figure(chart, f"{name} by stratum, 95 %.") for chart, name in ((fmr, "FMR"), (fnmr, "FNMR")) if chart)
-    return heading("Strata") + note + _hardest(alike, results.fmr) + table(columns, rows) + "".join(drawn)
-
-
-def _hardest(strata: Sequence[StratumResult], pooled: Rate | None) -> str:
-    worst = max(strata, key=lambda item: item.fmr.value or 0.0, default=None)
-    if worst is None or not worst.fmr.value or pooled is None or not pooled.value:
-        return ""
-    times = worst.fmr.value / pooled.value
-    return f"<p>Hardest: <b>{escape(worst.name)}</b>, FMR {percent(worst.fmr.value)}, {times:.1f} times that of the pool.</p>"
-
-
-def _cells(rate: Rate) -> tuple[str, str, str]:
-    if rate.value is None:
-        return "–", "none tried", "–"
-    low, high = rate.interval
-    again = rate.resampled or (low, high)
-    return (
-        percent(rate.value),
-        f"{number(rate.errors)} of {number(rate.trials)}",
-        interval((min(low, again[0]), max(high, again[1]))),
-    )
-
-
 def _quality(results: Results) -> str:
     name = heading("Quality: error versus discard")
     if not results.discard:
@@ -175,18 +83,6 @@ def _quality(results: Results) -> str:
     names = [(f"c{index}", text) for index, text in enumerate(discard_legend(results.discard))]
     text = "What remains of the FNMR when the probes of lowest quality are not compared. Components not certified to ISO/IEC 29794-5."
     return name + figure(discard_chart(results.discard) + legend(names), text)
-
-
-def _pad(pad: Pad | None) -> str:
-    name = heading("Presentation attack detection")
-    if pad is None:
-        return name + "<p>Not measured: the pack carries no network for it.</p>"
-    rows = [_rate_row(f"APCER, {species}", rate) for species, rate in pad.apcer.items()]
-    rows.append(_rate_row("BPCER (bona fide taken for attacks)", pad.bpcer))
-    rows += [_rate_row(f"no PAD score, {who}", rate) for who, rate in pad.no_response.items() if rate.errors]
-    columns = ("rate", "errors", "of", "measured", "95 % interval", "with subjects drawn anew", "at most (95 %)")
-    none = "" if pad.apcer else "<p>APCER: not measured, the data hold no presentation attack.</p>"
-    return name + "<p>Assistive, not tested to ISO/IEC 30107-3. Counted by probe.</p>" + table(columns, rows) + none
 
 
 def _failures(results: Results) -> str:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from faceverify.evaluation import dependence
 from faceverify.evaluation.dependence import bootstrap, design_effect, percentiles
 from faceverify.evaluation.intervals import clopper_pearson
 
@@ -46,16 +47,22 @@ def test_a_bootstrap_draw_counts_each_comparison_as_often_as_both_its_subjects_w
     subjects = np.array([[0, 0], [0, 1], [2, 1], [3, 0], [3, 3], [2, 0]], np.int32)
     scores = random.random(6)
     found = bootstrap(scores, subjects, np.array([0.2, 0.5, 2.0]), replicates=50, seed=9)
-    again = np.random.default_rng(9)
-    for row in found:
-        drawn = again.choice(np.arange(4), 4).tolist()
-        weights = [drawn.count(a) * (drawn.count(b) if a != b else 1) for a, b in subjects.tolist()]
+    for row, drawn in zip(found, np.random.default_rng(9).multinomial(4, [0.25] * 4, 50).tolist(), strict=True):
+        weights = [drawn[a] * (drawn[b] if a != b else 1) for a, b in subjects.tolist()]
         if not sum(weights):
             assert np.isnan(row).all()
             continue
         for threshold, share in zip((0.2, 0.5, 2.0), row, strict=True):
             expected = sum(w for w, score in zip(weights, scores, strict=True) if score >= threshold) / sum(weights)
             assert share == pytest.approx(expected)
+
+
+def test_a_long_list_is_weighed_in_batches_to_the_same_result(monkeypatch):
+    random = np.random.default_rng(3)
+    subjects, scores = random.integers(0, 30, (500, 2)).astype(np.int32), random.random(500)
+    whole = bootstrap(scores, subjects, np.array([0.3, 0.9]), replicates=20)
+    monkeypatch.setattr(dependence, "_BATCH", 7)
+    np.testing.assert_allclose(bootstrap(scores, subjects, np.array([0.3, 0.9]), replicates=20), whole)
 
 
 def test_the_same_seed_gives_the_same_interval():

@@ -202,7 +202,9 @@ def test_attacks_are_counted_by_species_and_never_among_comparisons(tmp_path, ve
     assert (found.pad.no_response["screen"].errors, found.pad.no_response["screen"].trials) == (1, 2)
     assert found.fnmr.trials == 3
     assert found.fta.rate.trials == 3
-    assert "APCER, print" in html(found)
+    page = html(found)
+    assert "APCER, print" in page
+    assert "Assistive, not tested to ISO/IEC 30107-3" in page
 
 
 def test_mated_comparisons_alone_give_no_false_match_rate_and_no_curve(tmp_path, verifier):
