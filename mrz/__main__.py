@@ -9,7 +9,6 @@ import argparse
 import dataclasses
 import json
 import sys
-from importlib import import_module
 from pathlib import Path
 
 from mrz import FORMATS, MrzError, MrzRecord, compose, parse
@@ -29,7 +28,9 @@ def as_dict(record: MrzRecord) -> dict[str, object]:
 def main(arguments: list[str]) -> int:
     """Exit 0 with the answer on stdout, 2 with one line on stderr."""
     if arguments[:1] == ["read"]:
-        return int(import_module("mrz.read_command").main(arguments[1:]))  # it alone loads numpy, cv2 and ONNX Runtime
+        from mrz import read_command  # it alone loads numpy, cv2 and ONNX Runtime
+
+        return read_command.main(arguments[1:])
     if not arguments:
         print("usage: python -m mrz parse|render|read … (-h for more)", file=sys.stderr)
         return 2
