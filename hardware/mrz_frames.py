@@ -17,8 +17,7 @@ from functools import reduce
 from operator import xor
 from typing import Literal
 
-SOH, STX, ETX, ACK, SYN = b"\x01", b"\x02", b"\x03", b"\x06", b"\x16"
-CR = b"\r"
+STX, ETX, CR, SYN = b"\x02", b"\x03", b"\r", b"\x16"
 LONGEST = 128
 """Bytes of text in any message; the longest zone has 90 and its separators."""
 PIECE = 256
@@ -59,11 +58,9 @@ _LINE = re.compile(rb"[^\r\n]+")
 _BEGINNING = re.compile(rb"[ACIPV][A-Z<]{4}")
 """Of a zone: document code and issuing State (Doc 9303-4 §4.2.2, -5, -6, -7)."""
 _TO_EXPIRY = rb"[0-9<]{6}[0-9][MFX<][0-9<]{6}[0-9]"
-_DATES = {44: re.compile(rb".{10}[A-Z<]{3}" + _TO_EXPIRY), 30: re.compile(_TO_EXPIRY + rb"[A-Z<]{3}")}
-_DATES[36] = _DATES[44]
-"""Nationality, date of birth, sex and date of expiry in the second line, by its length: where lines were not told apart, they must be where
-they should.
-"""
+_AFTER_NUMBER = re.compile(rb".{10}[A-Z<]{3}" + _TO_EXPIRY)
+_DATES = {44: _AFTER_NUMBER, 36: _AFTER_NUMBER, 30: re.compile(_TO_EXPIRY + rb"[A-Z<]{3}")}
+"""Nationality, birth, sex and expiry in the second line, by its length: where lines come in one, these must be where they should."""
 _FRENCH = b"IDFRA"
 """The French identity card alone has figures behind the name."""
 

@@ -75,12 +75,12 @@ PROFILES: dict[str, Profile] = {
 """By the name that a configuration gives."""
 
 
-def open_reader(path: str, name: str, baud: int | None = None) -> SerialMrzReader:
+def open_reader(path: str, name: str, baud: int | None = None, *, lies_s: float = LIES_S) -> SerialMrzReader:
     """The reader at ``path``, which need not be there yet. Raises DeviceError for a profile that is none."""
     if name not in PROFILES:
         raise DeviceError(path, f"no profile {name!r}", f"use one of {', '.join(sorted(PROFILES))}")
     profile = PROFILES[name]
-    return SerialMrzReader(lambda: SerialPort(path, baud or profile.baud), profile)
+    return SerialMrzReader(lambda: SerialPort(path, baud or profile.baud), profile, lies_s=lies_s)
 
 
 class SerialMrzReader:
@@ -93,23 +93,31 @@ class SerialMrzReader:
         self._open_port, self._profile, self._lies_s = open_port, profile, lies_s
         self._port: BytePort | None = None
         self._framer = Framer(profile.wire)
+        self._lying: ZoneText | None = None
         self._next: ZoneText | None = None
         self._armed = self._put_away = 0.0
         self.refused: Refused | None = None
 
     def wait_for_document(self, timeout: float) -> ScannedDocument | None:
         """As the port says. Raises DeviceError where the line is still gone when ``timeout`` has passed."""
+        self._lying = None
         self._listen_until(time.monotonic() + timeout)
         if self._next is None:
             return None
-        zone, self._next = self._next, None
+        self._lying, self._next = self._next, None
         self._put_away = time.monotonic() + self._lies_s
-        return ScannedDocument(mrz_lines=zone.lines, chip=None)
+        return ScannedDocument(mrz_lines=self._lying.lines, chip=None)
 
     def wait_for_removal(self, timeout: float) -> bool:
-        """As the port says: true once the next document came, or ``lies_s`` after this one did."""
-        self._listen_until(min(time.monotonic() + timeout, self._put_away))
-        return self._next is not None or time.monotonic() >= self._put_away
+        """As the port says: true once another document was read, or ``lies_s`` after this one last was."""
+        deadline = time.monotonic() + timeout
+        while (now := time.monotonic()) < self._put_away:
+            self._listen_until(min(deadline, self._put_away))
+            if self._next is not None:
+                break
+            if now >= deadline:
+                return False
+        return True
 
     def close(self) -> None:
         """Disarm the reader and let go of the line; again is harmless."""
@@ -144,11 +152,19 @@ class SerialMrzReader:
         for one in self._framer.feed(data) if data else self._framer.quiet():
             match one:
                 case ZoneText():
-                    self._next, self.refused = one, None
+                    self.refused = None
+                    self._read(one)
                 case Refused():
                     self.refused = one
             if one != NO_ZONE:  # to that the answer would come at once, and so on for ever
                 self._arm(port)
+
+    def _read(self, zone: ZoneText) -> None:
+        """Who lies there may be read again and again; that is no other document."""
+        if zone == self._lying:
+            self._put_away = time.monotonic() + self._lies_s
+        else:
+            self._next = zone
 
     def _connect(self) -> BytePort:
         self._port = port = self._open_port()

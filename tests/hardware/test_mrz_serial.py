@@ -145,6 +145,22 @@ def test_a_document_lies_there_for_its_time_or_until_the_next_one():
     assert brief.wait_for_removal(1.0)
 
 
+def test_a_document_that_is_read_again_still_lies_there_and_is_no_other(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(mrz_serial.time, "monotonic", lambda: now[0])
+    line = Line(typed(TD3))
+    reader = SerialMrzReader(lambda: line, PROFILES["lines"], lies_s=60.0)
+    assert reader.wait_for_document(0.0).mrz_lines == TD3
+    for _ in range(3):
+        now[0] += 50.0
+        line.said.append(typed(TD3))
+        assert not reader.wait_for_removal(0.0)
+    now[0] += 60.0
+    assert reader.wait_for_removal(0.0)
+    line.said.append(typed(TD3))
+    assert reader.wait_for_document(0.0).mrz_lines == TD3
+
+
 def test_a_line_that_goes_in_mid_message_leaves_nothing_behind():
     lines = [Line(typed(TD3)[:50], None), Line(typed(TD1))]
     reader = SerialMrzReader(lambda: lines.pop(0), PROFILES["lines"])
