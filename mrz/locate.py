@@ -27,12 +27,14 @@ NEIGHBOURHOOD = 41
 JOINTS = (3, 5, 7, 11)
 """Pixels of half the working image. A joint closes gaps between characters (at most 0.6 pitch) and none between lines (1.5 pitch):
 together they serve pitches from 6 to 30 px, which are zones from 0.3 to 1.0 of the working image's long side."""
-ROUND_SIDES = (0.9, 1.15)
+ROUND_SIDES = (0.83, 1.2)
 """How far the working image may differ from the size asked for where the frame's is then a multiple of it, which shrinks faster."""
+SLIGHTLY = 0.6
+"""Scale down to which interpolation skips no pixel; it is faster than averaging."""
 LEAST_LENGTH = 0.16
 """Of the working image's long side."""
-LEAST_ASPECT = 9.0
-"""Thirty characters are 25 times as long as high; clutter at a line's foot makes the joined line thicker."""
+ASPECT = (9.0, 65.0)
+"""Length over height. Thirty characters have 30, 44 have 47; clutter at a line's foot makes it thicker, faint print thinner."""
 THINNEST = 2.0
 """Pixels of half the working image: capitals below 6 px are none that can be read."""
 CHUNKS = 12
@@ -94,8 +96,11 @@ def ink(grey: Grey, side: int) -> Ink:
     scale = side / max(grey.shape)
     if scale < 1 and ROUND_SIDES[0] < 1 / (scale * round(1 / scale)) < ROUND_SIDES[1]:
         scale = 1 / round(1 / scale)
+        whole = [side // round(1 / scale) * round(1 / scale) for side in grey.shape]
+        grey = grey[: whole[0], : whole[1]]
     size = max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))
-    work = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR if scale > SLIGHTLY else cv2.INTER_AREA
+    work = cv2.resize(grey, size, interpolation=how)
     strokes = cv2.morphologyEx(work, cv2.MORPH_BLACKHAT, np.ones((STROKE, STROKE), np.uint8))
     mean = cv2.boxFilter(strokes, -1, (NEIGHBOURHOOD, NEIGHBOURHOOD))
     mask = cv2.compare(strokes, cv2.addWeighted(mean, INK_OVER_MEAN, mean, 0, INK_FLOOR), cv2.CMP_GT)
@@ -198,14 +203,14 @@ def _seeds(found: Ink, joint: int, *, slanted: bool) -> Iterator[TextLine]:
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE if slanted else cv2.MORPH_RECT, (joint, joint))
     closed = cv2.morphologyEx(half, cv2.MORPH_CLOSE, kernel)
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((joint // 2, joint // 2), np.uint8))
-    outlines, _ = cv2.findContours(opened, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    outlines, _ = cv2.findContours(opened, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)  # frames around the page too
     least = LEAST_LENGTH * max(half.shape)
     for outline in outlines:
         if max(cv2.boundingRect(outline)[2:]) < 0.7 * least:
             continue
         _, size, _ = box = cv2.minAreaRect(outline)
         length, height = max(size), min(size)
-        if length >= least and height > THINNEST and length >= LEAST_ASPECT * height:
+        if length >= least and height > THINNEST and ASPECT[0] * height <= length <= ASPECT[1] * height:
             yield _axis(2 * cv2.boxPoints(box) + 0.5, 2 * height)
 
 

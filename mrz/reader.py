@@ -18,7 +18,6 @@ from mrz.locate import Grey, TextLine, ink, text_lines
 from mrz.reading import Accepted, Reading, Refused, Timings
 from mrz.recognise import LineModel, line_model
 from mrz.search import Search
-from mrz.strips import Frame
 from mrz.zone import Zone
 
 MOST_PIXELS = 40_000_000
@@ -38,7 +37,7 @@ class Sight:
 
     zones: tuple[Zone, ...] = ()
     refused: Refused | None = None
-    frame: Frame | None = None
+    frame: Grey | None = None
     locate: float = 0.0
     recognise: float = 0.0
 
@@ -67,20 +66,20 @@ class MrzReader:
             what = f"not a picture of {LEAST_SIDE} pixels or more a side and {MOST_PIXELS} at most, grey or BGR, 8 bits deep"
             return Sight(refused=Refused(reason="bad_image", detail=what))
         self._model = self._model or line_model()
-        started, frame, recognising = perf_counter(), Frame(grey), 0.0
+        started, recognising = perf_counter(), 0.0
         zones, lines, search = list[Zone](), list[TextLine](), None
         for side, slanted in PASSES:
             if side > PASSES[0][0] and max(grey.shape) < ENOUGH_DETAIL * PASSES[0][0]:
                 continue
             found = ink(grey, side) if search is None or side != round(search.found.scale * max(grey.shape)) else search.found
-            search, lines = Search(frame, found, self._model), text_lines(found, slanted=slanted)
+            search, lines = Search(grey, found, self._model), text_lines(found, slanted=slanted)
             zones = _zones(search, lines)
             recognising += search.recognising
             if zones:
                 break
         refused = None if zones or search is None else refusal.unread(search, lines)
         spent = perf_counter() - started
-        return Sight(zones=tuple(zones), refused=refused, frame=frame, locate=spent - recognising, recognise=recognising)
+        return Sight(zones=tuple(zones), refused=refused, frame=grey, locate=spent - recognising, recognise=recognising)
 
 
 def judge(sights: Sequence[Sight], needed: accept.Margins) -> Reading:

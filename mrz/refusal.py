@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from mrz.accept import Decision
-from mrz.locate import TextLine, fit_line
+from mrz.locate import Grey, TextLine, fit_line
 from mrz.reading import Corners, Reason, Refused
 from mrz.search import Search
-from mrz.strips import Cut, Frame, cut
+from mrz.strips import Cut, cut
 from mrz.zone import Zone, corners
 
 TELLING: tuple[Reason, ...] = ("no_mrz", "too_small", "blur", "glare", "cut_off", "mirrored", "several_documents")
@@ -55,18 +55,18 @@ def _corners(search: Search, line: TextLine) -> Corners:
     return corners(line, line, 0.6 * line.height, search.found.scale)
 
 
-def explained(decision: Decision, frame: Frame | None, zone: Zone) -> Refused:
+def explained(decision: Decision, frame: Grey | None, zone: Zone) -> Refused:
     """A zone that was found and not believed: doubtful characters have a cause, as a rule."""
     where, reason = zone.corners(), decision.reason or "margin"
     if frame is not None and reason in ("no_mrz", "margin", "check_digit"):
-        if zone.leaves(frame.shape, BORDER):
+        if zone.leaves((frame.shape[0], frame.shape[1]), BORDER):
             reason = "cut_off"
         elif reason != "no_mrz" and (cause := _cause_in(frame, zone)) is not None:
             reason = cause
     return Refused(reason=reason, detail=decision.detail, where=where)
 
 
-def _cause_in(frame: Frame, zone: Zone) -> Reason | None:
+def _cause_in(frame: Grey, zone: Zone) -> Reason | None:
     causes = [_cause(cut(frame, line, zone.scale), zone.pitch / zone.scale) for line in zone.lines]
     return next((cause for cause in causes if cause is not None), None)
 

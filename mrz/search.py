@@ -10,9 +10,9 @@ import numpy as np
 from mrz import accept
 from mrz.decode import cells
 from mrz.formats import FORMATS
-from mrz.locate import Ink, TextLine, across, along, fit_line, neighbours
+from mrz.locate import Grey, Ink, TextLine, across, along, fit_line, neighbours
 from mrz.recognise import ALPHABET, LineModel
-from mrz.strips import CAPITAL, Cut, Frame, cut
+from mrz.strips import CAPITAL, Cut, cut
 from mrz.zone import ReadLine, Zone
 
 SHAPES = tuple(sorted({(form.lines, form.length) for form in FORMATS.values()}))
@@ -30,6 +30,8 @@ has letters among the dates and is far below.
 """
 WEIGHT = 4.0
 """Of the plausibility against the places' log-odds where zones are compared."""
+FILLERS = 2
+"""Fillers from which a line is read the right way up: nothing upside down looks like one."""
 ALIGNED = 0.6
 """Pitches by which the lines of a zone may begin apart."""
 LONGER = 16
@@ -41,20 +43,23 @@ class Search:
     stood on a zone's grid, whatever they said.
     """
 
-    def __init__(self, frame: Frame, found: Ink, model: LineModel) -> None:
+    def __init__(self, frame: Grey, found: Ink, model: LineModel) -> None:
         self.frame, self.found, self._model = frame, found, model
         self.recognising, self.on_grid = 0.0, list[TextLine]()
 
     def zone(self, line: TextLine) -> Zone | None:
-        """The zone that ``line`` is one of. A line is read in both directions, for characters upside down look like others; the
-        lines of the better are followed first, the other's only where those are no plausible zone.
+        """The zone that ``line`` is one of. A line without fillers is read in both directions, for characters upside down look like
+        others; the better is followed first, the other only where that leads to no plausible zone.
         """
         fitted = fit_line(self.found, line)
         if fitted is None:
             return None
         strip = cut(self.frame, fitted, self.found.scale)
         best: Zone | None = None
-        for seed in sorted(self._read([strip, strip.turned()]), key=_upright, reverse=True):
+        seeds = self._read([strip])
+        if not seeds or _upright(seeds[0]) < FILLERS:
+            seeds = sorted((*seeds, *self._read([strip.turned()])), key=_upright, reverse=True)
+        for seed in seeds:
             whole = self._whole(seed)
             if not _may_belong(whole):
                 continue
@@ -68,7 +73,7 @@ class Search:
 
     def mirrored(self) -> Search:
         """A search of the frame as a mirror shows it."""
-        frame = Frame(np.ascontiguousarray(self.frame.level(0)[:, ::-1]))
+        frame = np.ascontiguousarray(self.frame[:, ::-1])
         return Search(frame, Ink(strokes=np.ascontiguousarray(self.found.strokes[:, ::-1]), scale=self.found.scale), self._model)
 
     def _whole(self, seed: ReadLine) -> ReadLine:

@@ -17,8 +17,9 @@ STRIDE = 4
 """The model answers once in 4 columns, and a strip's width is a multiple of it."""
 MARGIN = 2.2
 """Capital heights of background kept on either side: two characters that the line's joined strokes may have missed."""
-WIDEST = 44 * 2 * CAPITAL
-"""Columns. The widest line of a zone has 44 characters; set twice as wide as usual they still fit."""
+WIDEST = 44 * 1.5 * CAPITAL
+"""Columns. The longest line of a zone has 44 characters; set half as wide again as usual they still fit."""
+Place = NDArray[np.float64]
 SATURATED = 252
 """Grey level from which a sensor tells no more differences."""
 DARKEST, LIGHTEST, CUT_OFF = 0.02, 0.98, 1.5
@@ -50,25 +51,7 @@ class Cut:
         return replace(self, pixels=self.pixels[::-1, ::-1], line=self.line.turned(), first=self.line.length - last)
 
 
-class Frame:
-    """A grey frame, and smaller copies of it made once, so that shrinking never skips pixels."""
-
-    def __init__(self, grey: Grey) -> None:
-        self._levels = [grey]
-        self.shape: tuple[int, int] = grey.shape
-
-    def level(self, halvings: int) -> Grey:
-        """The frame halved so many times, pixels averaged."""
-        import cv2
-
-        while len(self._levels) <= halvings:
-            last = self._levels[-1]
-            size = max(1, last.shape[1] // 2), max(1, last.shape[0] // 2)
-            self._levels.append(np.asarray(cv2.resize(last, size, interpolation=cv2.INTER_AREA), np.uint8))
-        return self._levels[halvings]
-
-
-def cut(frame: Frame, line: TextLine, scale: float, *, capital: float = 0.0) -> Cut:
+def cut(frame: Grey, line: TextLine, scale: float, *, capital: float = 0.0) -> Cut:
     """The strip along ``line`` of a working image that is ``scale`` times the frame; ``capital`` is the height of its letters in
     working pixels where it is known better than the line's own.
     """
@@ -78,20 +61,35 @@ def cut(frame: Frame, line: TextLine, scale: float, *, capital: float = 0.0) -> 
     step = max(step, (line.length + 2 * MARGIN * CAPITAL * step) / WIDEST)
     first = -MARGIN * CAPITAL * step
     width = STRIDE * max(1, round((line.length / step + 2 * MARGIN * CAPITAL) / STRIDE))
-    halvings = max(0, int(np.log2(max(step / scale, 1) * 1.4)))
-    source = frame.level(halvings)
     (x, y), (left, top) = line.direction, line.at(first, -(HEIGHT - 1) / 2 * step)
-    shrink = scale * 2**halvings
-    matrix = np.array(
-        [
-            [x * step / shrink, -y * step / shrink, (left + 0.5) / shrink - 0.5],
-            [y * step / shrink, x * step / shrink, (top + 0.5) / shrink - 0.5],
-        ]
-    )
-    how = cv2.INTER_LINEAR if step >= shrink else cv2.INTER_CUBIC
+    turn = np.array([[x, -y], [y, x]]) * (step / scale)
+    origin = (np.array([left, top]) + 0.5) / scale - 0.5
+    source, shrunk, corner = _part(frame, origin, origin + turn @ (width, HEIGHT), turn)
+    matrix = np.column_stack((turn / shrunk, (origin - corner + 0.5) / shrunk - 0.5))
+    how = cv2.INTER_LINEAR if step / scale >= shrunk else cv2.INTER_CUBIC
     strip = cv2.warpAffine(source, matrix, (width, HEIGHT), flags=how | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
     grey = np.asarray(strip, np.uint8)
     return Cut(pixels=stretched(grey), line=line, first=first, step=step, saturated=float((grey >= SATURATED).mean()))
+
+
+def _part(frame: Grey, first: Place, last: Place, turn: Place) -> tuple[Grey, int, Place]:
+    """What of the frame lies around a strip, halved until a strip's pixel is one to two of its own, the factor, and its corner:
+    so that shrinking skips no pixel, and costs nothing for the rest of the frame.
+    """
+    import cv2
+
+    ratio = float(np.hypot(*turn[:, 0]))
+    shrunk = 2 ** max(0, int(np.log2(max(ratio, 1) * 1.4)))
+    around = np.abs(turn[:, 1]) * HEIGHT + 2 * shrunk + 2
+    least = np.floor(np.minimum(first, last) - around).astype(int)
+    most = np.ceil(np.maximum(first, last) + around).astype(int)
+    least = np.clip(least, 0, np.array(frame.shape[::-1]) - 1)
+    part = frame[least[1] : max(most[1], least[1] + 1), least[0] : max(most[0], least[0] + 1)]
+    if shrunk > 1:
+        size = max(1, part.shape[1] // shrunk), max(1, part.shape[0] // shrunk)
+        part = part[: size[1] * shrunk, : size[0] * shrunk]
+        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return part, shrunk, least.astype(np.float64)
 
 
 def stretched(strip: Grey) -> NDArray[np.float32]:
