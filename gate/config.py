@@ -73,7 +73,7 @@ class Scanner(Section, frozen=True, kw_only=True):
 
     kind: Literal["simulator", "pcsc"]
     address: Address
-    mrz: Literal["images", "device"] = "device"
+    mrz: Literal["images", "device"] = "images"
     infrared: bool = True
     """Whether its pictures come in near-infrared light as well. Where they do, a zone that does not show in it is a finding."""
 

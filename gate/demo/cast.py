@@ -74,6 +74,8 @@ class Traveller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     title: str
     face: str
     document: Document
+    page: tuple[dict[str, bool | float | tuple[float, float]], ...] = ()
+    """What the first pictures of the page meet, one after another, the last one for all further (``hardware.sim.glass.Conditions``)."""
     chip: Chip = Chip()
     issuance: Issuance | None = None
     exit_permit: Literal["", "valid", "none", "expired", "mismatch"] = ""

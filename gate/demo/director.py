@@ -120,7 +120,8 @@ class Director:
             walk_in_s=behaviour.walk_s,
             walk_out_s=behaviour.walk_s,
         )
-        await asyncio.to_thread(self._stage.world.place, self._stage.passports[traveller.id])
+        passport = self._stage.passports[traveller.id]
+        await asyncio.to_thread(self._stage.world.place, passport, conditions=traveller.page)
         acting = asyncio.create_task(self._act(traveller))
         try:
             await self._until(

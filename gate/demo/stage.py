@@ -46,6 +46,8 @@ await_officer_s = 3
 [scanner]
 kind = "simulator"
 address = "{world}"
+mrz = "images"
+infrared = true
 
 [chip]
 {chip}

@@ -11,10 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import assert_never
 
+import numpy as np
+
 from gate.clock import SystemClock, civil_date
 from gate.config import Config
-from gate.evidence import Fact, found
-from gate.inspection import ChipInspection, ChipInspector, inspect_mrz
+from gate.evidence import Fact
+from gate.inspection import ChipInspection, ChipInspector
+from gate.page_reading import PageReader
 from gate.processes.messages import (
     AnyMessage,
     DocumentChecked,
@@ -31,6 +34,8 @@ from gate.runtime import Runtime
 from gate.trust_store import OpenedStore, open_configured, remember
 from hardware.ports import DeviceError, DocumentScanner, ScannedDocument
 from mrz import MrzRecord
+from mrz.reader import MrzReader
+from mrz.recognise import line_model
 from pki.deviations import read_deviation_lists
 from pki.errors import PkiError
 from pki.known_defects import DeviationList
@@ -40,6 +45,8 @@ POLL_S = 0.5
 """How often the thread looks whether it should end."""
 REMOVAL_POLL_S = 0.02
 """How often the thread looks whether the document still lies there."""
+GLASS_PX = 900
+"""Side of the empty picture on which the reader warms up."""
 PROGRESS_STEP = 0.04
 """The traveller's bar moves in steps of this; finer ones cannot be seen."""
 
@@ -50,7 +57,7 @@ def open_scanner(config: Config, secret: str) -> DocumentScanner:
         case "simulator":
             from hardware.sim.scanner import SimulatedScanner
 
-            return SimulatedScanner(Path(config.scanner.address), secret)
+            return SimulatedScanner(Path(config.scanner.address), secret, pictures=config.scanner.mrz == "images")
         case kind:
             raise DeviceError("scanner", f"no driver for {kind!r} in this release", 'use kind = "simulator"')
 
@@ -111,6 +118,7 @@ class DocumentReader:
         self._chips = ChipInspector(
             trust, self._clock, frozenset(config.chip.tolerate), deviations, patience_s=config.timeouts.document_s
         )
+        self._pages = PageReader(MrzReader(), self._clock, infrared=config.scanner.infrared)
         self._stop = threading.Event()
         self._orders: queue.SimpleQueue[ReadDocument] = queue.SimpleQueue()
 
@@ -143,14 +151,14 @@ class DocumentReader:
     def _check(self, order: ReadDocument, document: ScannedDocument) -> DocumentChecked:
         begun = self._clock.boot()
         today = civil_date(self._clock.wall(), self._config.lane.checkpoint)
-        record, facts = inspect_mrz(document.mrz_lines, today)
-        facts["infrared"] = found("not_offered", source="mrz")
+        page = self._pages.read(document, today, order.zero + self._config.timeouts.document_s)
+        record, facts = page.record, page.facts
         read = self._clock.boot()
         stage = stage_of("mrz", begun, read, facts["mrz"].value, zero=order.zero, room="reader")
         if record is None or facts["mrz"].value != "read":
             return DocumentChecked(transaction=order.transaction, facts=facts, stages=(stage,), last_byte_boot=read)
         self._post(_mrz_read(order.transaction, record, facts))
-        chip = self._chips.inspect(document, record, order.zero, self._progress(order.transaction))
+        chip = self._chips.inspect(document, record, order.zero, self._progress(order.transaction), page.doubtful)
         return _checked(order.transaction, chip, stage)
 
     def _progress(self, transaction: str) -> Callable[[float], None]:
@@ -190,6 +198,15 @@ def _checked(transaction: str, chip: ChipInspection, mrz_stage: StageTiming) -> 
     )
 
 
+def warm_up(config: Config) -> str:
+    """Load what reads the zone, before the first traveller waits for it, and say in the records' words what that is."""
+    if config.scanner.mrz == "device":
+        return "text of the scanner"
+    model = line_model()
+    MrzReader(model).read([np.full((GLASS_PX, GLASS_PX), 255, np.uint8)], second_look=True)
+    return f"our reader of pictures, line model {model.version}"
+
+
 async def serve(config: Config, runtime: Runtime) -> None:
     """Connect to the lane and read documents until it hangs up. Raises DeviceError when the scanner broke."""
     trust = open_trust_store(config)
@@ -197,7 +214,7 @@ async def serve(config: Config, runtime: Runtime) -> None:
     backends = {
         "scanner": config.scanner.kind,
         "chip": chip,
-        "mrz": "TD3 text lines",
+        "mrz": warm_up(config),
         "pki": "autogate pki",
         "trust": trust.label,
     }

@@ -166,7 +166,7 @@ class RemotePage:
             case {"shape": None}, []:
                 return None
             case {"shape": [*shape], "dpi": int(dpi), "boot": float(boot)}, [raw] if _fits(shape, len(raw)):
-                return PageFrame(pixels=np.frombuffer(raw, np.uint8).reshape(shape), light=light, dpi=dpi, boot=boot)
+                return PageFrame(pixels=np.frombuffer(raw, np.uint8).reshape(shape).copy(), light=light, dpi=dpi, boot=boot)
             case _:
                 raise _nonsense()
 
