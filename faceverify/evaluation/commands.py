@@ -1,6 +1,6 @@
 """``python -m faceverify evaluate | calibrate``.
 
-Exit codes: 0 done, 1 the data support no such threshold, 2 the input cannot be used.
+Exit codes: 0 done, 1 the data support no such threshold, 2 the input cannot be used, or nothing could be measured.
 """
 
 from __future__ import annotations
@@ -61,6 +61,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     found = summarise(measured, pack, name, about=options.about, cross=options.cross, **how)
     write_record(options.out, measured, found)
     print(write_page(options.out, found))
+    for name, rate in (("FTE", found.fte.rate), ("FTA", found.fta.rate), ("FMR", found.fmr), ("FNMR", found.fnmr)):
+        if rate is not None and rate.trials:
+            print(
+                f"{name} {100 * rate.errors / rate.trials:.3g} % ({rate.errors} of {rate.trials}), at most {100 * rate.at_most:.3g} %"
+            )
+    if not found.histogram.mated.any() and not found.histogram.non_mated.any():
+        print("no comparison gave a score", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -120,6 +120,15 @@ def test_an_fmr_that_protects_nothing_is_refused(wrong, capsys):
     assert "--fmr" in capsys.readouterr().err
 
 
+def test_pictures_without_a_single_face_are_an_error_with_a_report(demo, tmp_path, capsys):
+    for number in (0, 1):
+        (tmp_path / "in" / "somebody").mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / "in" / "somebody" / f"{number}.png"), np.full((80 + number, 80, 3), 90, np.uint8))
+    assert main(["evaluate", str(tmp_path / "in"), "--pack", str(demo.folder), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.endswith("no comparison gave a score\n")
+    assert (tmp_path / "out" / "report.html").exists()
+
+
 def test_a_misspelt_column_is_found_before_the_work(folder, demo, tmp_path, capsys):
     asked = ["evaluate", str(folder), "--pack", str(demo.folder), "--out", str(tmp_path / "out"), "--cross", "sex,etnicity"]
     assert main(asked) == 2

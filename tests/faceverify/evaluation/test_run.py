@@ -1,5 +1,6 @@
 """From pictures to the report: what is counted, and what is left behind. The verifier here reads its answers from the files."""
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -263,6 +264,22 @@ def test_a_report_that_is_none_is_refused(tmp_path, text):
     (tmp_path / "report.json").write_text(text)
     with pytest.raises(EvaluationError, match="no report of an evaluation"):
         read_record(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("score", "refused"), [("nan", False), ("", False), ("inf", True), ("-inf", True), ("0,5", True), ("x", True)]
+)
+def test_a_recorded_score_is_a_finite_number_or_none(tmp_path, score, refused):
+    header = "reference,probe,reference_subject,probe_subject,pai_species,score"
+    (tmp_path / "scores.csv").write_text(f"{header}\nr,p,a,b,,{score}\n")
+    sha256 = hashlib.sha256((tmp_path / "scores.csv").read_bytes()).hexdigest()
+    said = {"format": 1, "dataset": "d", "data_sha256": "0", "scores_sha256": sha256}
+    (tmp_path / "report.json").write_text(json.dumps({**said, "pack": {"sha256": "0"}, "conditions": {"date": "today"}}))
+    if refused:
+        with pytest.raises(EvaluationError, match=r"scores\.csv"):
+            read_record(tmp_path)
+    else:
+        assert np.isnan(read_record(tmp_path).scores).all()
 
 
 def test_other_pictures_are_another_data_set(people, verifier):
