@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hardware.ports import DeviceError
 from hardware.sim.scanner import SOCKET, ScannerStage, SimulatedScanner
@@ -125,6 +127,26 @@ def test_nonsense_for_a_picture_is_a_broken_device(answer, bodies, tmp_path):
         page.capture("white", 1.0)
     scanner.close()
     server.close()
+
+
+@settings(max_examples=40)
+@given(
+    st.fixed_dictionaries(
+        {"do": st.just("capture")},
+        optional={
+            "document": st.one_of(st.none(), st.integers(0, 2), st.just("1")),
+            "light": st.one_of(st.none(), st.just("infrared"), st.text(max_size=9), st.just(["white"])),
+            "timeout": st.one_of(st.none(), st.floats(), st.just("soon")),
+        },
+    )
+)
+def test_any_question_for_a_picture_gets_an_answer(question):
+    stage = ScannerStage(exposure_s=0.0)
+    stage.place(MRZ, None, {"dpi": 100})
+    server = object.__new__(DeviceServer)
+    server._handler = stage.handle
+    answer, bodies = server._answer(question, [])
+    assert ("error" in answer) or (answer["shape"] is None) == (not bodies)
 
 
 @pytest.mark.parametrize("look", [{"dpi": 5}, {"colour": "red"}, {"dpi": "fine"}])
