@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from faceverify.evaluation import commands as evaluation
-from faceverify.evaluation.comparisons import EvaluationError
+from faceverify.evaluation.errors import EvaluationError
 from faceverify.packs import Pack, PackError, demo_pack, load_pack
 
 

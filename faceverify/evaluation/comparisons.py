@@ -20,6 +20,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from faceverify.evaluation.errors import EvaluationError
+
 Codes = NDArray[np.int32]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jp2", ".j2k", ".png"})
@@ -30,10 +32,6 @@ MAX_COMPARISONS = 2_000_000
 """They are held in memory, about 200 bytes each."""
 MAX_VALUES = 50
 """Values of one column: beyond them it is a measure, and bands are wanted."""
-
-
-class EvaluationError(Exception):
-    """The input cannot be evaluated; says where and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

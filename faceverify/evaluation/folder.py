@@ -12,12 +12,12 @@ from faceverify.evaluation.comparisons import (
     SUFFIXES,
     Codes,
     Comparisons,
-    EvaluationError,
     Labels,
     both_sides,
     frames,
     inside,
 )
+from faceverify.evaluation.errors import EvaluationError
 from faceverify.evaluation.table import read_rows
 
 

@@ -19,7 +19,8 @@ import numpy as np
 
 from faceverify.description import Pack
 from faceverify.evaluation.calibrate import Refused, Setting, Shortage
-from faceverify.evaluation.comparisons import Codes, Comparisons, EvaluationError, Labels
+from faceverify.evaluation.comparisons import Codes, Comparisons, Labels
+from faceverify.evaluation.errors import EvaluationError
 from faceverify.evaluation.rates import Rate, Values
 from faceverify.evaluation.results import Results
 from faceverify.evaluation.run import Run, Taken

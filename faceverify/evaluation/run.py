@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceverify.compare import comparison_score
-from faceverify.evaluation.comparisons import Comparisons, EvaluationError
+from faceverify.evaluation.comparisons import Comparisons
+from faceverify.evaluation.errors import EvaluationError
 from faceverify.evaluation.pictures import as_frame, as_portrait, digest, read_pictures
 from faceverify.fuse import MOST
 from faceverify.image import ImageError

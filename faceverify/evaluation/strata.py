@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from faceverify.evaluation.comparisons import DIFFERENT, Comparisons, EvaluationError, Labels
+from faceverify.evaluation.comparisons import DIFFERENT, Comparisons, Labels
+from faceverify.evaluation.errors import EvaluationError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,15 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from faceverify.evaluation.comparisons import (
-    MAX_COMPARISONS,
-    Comparisons,
-    EvaluationError,
-    Labels,
-    both_sides,
-    bounded,
-    inside,
-)
+from faceverify.evaluation.comparisons import MAX_COMPARISONS, Comparisons, Labels, both_sides, bounded, inside
+from faceverify.evaluation.errors import EvaluationError
 
 _REQUIRED = ("reference", "probe", "reference_subject", "probe_subject")
 _KNOWN = (*_REQUIRED, "mated", "pai_species")

@@ -9,7 +9,7 @@ from pathlib import Path
 from faceverify.description import DESCRIPTION, Pack, read_file
 from faceverify.description_reader import parse_pack
 from faceverify.evaluation.calibrate import Setting
-from faceverify.evaluation.comparisons import EvaluationError
+from faceverify.evaluation.errors import EvaluationError
 from faceverify.evaluation.record import Recorded
 from faceverify.packs import load_pack, place
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceverify.evaluation.comparisons import Comparisons, EvaluationError, read_comparisons
+from faceverify.evaluation.comparisons import Comparisons, read_comparisons
+from faceverify.evaluation.errors import EvaluationError
 from faceverify.evaluation.strata import strata
 
 HEADER = "reference,probe,reference_subject,probe_subject"

@@ -11,7 +11,8 @@ import pytest
 
 from faceverify.description import Threshold
 from faceverify.detect import DetectedFace
-from faceverify.evaluation.comparisons import EvaluationError, read_comparisons
+from faceverify.evaluation.comparisons import read_comparisons
+from faceverify.evaluation.errors import EvaluationError
 from faceverify.evaluation.record import read_record, write_record
 from faceverify.evaluation.report import html, write_page
 from faceverify.evaluation.run import evaluate
