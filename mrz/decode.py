@@ -87,8 +87,8 @@ def cells(columns: LogProbabilities) -> Cells | None:
     first, last = _range(curve, len(columns))
     if last - first < FEWEST:
         return None
-    middles = np.polyval(curve, np.arange(first, last + 1))
-    edges = np.polyval(curve, np.arange(first, last + 2) - 0.5)
+    middles = np.asarray(np.polyval(curve, np.arange(first, last + 1)), np.float64)
+    edges = np.asarray(np.polyval(curve, np.arange(first, last + 2) - 0.5), np.float64)
     values = _sampled(columns, middles, np.diff(edges))
     inside = np.logaddexp.reduce(values[:, :BLANK], axis=1)
     return Cells(
