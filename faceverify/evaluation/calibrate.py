@@ -27,7 +27,7 @@ MAX_SCORE = 1.0
 _STEP = 1e4
 """Thresholds are rounded up to four decimals."""
 _ENOUGH = 30
-"""False matches from which the dependence of comparisons can be told."""
+"""False matches from which the dependence of comparisons can be told; of few comparisons the upper half."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ def _effective(falling: Values, scores: Values, subjects: Pairs, target: float) 
     """Independent comparisons that these amount to: fewer for shared subjects, and one at most for each two people."""
     if not scores.size:
         return 0.0
-    rank = min(max(_ENOUGH, math.ceil(target * scores.size)), scores.size) - 1
+    rank = min(max(_ENOUGH, math.ceil(target * scores.size)), (scores.size + 1) // 2) - 1
     effect = design_effect(scores >= falling[rank], subjects)
     return min(scores.size / effect, float(np.unique(np.sort(subjects, axis=1), axis=0).shape[0]))
 

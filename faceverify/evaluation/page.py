@@ -24,6 +24,7 @@ svg text{fill:#43525f}svg .label{fill:#16202a}
 .mated{fill:#0b5394;opacity:.55}.other{fill:#c2571a;opacity:.55}
 .c0{stroke:#0b5394;stroke-width:3}.c1{stroke:#c2571a;stroke-dasharray:8 3}.c2{stroke:#2e7d32;stroke-dasharray:2 3}
 .c3{stroke:#7b3fa0;stroke-dasharray:10 3 2 3}.c4{stroke:#5d4037;stroke-dasharray:4 4}
+.whole{white-space:nowrap}
 .legend span{margin-right:1.4rem;white-space:nowrap}.legend svg{display:inline-block;width:2rem;height:.8rem;margin-right:.4rem}
 @media print{body{margin:0;max-width:none;font-size:11pt}figure,tr{break-inside:avoid}h2{break-after:avoid}}
 """
@@ -74,5 +75,6 @@ def percent(value: float) -> str:
 
 
 def interval(bounds: tuple[float, float]) -> str:
+    """As HTML."""
     low, high = bounds
-    return f"{percent(low)} … {percent(high)}"
+    return f'<span class="whole">{percent(low)} … {percent(high)}</span>'
