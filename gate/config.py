@@ -21,7 +21,7 @@ from msgspec import Meta
 
 from gate.clock import CHECKPOINT_ZONES
 from gate.evidence import Direction
-from gate.profiles import REFUSALS
+from gate.profiles import PROFILES, REFUSALS, is_real_device
 
 MAX_BYTES = 65_536
 """A gate's file has some fifty lines; a thousand times less than what would hurt to parse."""
@@ -69,10 +69,14 @@ class Timeouts(Section, frozen=True, kw_only=True):
 
 
 class Scanner(Section, frozen=True, kw_only=True):
-    """What reads the page. ``mrz``: whether we read the machine readable zone from its pictures, or it reads the zone itself."""
+    """What reads the page. ``mrz``: whether we read the machine readable zone from its pictures, or it reads the zone itself.
 
-    kind: Literal["simulator", "pcsc"]
+    ``serial`` is a reader of zones at the serial device ``address``, which speaks as ``profile`` says (``hardware.mrz_serial``).
+    """
+
+    kind: Literal["simulator", "serial"]
     address: Address
+    profile: Literal["rte", "rte_unchecked", "elyctis", "elyctis_polled", "honeywell", "framed", "lines"] | None = None
     mrz: Literal["images", "device"] = "images"
     infrared: bool = True
     """Whether its pictures come in near-infrared light as well. Where they do, a zone that does not show in it is a finding."""
@@ -322,12 +326,33 @@ class _Reader:
                 self._find(refusal.key, f"profile {self._right['profile']} refuses it: {refusal.what}", refusal.remedy)
         if self._right.get("lane.checkpoint", next(iter(CHECKPOINT_ZONES))) not in CHECKPOINT_ZONES:
             self._find("lane.checkpoint", "no time zone is known for it", f"one of {', '.join(CHECKPOINT_ZONES)}")
+        self._check_scanner()
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
             self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
         if self._right.get("chip.link") == "scanner" and self._right.get("chip.reader") is not None:
             self._find("chip.reader", "not used: the scanner reads the chip", 'leave it out, or write link = "pcsc"')
         if self._right.get("screens.officer_port", 0) == self._right.get("screens.traveller_port"):
             self._find("screens.officer_port", "the travellers' port", "give the officer page a port of its own")
+
+    def _check_scanner(self) -> None:
+        if self._right.get("scanner.kind") != "serial":
+            if self._right.get("scanner.profile") is not None:
+                self._find(
+                    "scanner.profile", "not used: the scanner is no serial reader", 'leave it out, or write kind = "serial"'
+                )
+            return
+        if self._right.get("scanner.profile", "") is None:
+            self._find("scanner.profile", "missing", 'say how the reader speaks, as profile = "rte"')
+        if self._right.get("scanner.mrz") == "images":
+            self._find("scanner.mrz", "a serial reader hands over no pictures", 'write mrz = "device"')
+        if self._right.get("chip.link") == "scanner":
+            self._find("chip.link", "a serial reader reads no chips", 'write link = "pcsc" and name the reader')
+        if self._right.get("profile") in PROFILES:
+            demonstration = PROFILES[self._right["profile"]].demonstration
+            if "scanner.address" in self._right and demonstration is is_real_device(self._right["scanner.address"]):
+                what = "a real device" if demonstration else "not a serial device that is plugged in"
+                remedy = "name the simulator's pseudo-terminal" if demonstration else "name it below /dev/serial/by-id"
+                self._find("scanner.address", f"profile {self._right['profile']} refuses it: {what}", remedy)
 
     def _find(self, key: str, what: str, remedy: str) -> None:
         shown = key if key.isprintable() else ascii(key)

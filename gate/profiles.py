@@ -2,8 +2,8 @@
 
 ``demo`` and ``training`` work with simulators alone, so that no demonstration ever moves a real door or reads a real registry;
 ``trial`` works with none of them. These checks read the configuration. Afterwards the scanner, the camera and the gate controller must still
-prove the secret that their simulators were given. A chip in a PC/SC reader only shows a mark of the run, and a registry only that it is on
-this machine: that guards against accidents, not against somebody who wants to deceive.
+prove the secret that their simulators were given. A chip in a PC/SC reader only shows a mark of the run, a serial reader of zones
+only that it is a pseudo-terminal, and a registry only that it is on this machine: that guards against accidents, not against somebody who wants to deceive.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str
 
 
-def _is_real_device(path: str) -> bool:
-    """A device node that is no pseudo-terminal. Links are followed, for stable names are links."""
+def is_real_device(path: str) -> bool:
+    """Whether ``path`` is a device node that is no pseudo-terminal. Links are followed, for stable names are links."""
     real = os.path.realpath(path)
     return real.startswith("/dev/") and not real.startswith("/dev/pts/")
 
 
 def _is_simulated_device(path: str) -> bool:
-    return not _is_real_device(path)
+    return not is_real_device(path)
 
 
 def _is_remote(url: str) -> bool:
@@ -85,11 +85,8 @@ def _lets_unsafe_pass(folder: Path | None) -> bool:
 
 
 _SIMULATORS_ONLY = (
-    Refusal(key="scanner.kind", refuses=lambda kind: kind != "simulator", what="not a simulator", remedy='write "simulator"'),
     Refusal(key="camera.kind", refuses=lambda kind: kind != "simulator", what="not a simulator", remedy='write "simulator"'),
-    Refusal(
-        key="controller.device", refuses=_is_real_device, what="a real device", remedy="name the simulator's pseudo-terminal"
-    ),
+    Refusal(key="controller.device", refuses=is_real_device, what="a real device", remedy="name the simulator's pseudo-terminal"),
     Refusal(
         key="trust.store",
         refuses=lambda store: not _has_marker(store),

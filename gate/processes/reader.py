@@ -32,7 +32,7 @@ from gate.profiles import PROFILES
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
 from gate.trust_store import OpenedStore, open_configured, remember
-from hardware.ports import DeviceError, DocumentScanner, ScannedDocument
+from hardware.ports import DocumentScanner, ScannedDocument
 from mrz import MrzRecord
 from mrz.reader import MrzReader
 from mrz.recognise import line_model
@@ -58,8 +58,12 @@ def open_scanner(config: Config, secret: str) -> DocumentScanner:
             from hardware.sim.scanner import SimulatedScanner
 
             return SimulatedScanner(Path(config.scanner.address), secret, pictures=config.scanner.mrz == "images")
-        case kind:
-            raise DeviceError("scanner", f"no driver for {kind!r} in this release", 'use kind = "simulator"')
+        case "serial":
+            from hardware.mrz_serial import open_reader
+
+            assert config.scanner.profile is not None, "gate.config sees to it"
+            return open_reader(config.scanner.address, config.scanner.profile)
+    assert_never(config.scanner.kind)
 
 
 def open_chip_link(config: Config, page: DocumentScanner, secret: str) -> tuple[DocumentScanner, str]:

@@ -134,7 +134,7 @@ def test_a_response_longer_than_an_apdu_loses_the_chip_and_not_the_reader(servic
 
 def test_the_scanner_reads_the_chip_where_nothing_else_is_said(config):
     page, simulator = Page(), msgspec.structs.replace(config.scanner, kind="simulator")
-    assert open_chip_link(msgspec.structs.replace(config, chip=Chip()), page, "secret") == (page, "pcsc")
+    assert open_chip_link(msgspec.structs.replace(config, chip=Chip()), page, "secret") == (page, "serial")
     assert open_chip_link(msgspec.structs.replace(config, chip=Chip(), scanner=simulator), page, "") == (
         page,
         "simulated scanner",

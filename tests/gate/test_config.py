@@ -62,6 +62,9 @@ def write(tmp_path):
     return write
 
 
+SERIAL = 'kind = "serial"\nprofile = "rte"\nmrz = "device"'
+
+
 def broken(path: Path) -> list[tuple[int, str]]:
     with pytest.raises(ConfigError) as caught:
         load(path)
@@ -89,7 +92,7 @@ def test_all_errors_come_at_once_each_with_its_line(write):
     text = (
         GOOD.replace('checkpoint = "CGK"', 'checkpoint = "XYZ"')
         .replace('direction = "departure"', 'directoin = "departure"')
-        .replace('kind = "simulator"\naddress = "world/scanner.sock"', 'kind = "pcsc"\naddress = 7')
+        .replace('kind = "simulator"\naddress = "world/scanner.sock"', 'kind = "twain"\naddress = 7')
         .replace("registry_ms = 900", "registry_ms = 20000\nexit_s = true")
         .replace('[trust]\nstore = "trust"\n', "")
     )
@@ -99,7 +102,7 @@ def test_all_errors_come_at_once_each_with_its_line(write):
         (line_of(text, "[lane]"), "lane.direction"),
         (line_of(text, 'checkpoint = "XYZ"'), "lane.checkpoint"),
         (line_of(text, "directoin"), "lane.directoin"),
-        (line_of(text, 'kind = "pcsc"'), "scanner.kind"),
+        (line_of(text, 'kind = "twain"'), "scanner.kind"),
         (line_of(text, "address = 7"), "scanner.address"),
         (line_of(text, "registry_ms"), "timeouts.registry_ms"),
         (line_of(text, "exit_s"), "timeouts.exit_s"),
@@ -227,7 +230,11 @@ def test_the_command_says_file_line_key_and_remedy(write, capsys):
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ('kind = "simulator"\naddress = "world/scanner.sock"', 'kind = "pcsc"\naddress = "Reader 0"', "scanner.kind"),
+        (
+            'kind = "simulator"\naddress = "world/scanner.sock"',
+            f'{SERIAL}\naddress = "/dev/ttyUSB1"\n[chip]\nlink = "pcsc"\nreader = "Virtual PCD 00 00"',
+            "scanner.address",
+        ),
         ('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "0"', "camera.kind"),
         ('device = "run/controller.tty"', 'device = "/dev/ttyUSB0"', "controller.device"),
         ('device = "run/controller.tty"', 'device = "/dev/serial/by-id/usb-gate"', "controller.device"),
@@ -240,6 +247,30 @@ def test_a_demonstration_refuses_everything_real(write, profile, old, new, key):
     text = GOOD.replace('profile = "demo"', f'profile = "{profile}"')
     assert load(write(text)).profile == profile
     assert [found for _, found in broken(write(text.replace(old, new)))] == [key]
+
+
+@pytest.mark.parametrize(
+    ("scanner", "keys"),
+    [
+        (SERIAL, []),
+        (SERIAL.replace('profile = "rte"\n', ""), ["scanner.profile"]),
+        (SERIAL.replace("rte", "morse"), ["scanner.profile"]),
+        (SERIAL.replace("device", "images"), ["scanner.mrz"]),
+        (SERIAL.replace("serial", "simulator"), ["scanner.profile"]),
+    ],
+)
+def test_a_serial_reader_says_how_it_speaks_and_hands_over_no_pictures(write, scanner, keys):
+    text = GOOD.replace('kind = "simulator"\naddress = "world/scanner.sock"', f'{scanner}\naddress = "run/reader.tty"')
+    text = text.replace("[timeouts]", '[chip]\nlink = "pcsc"\nreader = "Virtual PCD 00 00"\n\n[timeouts]')
+    path = write(text)
+    assert ([key for _, key in broken(path)] if keys else []) == keys
+    if not keys:
+        assert load(path).scanner.profile == "rte"
+
+
+def test_a_serial_reader_reads_no_chips(write):
+    text = GOOD.replace('kind = "simulator"\naddress = "world/scanner.sock"', f'{SERIAL}\naddress = "run/reader.tty"')
+    assert [key for _, key in broken(write(text))] == ["chip.link"]
 
 
 def test_a_real_device_behind_a_link_is_still_refused(write, tmp_path):
@@ -260,7 +291,7 @@ def test_a_link_to_a_pseudo_terminal_is_a_simulator_wherever_it_lies(write, tmp_
 
 TRIAL = (
     GOOD.replace('"demo"\nstate_dir', '"trial"\nstate_dir')
-    .replace('kind = "simulator"\naddress = "world/scanner.sock"', 'kind = "pcsc"\naddress = "Reader 0"')
+    .replace('kind = "simulator"\naddress = "world/scanner.sock"', f'{SERIAL}\naddress = "/dev/ttyUSB1"')
     .replace('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "0"')
     .replace('device = "run/controller.tty"', 'device = "/dev/ttyUSB0"\nkey_file = "key"')
     .replace('pack = "demo"', 'pack = "operator-2026"')
@@ -273,7 +304,9 @@ TRIAL = (
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ('kind = "pcsc"', 'kind = "simulator"', "scanner.kind"),
+        (f"{SERIAL}\n", 'kind = "simulator"\n', "scanner.kind"),
+        ("/dev/ttyUSB1", "/dev/pts/4", "scanner.address"),
+        ("/dev/ttyUSB1", "scanner.tty", "scanner.address"),
         ('"opencv"', '"simulator"', "camera.kind"),
         ("/dev/ttyUSB0", "/dev/pts/3", "controller.device"),
         ("/dev/ttyUSB0", "somewhere.tty", "controller.device"),

@@ -112,7 +112,7 @@ def operating(desk: Desk, **changes) -> Config:
         profile="trial",
         state_dir=desk.folder / "state",
         lane=Lane(id="1", checkpoint="CGK", direction=Direction.DEPARTURE),
-        scanner=Scanner(kind="pcsc", address="scanner"),
+        scanner=Scanner(kind="serial", address="scanner", profile="rte", mrz="device"),
         camera=Camera(kind="opencv", address="camera"),
         controller=Controller(device="/dev/null"),
         face=Face(pack="operator", packs_dir=desk.folder),
