@@ -7,6 +7,7 @@ STAMP  := $(VENV)/.setup-stamp
 PCSC   := $(VENV)/.pcsc-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
 PEER   := $(VENV)/peer-pymrtd
+MRZ_PEERS := passporteye fastmrz rapidocr
 PYMRTD_COMMIT := 3731a0e45999d7924499393a0da5826436dffd38
 TRAIN  := $(VENV)/train-mrz
 SEED   ?= 1
@@ -21,7 +22,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-fuzz setup-peers train-mrz demo test interop fuzz check soak bench fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-fuzz setup-peers setup-mrz-peers train-mrz demo test interop fuzz check soak bench bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -63,6 +64,12 @@ train-mrz: $(STAMP) ## train the OCR-B line model anew, under twenty minutes on 
 	$(BIN)/uv pip install --quiet --python $(TRAIN)/bin/python --torch-backend cpu -r mrz/training/requirements.txt
 	$(TRAIN)/bin/python -W ignore -m mrz.training --seed $(SEED) --out $(OUT) $(ARGS)
 
+setup-mrz-peers: $(STAMP) ## add other readers of pictures (MIT, AGPL, Apache) in environments of their own, for `make bench-mrz`
+	for peer in $(MRZ_PEERS); do \
+	    $(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/peers-mrz/$$peer && \
+	    $(BIN)/uv pip sync --quiet --python $(VENV)/peers-mrz/$$peer/bin/python --require-hashes requirements/peers-mrz-$$peer.lock || exit 1; \
+	done
+
 demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless --once --json out.json")
 	$(BIN)/autogate demo $(ARGS)
 
@@ -95,6 +102,10 @@ soak: $(STAMP) ## the long suites at full count, with a JSON report
 
 bench: $(STAMP) ## speed, side by side with its floors
 	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+
+bench-mrz: $(STAMP) ## readers of pictures beside one another (IMAGES=DIR; ARGS="--tessdata DIR --json FILE --overlays DIR")
+	@test -n "$(IMAGES)" || { echo 'Say where the pictures are: make bench-mrz IMAGES=FOLDER (see benchmarks/README.md)' >&2; exit 1; }
+	$(BIN)/python -m benchmarks.mrz_table $(IMAGES) --peers $(VENV)/peers-mrz $(ARGS)
 
 fmt: $(STAMP) ## format and mend what can be mended by rule
 	$(BIN)/ruff check --fix .

@@ -17,8 +17,16 @@ LOCKS: dict[str, list[str]] = {
     "screens.lock": [PROJECT, "--extra", "screens", "-c", str(HERE / "core.lock")],
     "dev.lock": [PROJECT, "--extra", "screens", "--extra", "dev", "-c", str(HERE / "screens.lock")],
     "faces.lock": ["--no-deps", str(HERE / "faces.in")],
+    "insightface.lock": [
+        str(HERE / "insightface.in"),
+        "-c",
+        str(HERE / "screens.lock"),
+        "--override",
+        str(HERE / "insightface-override.in"),
+    ],
     "fuzz.lock": ["--no-deps", str(HERE / "fuzz.in")],
     "peers-pymrtd.lock": [str(HERE / "peers-pymrtd.in")],
+    **{f"peers-mrz-{name}.lock": [str(HERE / f"peers-mrz-{name}.in")] for name in ("passporteye", "fastmrz", "rapidocr")},
     "pcsc.lock": ["--no-deps", str(HERE / "pcsc.in")],
     "pcsc-build.lock": ["--no-deps", str(HERE / "pcsc-build.in")],
 }
