@@ -6,7 +6,7 @@ import pytest
 
 from gate.demo.run import demo_command
 
-pytestmark = [pytest.mark.processes, pytest.mark.shared, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.processes, pytest.mark.shared, pytest.mark.timeout(300)]
 
 
 def test_with_the_open_pack_every_result_names_pack_and_scores_and_tolerates_no_missing_pad(open_pack_run):
