@@ -27,11 +27,14 @@ __all__ = [
     "ReferenceRun",
     "SelfTest",
     "Threshold",
+    "read_description",
     "read_file",
     "read_pinned",
 ]
 
 DESCRIPTION = "pack.toml"
+DESCRIPTION_LIMIT = 1 << 20
+"""Bytes of ``pack.toml``; a thousand numbers of a reference vector take 10 kB."""
 FILE_LIMIT = 512 << 20
 """Bytes of one file. The largest recogniser in use (ResNet-100) has 261 MB."""
 
@@ -206,6 +209,11 @@ class Pack:
     def read(self, net: NetSpec) -> bytes:
         """The very bytes whose sha256 was checked. Raises PackError."""
         return read_pinned(self.folder / net.file, net.sha256)
+
+
+def read_description(folder: Path) -> bytes:
+    """The text of ``pack.toml``. Raises PackError."""
+    return read_file(folder / DESCRIPTION, DESCRIPTION_LIMIT)
 
 
 def read_pinned(path: Path, sha256: str) -> bytes:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from faceverify import sample_pictures
 from faceverify.check import CheckReport, check_pack, write_receipt
-from faceverify.description import DESCRIPTION, Grant, NetSpec, Pack, PackError, read_file
+from faceverify.description import DESCRIPTION, Grant, NetSpec, Pack, PackError, read_description, read_file
 from faceverify.description_reader import parse_pack
 from faceverify.onnx_graph import Rewritten, rewrite_prelu
 from faceverify.onnx_writer import OnnxError
@@ -106,7 +106,7 @@ def _description(source: Path, name: str, terms: Terms) -> str:
     if name:
         raise PackError(name, "is no pack that this version knows", f"open, {', '.join(TEMPLATES)}, or none")
     try:
-        return read_file(source / DESCRIPTION).decode()
+        return read_description(source).decode()
     except UnicodeDecodeError:
         raise PackError(str(source / DESCRIPTION), "is not UTF-8", "correct the file") from None
 

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from faceverify.description import DESCRIPTION, Pack, PackError, read_file, read_pinned
+from faceverify.description import DESCRIPTION, Pack, PackError, read_description, read_file, read_pinned
 from faceverify.description_reader import parse_pack
 
 __all__ = ["Pack", "PackError", "demo_pack", "install_open_pack", "installed_pack", "load_pack"]
@@ -28,7 +28,7 @@ _SHIPPED = Path(__file__).parent / "pack_data"
 
 def load_pack(folder: Path) -> Pack:
     """Read and check a pack: its description, the sha256 of each file, and that nothing else lies there. Raises PackError."""
-    text = read_file(folder / DESCRIPTION)
+    text = read_description(folder)
     pack = parse_pack(text, folder)
     for name, sha256 in pack.files.items():
         read_pinned(folder / name, sha256)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from faceverify.check import CheckReport, check_pack, write_receipt
 from faceverify.contest import Contest
-from faceverify.description import DESCRIPTION, read_file
+from faceverify.description import DESCRIPTION, read_description
 from faceverify.description_reader import parse_pack
 from faceverify.install import InstallReport, NetReport, install_pack
 from faceverify.packs import PackError, shipped_description
@@ -120,7 +120,7 @@ def _carry_out(order: _Order, packs: Path) -> InstallReport:
 
 def _order(source: Path, pack: str) -> _Order:
     if not pack and (source / DESCRIPTION).exists():
-        return _Order(folder=source, name="", target=parse_pack(read_file(source / DESCRIPTION), source).id)
+        return _Order(folder=source, name="", target=parse_pack(read_description(source), source).id)
     if not pack or pack in _OPEN_WEIGHTS:
         return _Order(folder=source, name=pack or "open", target=pack or "open")
     for folder in (source / "models" / pack, source / pack, source):

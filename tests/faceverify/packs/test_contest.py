@@ -56,11 +56,6 @@ def test_doubling_the_normalisation_in_a_pack_is_refused_at_install(copy_of, tmp
         install_pack(source, tmp_path / "mine")
 
 
-def test_a_pack_that_swaps_red_and_blue_loses(demo, net):
-    with pytest.raises(PackError, match="with channels swapped by"):
-        contest.contest(examiner(demo, net=dataclasses.replace(net, colour_order="BGR")))
-
-
 def test_a_pack_with_another_networks_template_is_refused(demo):
     points = contest._TEMPLATES["the template of ArcFace"][1]
     with pytest.raises(PackError, match=r"with the template of (dlib|reid-0095) by"):

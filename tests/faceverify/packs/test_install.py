@@ -130,6 +130,10 @@ def huge(folder):
     os.truncate(folder / "yunet_n_dynamic.onnx", 1 << 40)  # sparse: takes no room
 
 
+def huge_description(folder):
+    os.truncate(folder / "pack.toml", 1 << 40)
+
+
 def no_file(folder):
     (folder / "yunet_n_dynamic.onnx").unlink()
     os.mkfifo(folder / "yunet_n_dynamic.onnx")
@@ -162,6 +166,7 @@ def outside_weights(folder):
         (undeclared, "pad: is missing|extra: is unknown"),
         (linked, r"jrl_antispoof_98\.20\.onnx: is a link"),
         (huge, r"yunet_n_dynamic\.onnx: has 1099511627776 bytes, more than"),
+        (huge_description, r"pack\.toml: has 1099511627776 bytes, more than"),
         (no_file, r"yunet_n_dynamic\.onnx: is no regular file"),
         (impossible_shape, r"omz_reid0095_leaky\.onnx.*a weight of impossible shape"),
         (outside_weights, r"omz_reid0095_leaky\.onnx.*weights outside of the file"),
