@@ -12,6 +12,7 @@ import sys
 import tomllib
 import types
 from collections.abc import Iterator
+from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -40,6 +41,8 @@ Signer = Annotated[
         description='"NAME:KEY" with the public key in hexadecimal, as "autogate trust keygen" prints it',
     ),
 ]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+Words = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,120}$", description="1 to 120 characters")]
 Milliseconds = Annotated[int, Meta(ge=50, le=10_000)]
 Port = Annotated[int, Meta(ge=1024, le=65_535)]
 Baud = Literal[9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600]
@@ -103,9 +106,19 @@ class Controller(Section, frozen=True, kw_only=True):
     key_file: Path | None = None
 
 
+class Waiver(Section, frozen=True, kw_only=True):
+    """Who lets weights run whose licence permits research alone, in which pack, why, and until when; every record names it."""
+
+    pack_sha256: Sha256
+    granted_by: Words
+    reason: Words
+    until: date
+
+
 class Face(Section, frozen=True, kw_only=True):
     pack: Name
     packs_dir: Path
+    waiver: Waiver | None = None
 
 
 class Trust(Section, frozen=True, kw_only=True):
@@ -389,7 +402,7 @@ def _expectation(kind: Any) -> str:
     if get_origin(kind) is Annotated:
         base, meta = get_args(kind)
         return meta.description or f"a{' whole' if base is int else ''} number from {meta.ge} to {meta.le}"
-    return "a path"
+    return "a date, as 2026-12-31" if kind is date else "a path"
 
 
 def _quoted(values: Any) -> Iterator[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from faceverify.packs import Pack, PackError, demo_pack, load_pack
+from faceverify.permission import label
 from gate.config import ConfigError, load
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
 from gate.demo.director import DemoError, Director
@@ -21,7 +22,6 @@ from gate.demo.stage import DemoStage
 from gate.demo.terminal import Terminal, tolerances
 from gate.doctor import refuse_foreign_names
 from gate.processes.channel import ChannelClosed
-from gate.processes.vision import label
 from gate.records import TransactionRecord
 from gate.service import Service, ServiceError, commands
 from gate.trust_store import OpenedStore, open_configured

@@ -17,6 +17,8 @@ MOST_CHECKS = 32
 """Checks of an inspection: an honest record has fifteen."""
 BACKENDS = {"reader": ("scanner", "chip", "mrz", "pki", "trust"), "vision": ("face", "pad", "camera")}
 """What each role tells of, when it joins, for the records to name."""
+LONGEST_LABEL = 480
+"""Characters of what names a backend: a face pack's licence and the waiver it runs under stand there whole."""
 LONGEST_WORD = 160
 """Characters of a code, a name or a result: the longest honest one is a parser's error, cut at 120."""
 
@@ -68,4 +70,4 @@ def bounded_inspection(checks: Iterable[InspectionCheck]) -> tuple[InspectionChe
 
 def bounded_backends(role: str, backends: Mapping[str, str]) -> dict[str, str]:
     """What a peer may say of itself: a page cannot hide that the recogniser is for demonstration."""
-    return {name: what[:LONGEST_WORD] for name, what in backends.items() if name in BACKENDS.get(role, ())}
+    return {name: what[:LONGEST_LABEL] for name, what in backends.items() if name in BACKENDS.get(role, ())}

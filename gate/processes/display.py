@@ -11,6 +11,8 @@ from gate.processes.messages import AnyMessage, LaneReady, OfficerView, Role, Tr
 from gate.profiles import PROFILES
 from gate.views import traveller_screen
 
+WAIVED = "; waived by "
+"""How :func:`faceverify.permission.label` goes on where a waiver lets the weights run."""
 WORKERS = frozenset[Role]({"reader", "vision"})
 
 
@@ -66,9 +68,14 @@ class Display:
         )
 
     def _warnings(self, backends: dict[str, str]) -> tuple[str, ...]:
+        waived = (
+            ("face weights for research alone, waived",)
+            if self._config.face.waiver and WAIVED in backends.get("face", "")
+            else ()
+        )
         if not PROFILES[self._config.profile].demonstration:
-            return ()
-        warnings = [f"profile {self._config.profile}: an exercise, nobody crosses a border"]
+            return waived
+        warnings = [*waived, f"profile {self._config.profile}: an exercise, nobody crosses a border"]
         if backends.get("pad") == "PAD not available":
             warnings.append("UnsafeNoPad: presentation attack detection is not available")
         if "demonstration" in backends.get("face", ""):

@@ -15,13 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from faceverify.confined import ConfinedDecoder
 from faceverify.packs import Pack, PackError, demo_pack, load_pack
 from faceverify.pad import LABEL
+from faceverify.permission import Waiver, label, may_run
 from faceverify.ports import Verifier
 from faceverify.samples import NotPerformed, Reference
 from faceverify.verifier import FaceVerifier
-from gate.clock import SystemClock
+from gate.clock import SystemClock, civil_date
 from gate.config import Config
 from gate.evidence import CheckResult, found, not_performed
 from gate.processes.capture import FRAME_WAIT_S, SOURCE, Capture, Looked
@@ -57,20 +60,18 @@ def open_camera(config: Config, secret: str) -> FrameSource:
             raise DeviceError("camera", f"no driver for {kind!r} in this release", 'use kind = "simulator"')
 
 
-def open_pack(config: Config) -> Pack:
-    """The face pack that the configuration names. Raises PackError; in a trial also for a pack that is not permitted there."""
-    folder = config.face.packs_dir
+def open_pack(config: Config) -> tuple[Pack, str]:
+    """The face pack that the configuration names, and what served and by what right, as every record names it.
+
+    Raises PackError, also for a pack that may not serve under this profile today.
+    """
+    folder, granted = config.face.packs_dir, config.face.waiver
     pack = demo_pack(folder) if config.face.pack == "demo" else load_pack(folder / config.face.pack)
-    if config.profile == "trial" and pack.permitted_use != "operation":
-        raise PackError(
-            pack.id, f"its permitted use is {pack.permitted_use}", "put a pack in place that may be used in operation"
-        )
-    return pack
-
-
-def label(pack: Pack) -> str:
-    """What served, as every record, screen and report names it."""
-    return f"{pack.title}: {'demonstration, not for operation' if pack.demonstration else f'permitted use {pack.permitted_use}'}"
+    waiver = Waiver(**msgspec.structs.asdict(granted)) if granted else None
+    today = civil_date(SystemClock().wall(), config.lane.checkpoint)
+    if (refusal := may_run(pack, config.profile, waiver, today)) is not None:
+        raise refusal
+    return pack, label(pack, waiver if pack.grant == "non_commercial" else None)
 
 
 @dataclass(slots=True)
@@ -179,7 +180,7 @@ class FaceWatcher:
 async def serve(config: Config, runtime: Runtime) -> None:
     """Warm the sessions, connect to the lane, work until it hangs up."""
     try:
-        pack = open_pack(config)
+        pack, served = open_pack(config)
     except PackError as error:
         raise Misconfigured(str(error)) from error
     decoder = ConfinedDecoder(max_pixels=PORTRAIT_PIXELS, timeout_s=PORTRAIT_TIMEOUT_S)
@@ -189,7 +190,7 @@ async def serve(config: Config, runtime: Runtime) -> None:
         if (frame := camera.newest(FRAME_WAIT_S)) is not None:
             verifier.probe(frame.pixels)  # the first frame of its size costs more than any later one
         backends = {
-            "face": label(pack),
+            "face": served,
             "pad": f"available: {LABEL}" if pack.pad else "PAD not available",
             "camera": config.camera.kind,
         }

@@ -161,6 +161,7 @@ WARNINGS: dict[str, str] = {
     "UnsafeNoPad": "Tanpa deteksi serangan presentasi: wajah palsu tidak dikenali",
     "profile demo": "Profil demo: latihan, bukan perlintasan",
     "profile training": "Profil pelatihan: latihan, bukan perlintasan",
+    "face weights for research alone, waived": "Bobot wajah hanya untuk riset, dengan pengecualian tertulis",
     "demonstration recogniser, not for operation": "Pengenal wajah demonstrasi, bukan untuk operasi",
 }
 """Bahasa Indonesia for the standing warnings, by their words before a colon; the English is what the lane says."""

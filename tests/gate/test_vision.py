@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
 
@@ -11,16 +13,22 @@ import numpy as np
 import pytest
 
 from faceverify.compare import FaceComparison
+from faceverify.description import PackError
 from faceverify.fuse import ATTACKS, FEWEST, MOST, PATIENT
 from faceverify.pad import PadResult
 from faceverify.quality import Instruction
 from faceverify.samples import NotPerformed, Probe, Reference
 from faceverify.track import Sighting
+from gate.config import Waiver, load
+from gate.processes import vision
+from gate.processes.bounds import bounded_backends
 from gate.processes.capture import STEADY_S, Guide, pad_fact
+from gate.processes.display import Display
 from gate.processes.messages import AnyMessage, FaceChecked, FaceGuidance, Forget, Guidance, PrepareReference, StartCapture
 from gate.processes.vision import FaceWatcher
 from hardware.ports import Frame
 
+EXAMPLE = Path(__file__).parents[2] / "docs" / "gate.example.toml"
 PIXELS = np.zeros((8, 8, 3), np.uint8)
 
 
@@ -259,3 +267,50 @@ def test_only_a_pack_without_pad_is_called_not_available():
     assert pad_fact(NotPerformed(reason="pad_not_available")).value == "not_available"
     assert pad_fact(NotPerformed(reason="no_score")).value == "not_performed"
     assert pad_fact(PadResult(score=0.7, threshold=0.5, decision="attack")).result == "failed"
+
+
+# --- which pack may serve
+
+
+RESEARCH = SimpleNamespace(
+    id="buffalo_l",
+    title="buffalo_l",
+    sha256="a1" * 32,
+    permitted_use="trial",
+    grant="non_commercial",
+    licensed_until=None,
+    licence="non-commercial research only",
+    demonstration=False,
+)
+WAIVED = Waiver(pack_sha256="a1" * 32, granted_by="Director Siti", reason="comparison of recognisers", until=date(2999, 12, 31))
+
+
+@pytest.fixture
+def research(monkeypatch):
+    """A configuration for a trial with weights for research alone; called with the waiver."""
+    monkeypatch.setattr(vision, "load_pack", lambda _folder: RESEARCH)
+    config = load(EXAMPLE)
+    return lambda waiver: msgspec.structs.replace(config, face=msgspec.structs.replace(config.face, waiver=waiver))
+
+
+@pytest.mark.parametrize(
+    ("waiver", "what"),
+    [
+        (None, "research alone"),
+        (msgspec.structs.replace(WAIVED, pack_sha256="b2" * 32), "another pack"),
+        (msgspec.structs.replace(WAIVED, until=date(2020, 1, 1)), "ended"),
+        (msgspec.structs.replace(WAIVED, reason=" "), "who granted it and why"),
+    ],
+    ids=["none", "another pack", "ended", "no reason"],
+)
+def test_weights_for_research_alone_do_not_serve_without_a_waiver_that_fits(research, waiver, what):
+    with pytest.raises(PackError, match=what):
+        vision.open_pack(research(waiver))
+
+
+def test_a_waiver_stands_in_every_record_and_on_the_officers_page(research):
+    config = research(WAIVED)
+    served = vision.open_pack(config)[1]
+    kept = bounded_backends("vision", {"face": served})["face"]
+    assert kept.endswith("waived by Director Siti until 2999-12-31: comparison of recognisers")
+    assert Display(config, lambda *_: None)._warnings({"face": kept}) == ("face weights for research alone, waived",)
