@@ -110,5 +110,5 @@ def _extent(rate: Rate) -> tuple[float, float]:
     return min(low, again[0]), max(high, again[1])
 
 
-def _cut(label: str, length: int = 36) -> str:
+def _cut(label: str, length: int = 33) -> str:
     return label if len(label) <= length else f"{label[: length - 1]}…"

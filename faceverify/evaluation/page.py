@@ -69,9 +69,9 @@ def number(value: int) -> str:
 
 
 def percent(value: float) -> str:
-    """Three digits, as small as it may be."""
+    """Three digits, as small as it may be, kept on one line."""
     share = 100 * value
-    return "0 %" if share == 0 else f"{share:.3g} %" if share >= 1e-4 else f"{share:.2e} %"
+    return f"{share:.3g}\N{NO-BREAK SPACE}%" if share >= 1e-4 or share == 0 else f"{share:.2e}\N{NO-BREAK SPACE}%"
 
 
 def interval(bounds: tuple[float, float]) -> str:

@@ -45,16 +45,16 @@ def _what(results: Results) -> str:
     rows = [
         ("data set", escape(results.dataset)),
         *([("about it", escape(results.about))] if results.about else []),
-        ("its sha256", f"<code>{results.data_sha256}</code>"),
+        ("sha256 of the data", f"<code>{results.data_sha256}</code>"),
         ("subjects", number(results.subjects)),
         ("references", number(results.fte.rate.trials)),
         ("bona fide probes", f"{number(results.fta.rate.trials)}; of several frames: {number(results.fused)}"),
         ("pack", f"{escape(pack.id)}: {escape(pack.title)}"),
-        ("its sha256", f"<code>{pack.sha256}</code>"),
+        ("sha256 of the pack", f"<code>{pack.sha256}</code>"),
         *((f"network {escape(net.file)}", f"<code>{net.sha256}</code>") for net in pack.nets),
         ("permitted use", escape(pack.permitted_use)),
         ("threshold", "none" if results.threshold is None else f"{results.threshold:.4f}"),
-        ("where it is from", escape(results.threshold_source)),
+        ("where that is from", escape(results.threshold_source)),
     ]
     return f"<h1>Face evaluation: {escape(results.dataset)}</h1>{warning}{table((), rows, kind='facts')}"
 
