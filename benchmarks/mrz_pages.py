@@ -91,7 +91,7 @@ def glyphs(pitch: int, stroke: int, bitmaps: Path | None = None) -> Glyphs:
 def texture(number: int) -> Pixels:
     """A pattern about 128 ± 127 in three channels, [1200, 1600, 3]: waves that cross (guilloche), rosettes, clouds, a weave."""
     dice = np.random.default_rng([20_260, number])
-    y, x = (axis / 100 for axis in np.mgrid[0 : TEXTURE_SIZE[0], 0 : TEXTURE_SIZE[1]].astype(np.float32))
+    y, x = (axis / 50 for axis in np.mgrid[0 : TEXTURE_SIZE[0] // 2, 0 : TEXTURE_SIZE[1] // 2].astype(np.float32))
     planes = []
     for _ in range(3):
         a, b, c, d = dice.uniform(-2, 2, 4)
@@ -103,13 +103,14 @@ def texture(number: int) -> Pixels:
                 plane = np.sin(2 * np.pi * dice.uniform(3, 9) * r * (1 + 0.1 * np.sin(dice.integers(3, 13) * angle)))
             case 2:
                 coarse = dice.normal(0, 0.6, (*dice.integers(5, 60, 2),)).astype(np.float32)
-                plane = cv2.resize(coarse, TEXTURE_SIZE[::-1], interpolation=cv2.INTER_CUBIC)
+                plane = cv2.resize(coarse, x.shape[::-1], interpolation=cv2.INTER_CUBIC)
             case _:
                 plane = np.sin(2 * np.pi * dice.uniform(5, 14) * (x + a * y)) * np.sin(
                     2 * np.pi * dice.uniform(5, 14) * (y + d * x)
                 )
         planes.append(128 + 127 * np.clip(plane, -1, 1))
-    return np.stack(planes, axis=-1).astype(np.uint8)
+    drawn = np.stack(planes, axis=-1).astype(np.uint8)
+    return np.asarray(cv2.resize(drawn, TEXTURE_SIZE[::-1], interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def patterned(base: Pixels, amplitude: float, dice: Dice) -> Pixels:
