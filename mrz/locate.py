@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ JOINTS = (3, 5, 7, 11)
 together they serve pitches from 6 to 30 px, which are zones from 0.3 to 1.0 of the working image's long side."""
 ROUND_SIDES = (0.83, 1.2)
 """How far the working image may differ from the size asked for where the frame's is then a multiple of it, which shrinks faster."""
+MERGED = (4.0, 16.0)
+"""The same of two or three lines that a joint has joined: three of a card, set narrowly, have 7."""
 SLIGHTLY = 0.6
 """Scale down to which interpolation skips no pixel; it is faster than averaging."""
 LEAST_LENGTH = 0.16
@@ -76,6 +79,11 @@ class TextLine:
         """The line from ``first`` to ``last`` pixels after the start, ``across`` pixels below it."""
         return TextLine(start=self.at(first, across), end=self.at(last, across), height=height or self.height)
 
+    def scaled(self, factor: float) -> TextLine:
+        """The same line in a working image so many times as large."""
+        (x, y), (end_x, end_y) = self.start, self.end
+        return TextLine(start=(x * factor, y * factor), end=(end_x * factor, end_y * factor), height=self.height * factor)
+
     def turned(self) -> TextLine:
         """The same line, read from its other end."""
         return TextLine(start=self.end, end=self.start, height=self.height)
@@ -118,6 +126,11 @@ def text_lines(found: Ink, *, slanted: bool = False) -> list[TextLine]:
         if not any(_same(line, other) for other in distinct):
             distinct.append(line)
     return sorted(distinct, key=lambda line: _likelihood(line, distinct), reverse=True)[:MOST_LINES]
+
+
+def has_mate(line: TextLine, others: list[TextLine]) -> bool:
+    """Whether a line of the same length lies beside ``line`` at the distance of a zone's lines."""
+    return any(_mates(line, other) for other in others if other is not line)
 
 
 def neighbours(found: Ink, line: TextLine, pitch: float) -> list[TextLine]:
@@ -210,8 +223,31 @@ def _seeds(found: Ink, joint: int, *, slanted: bool) -> Iterator[TextLine]:
             continue
         _, size, _ = box = cv2.minAreaRect(outline)
         length, height = max(size), min(size)
-        if length >= least and height > THINNEST and ASPECT[0] * height <= length <= ASPECT[1] * height:
-            yield _axis(2 * cv2.boxPoints(box) + 0.5, 2 * height)
+        if length < least or height <= THINNEST:
+            continue
+        line = _axis(2 * cv2.boxPoints(box) + 0.5, 2 * height)
+        if ASPECT[0] * height <= length <= ASPECT[1] * height:
+            yield line
+        if MERGED[0] * height <= length <= MERGED[1] * height:
+            yield from _parted(found, line)
+
+
+def _parted(found: Ink, merged: TextLine) -> list[TextLine]:
+    """The two or three lines that a joint has joined to each other; none where the ink does not lie in as many even rows."""
+    reach = math.ceil(0.6 * merged.height)
+    profile = _smoothed(_patch(found, merged, reach).sum(axis=1, dtype=np.float64), merged.height / 12)
+    inner = profile[1:-1]
+    peaks = np.flatnonzero((inner >= profile[:-2]) & (inner > profile[2:]) & (inner > 0.4 * profile.max())) + 1
+    valleys = [profile[first:last].min() for first, last in pairwise(peaks)]
+    if len(peaks) not in (2, 3) or max(valleys) > 0.7 * profile[peaks].min() or (len(peaks) == 3 and not _even(peaks)):
+        return []
+    height = 0.5 * float(np.diff(peaks).mean())
+    return [merged.moved(0, merged.length, float(peak - reach), height) for peak in peaks]
+
+
+def _even(peaks: NDArray[np.intp]) -> bool:
+    first, second = np.diff(peaks)
+    return bool(0.75 * first < second < 1.33 * first)
 
 
 def _axis(corners: NDArray[Any], height: float) -> TextLine:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mrz import accept, refusal, vote
-from mrz.locate import Grey, TextLine, ink, text_lines
+from mrz.locate import Grey, TextLine, has_mate, ink, text_lines
 from mrz.reading import Accepted, Reading, Refused, Timings
 from mrz.recognise import LineModel, line_model
 from mrz.search import Search
@@ -24,9 +24,12 @@ MOST_PIXELS = 40_000_000
 """A full page at 600 dpi has 10 million, phone cameras' ordinary pictures have 12 to 40."""
 LEAST_SIDE = 16
 """Pixels. Two lines of characters do not fit into less."""
-PASSES = ((900, False), (900, True), (1600, False))
-"""Long side of the working image, and whether for any slant, tried in this order. A zone across 0.4 of the frame has characters of
-8 px in the first; the third is for smaller ones."""
+PASSES = ((900, False), (1600, False), (900, True))
+"""Long side of the working image, and whether for any slant, tried in this order. A zone across 0.3 of the frame has characters of
+6 px in the first; the second is for smaller ones."""
+SMALL = 10.0
+"""Pixels of pitch in the working image, up to which another document beside the one that was found may be lost: the lines of cards
+stand 0.7 pitches apart, which a joint closes there."""
 ENOUGH_DETAIL = 1.25
 """A larger working image is worth its time only where the frame has so many times the pixels of a smaller."""
 
@@ -67,19 +70,28 @@ class MrzReader:
             return Sight(refused=Refused(reason="bad_image", detail=what))
         self._model = self._model or line_model()
         started, recognising = perf_counter(), 0.0
-        zones, lines, search = list[Zone](), list[TextLine](), None
+        zones: list[Zone] = []
+        refused = None
         for side, slanted in PASSES:
             if side > PASSES[0][0] and max(grey.shape) < ENOUGH_DETAIL * PASSES[0][0]:
                 continue
-            found = ink(grey, side) if search is None or side != round(search.found.scale * max(grey.shape)) else search.found
-            search, lines = Search(grey, found, self._model), text_lines(found, slanted=slanted)
-            zones = _zones(search, lines)
+            search = Search(grey, ink(grey, side), self._model)
+            lines = text_lines(search.found, slanted=slanted)
+            zones = _zones(search, lines, zones[0] if zones else None)
+            plausible = bool(zones) and zones[0].plausible
+            if not plausible and (side, slanted) == PASSES[-1]:
+                refused = refusal.unread(search, lines, zones)
             recognising += search.recognising
-            if zones:
+            if len(zones) > 1 or (plausible and zones[0].pitch > SMALL):
                 break
-        refused = None if zones or search is None else refusal.unread(search, lines)
         spent = perf_counter() - started
-        return Sight(zones=tuple(zones), refused=refused, frame=grey, locate=spent - recognising, recognise=recognising)
+        return Sight(
+            zones=() if refused else tuple(zones),
+            refused=refused,
+            frame=grey,
+            locate=spent - recognising,
+            recognise=recognising,
+        )
 
 
 def judge(sights: Sequence[Sight], needed: accept.Margins) -> Reading:
@@ -109,18 +121,24 @@ def judge(sights: Sequence[Sight], needed: accept.Margins) -> Reading:
     )
 
 
-def _zones(search: Search, lines: Sequence[TextLine]) -> list[Zone]:
-    """The zones that ``lines`` belong to: one as a rule, two where another document lies in the picture."""
-    plausible: list[Zone] = []
-    others: list[Zone] = []
+def _zones(search: Search, lines: list[TextLine], first: Zone | None = None) -> list[Zone]:
+    """The zones that ``lines`` belong to: one as a rule, two where another document lies in the picture.
+
+    The first is the first plausible one, or for want of it the best; a second need not be plausible, nor is it looked for but among
+    lines in company.
+    """
+    zones = [] if first is None else [first.at_scale(search.found.scale)]
     for line in lines:
-        if plausible and not plausible[0].is_beside(line):
+        plausible = [zone for zone in zones if zone.plausible][:1]
+        if plausible and not (plausible[0].is_beside(line) and has_mate(line, lines)):
             continue
-        if (zone := search.zone(line)) is not None:
-            (plausible if zone.plausible else others).append(zone)
-        if len(plausible) > 1:
-            break
-    return plausible or sorted(others, key=lambda zone: zone.worth)[-1:]
+        zone = search.zone(line)
+        if zone is None or any(zone.overlaps(other) for other in plausible):
+            continue
+        if plausible:
+            return [*plausible, zone]
+        zones.append(zone)
+    return sorted(zones, key=lambda zone: (zone.plausible, zone.worth))[-1:]
 
 
 def _grey(pixels: NDArray[np.uint8]) -> Grey | None:

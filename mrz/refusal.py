@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,7 @@ TELLING: tuple[Reason, ...] = ("no_mrz", "too_small", "blur", "glare", "cut_off"
 """Of several frames without a zone the refusal is given that comes last here."""
 SMALLEST = 7.0
 """Pixels of the frame that a capital needs to be high: below, 8 from B and C from O cannot be told."""
-GLARE = (0.02, 0.6)
+GLARE = (0.02, 0.45)
 """Shares of a zone's pixels that are saturated where light falls on part of it; a page that is white all over has more."""
 SHARP = 0.3
 """Steepest steps between neighbouring columns (98th percentile), a strip's ink and paper being 2 apart. Sharp print has 0.5 and more."""
@@ -25,30 +26,35 @@ BORDER = 2.0
 """Characters. A line that ends so near to the frame's edge may go on beyond it: pages leave 6 mm or 2.4 characters beside it."""
 LIKE_A_ZONE = 20.0
 """Length over height from which a line of print is taken for one of a zone's that could not be read."""
+PRINTED = 0.25
+"""Standard deviation along a row of a strip, its ink and paper being 2 apart: a rule or the edge of a page has none."""
 CLOSE_LOOKS = 3
 """Lines that are looked at for a cause."""
 
 
-def unread(search: Search, lines: list[TextLine]) -> Refused:
-    """Why none of ``lines`` was read as one of a zone's."""
+def unread(search: Search, lines: list[TextLine], zones: Sequence[Zone]) -> Refused | None:
+    """Why there is no plausible zone among ``lines``; None where ``zones`` were found, to be judged like any other."""
+    if search.on_grid and _in_a_mirror(search):
+        where = _corners(search, search.on_grid[0])
+        return Refused(reason="mirrored", detail="the zone is seen from behind or in a mirror", where=where)
+    if zones:
+        return None
     likely = [line for line in lines if line.length > LIKE_A_ZONE * line.height][:CLOSE_LOOKS]
-    if search.on_grid and _in_a_mirror(search, likely):
-        return Refused(reason="mirrored", detail="the zone is seen from behind or in a mirror", where=_corners(search, likely[0]))
     for line in (fit for line in likely if (fit := fit_line(search.found, line)) is not None):
         strip = cut(search.frame, line, search.found.scale)
-        reason = _cause(strip, line.height / search.found.scale)
+        reason = _cause(strip, line.height / search.found.scale) if strip.pixels.std(axis=1).max() > PRINTED else None
         if reason is not None:
             return Refused(reason=reason, detail="a line that may be of a zone cannot be read", where=_corners(search, line))
     return Refused(reason="no_mrz", detail="no lines of a machine readable zone")
 
 
-def _in_a_mirror(search: Search, lines: list[TextLine]) -> bool:
+def _in_a_mirror(search: Search) -> bool:
     mirror, last = search.mirrored(), search.found.strokes.shape[1] - 1
-    zones = (
-        mirror.zone(replace(line, start=(last - line.end[0], line.end[1]), end=(last - line.start[0], line.start[1])))
-        for line in lines
+    lines = (
+        replace(line, start=(last - line.end[0], line.end[1]), end=(last - line.start[0], line.start[1]))
+        for line in search.on_grid[:CLOSE_LOOKS]
     )
-    return any(zone is not None and zone.plausible for zone in zones)
+    return any(zone is not None and zone.plausible for zone in map(mirror.zone, lines))
 
 
 def _corners(search: Search, line: TextLine) -> Corners:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mrz.accept import Block
 from mrz.decode import Cells
@@ -10,8 +10,8 @@ from mrz.locate import TextLine, across, along
 from mrz.reading import Corners
 from mrz.strips import Cut
 
-ASPECT = 16.0
-"""Length over height of a line that is worth a search for a second zone."""
+SMALLER = 0.3
+"""A line this much shorter than a zone's may still be of another zone, if it was broken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,6 +49,12 @@ class Zone:
     worth: float
     plausible: bool
 
+    def at_scale(self, scale: float) -> Zone:
+        """The same zone in a working image of another scale."""
+        factor = scale / self.scale
+        lines = tuple(line.scaled(factor) for line in self.lines)
+        return replace(self, lines=lines, pitch=self.pitch * factor, scale=scale)
+
     def corners(self) -> Corners:
         """Around the zone, in pixels of the frame."""
         return corners(self.lines[0], self.lines[-1], 0.6 * self.pitch, self.scale)
@@ -61,11 +67,19 @@ class Zone:
         return any(min(x, y, width - x, height - y) < 0 for x, y in ends)
 
     def is_beside(self, line: TextLine) -> bool:
-        """Whether ``line`` may be of another zone: it is long, and lies well outside of this one."""
+        """Whether ``line`` may be of another zone: it is no word, and lies well outside of this one."""
         top, bottom = self.lines[0], self.lines[-1]
         outside = across(top, line) < -3 * self.pitch or across(bottom, line) > 3 * self.pitch
         aside = abs(along(top, line.middle) - top.length / 2) > 0.6 * (top.length + line.length)
-        return (outside or aside) and line.length > 0.5 * top.length and line.length > ASPECT * line.height
+        return (outside or aside) and line.length > SMALLER * top.length
+
+    def overlaps(self, other: Zone) -> bool:
+        """Whether a line of ``other`` lies on one of these."""
+        return any(
+            abs(across(mine, line)) < self.pitch and abs(along(mine, line.middle) - mine.length / 2) < 0.5 * mine.length
+            for mine in self.lines
+            for line in other.lines
+        )
 
 
 def corners(top: TextLine, bottom: TextLine, half: float, scale: float) -> Corners:
