@@ -216,13 +216,12 @@ def _check_face_pack(config: Config | None) -> Finding | None:
         problem = f"{', '.join(missing)} not installed" if missing else ""
         return _finding("face pack", problem, "run make setup", "demonstration, not for operation")
     # By name, because the lane starts with this module too and its import contract counts every import statement.
-    packs = importlib.import_module("faceverify.packs")
-    folder = config.face.packs_dir / config.face.pack
+    vision, packs = importlib.import_module("gate.processes.vision"), importlib.import_module("faceverify.packs")
     try:
-        pack = packs.load_pack(folder)
+        _, served = vision.open_pack(config)
     except packs.PackError as error:
-        return _finding("face pack", f"{error}", f"autogate models install into {folder}", "")
-    return _finding("face pack", "", "", pack.title)
+        return _finding("face pack", f"{error}", f"autogate models install into {config.face.packs_dir}", "")
+    return _finding("face pack", "", "", served)
 
 
 CHECKS: tuple[Check, ...] = (

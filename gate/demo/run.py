@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from faceverify.packs import Pack, PackError, demo_pack, load_pack
+from faceverify.packs import Pack, PackError, demo_pack, installed_pack
 from faceverify.permission import label
 from gate.config import ConfigError, load
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
@@ -84,7 +84,7 @@ def _faces(options: argparse.Namespace) -> tuple[Pack, Path]:
         packs = options.state / "packs"
         return demo_pack(packs), packs / "demo"
     folder = options.faces.resolve()
-    return load_pack(folder), folder
+    return installed_pack(folder), folder
 
 
 async def _run(

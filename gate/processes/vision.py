@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from faceverify.confined import ConfinedDecoder
-from faceverify.packs import Pack, PackError, demo_pack, load_pack
+from faceverify.packs import Pack, PackError, demo_pack, installed_pack
 from faceverify.pad import LABEL
 from faceverify.permission import Waiver, label, may_run
 from faceverify.ports import Verifier
@@ -65,13 +65,18 @@ def open_pack(config: Config) -> tuple[Pack, str]:
 
     Raises PackError, also for a pack that may not serve under this profile today.
     """
-    folder, granted = config.face.packs_dir, config.face.waiver
-    pack = demo_pack(folder) if config.face.pack == "demo" else load_pack(folder / config.face.pack)
-    waiver = Waiver(**msgspec.structs.asdict(granted)) if granted else None
+    folder = config.face.packs_dir
+    pack = demo_pack(folder) if config.face.pack == "demo" else installed_pack(folder / config.face.pack)
+    waiver = waiver_of(config)
     today = civil_date(SystemClock().wall(), config.lane.checkpoint)
     if (refusal := may_run(pack, config.profile, waiver, today)) is not None:
         raise refusal
     return pack, label(pack, waiver if pack.grant == "non_commercial" else None)
+
+
+def waiver_of(config: Config) -> Waiver | None:
+    granted = config.face.waiver
+    return Waiver(**msgspec.structs.asdict(granted)) if granted else None
 
 
 @dataclass(slots=True)

@@ -288,7 +288,7 @@ WAIVED = Waiver(pack_sha256="a1" * 32, granted_by="Director Siti", reason="compa
 @pytest.fixture
 def research(monkeypatch):
     """A configuration for a trial with weights for research alone; called with the waiver."""
-    monkeypatch.setattr(vision, "load_pack", lambda _folder: RESEARCH)
+    monkeypatch.setattr(vision, "installed_pack", lambda _folder: RESEARCH)
     config = load(EXAMPLE)
     return lambda waiver: msgspec.structs.replace(config, face=msgspec.structs.replace(config.face, waiver=waiver))
 
