@@ -6,6 +6,7 @@ LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/faces.l
 STAMP  := $(VENV)/.setup-stamp
 PCSC   := $(VENV)/.pcsc-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
+INSIGHTFACE := $(VENV)/peer-insightface
 PEER   := $(VENV)/peer-pymrtd
 MRZ_PEERS := passporteye fastmrz rapidocr
 PYMRTD_COMMIT := 3731a0e45999d7924499393a0da5826436dffd38
@@ -22,7 +23,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-fuzz setup-peers setup-mrz-peers train-mrz demo test interop fuzz check soak bench bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz demo test interop fuzz check soak bench bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +51,14 @@ setup-fuzz: $(ATHERIS) ## add atheris, which steers fuzzing by what it reaches (
 
 $(ATHERIS): $(STAMP) requirements/fuzz.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/fuzz.lock
+	@touch $@
+
+setup-insightface: $(INSIGHTFACE)/.setup-stamp ## add the face backend and peer insightface, in an environment of its own that runs autogate too
+
+$(INSIGHTFACE)/.setup-stamp: $(STAMP) requirements/screens.lock requirements/insightface.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(INSIGHTFACE)
+	$(BIN)/uv pip sync --quiet --python $(INSIGHTFACE)/bin/python --require-hashes requirements/screens.lock requirements/faces.lock requirements/insightface.lock
+	$(BIN)/uv pip install --quiet --python $(INSIGHTFACE)/bin/python --no-deps --editable .
 	@touch $@
 
 setup-peers: $(STAMP) ## add pymrtd (LGPL) in an environment of its own, for `make bench` (PYMRTD=CLONE of ZeroPass/pymrtd)
@@ -82,8 +91,8 @@ interop: $(STAMP) ## a thousand sessions of each protocol variant against indepe
 fuzz: $(STAMP) ## any bytes into whatever parses a chip's (SECONDS=60 in all; ARGS="--only dg2" for some)
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(ARGS)
 
-# Where every real component is required, atheris is one.
-check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(ATHERIS)) lint types layers test ## what CI runs; twenty interoperability sessions a variant and a minute of fuzzing come last
+# Where every real component is required, atheris and insightface are among them.
+check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant and a minute of fuzzing come last
 	$(MAKE) interop SESSIONS=20 ARGS="--numprocesses $(WORKERS) -q -q"
 	$(MAKE) fuzz ARGS=
 

@@ -82,7 +82,7 @@ def test_detect(benchmark, verifier, pictures, which):
 @pytest.mark.parametrize("net", ["detector", "recogniser"])
 def test_floor_bare_session(benchmark, verifier, pictures, net):
     """The network alone, on an input of the shape that the verifier feeds it with for this frame."""
-    network = getattr(verifier, "_detector" if net == "detector" else "_extractor")._net
+    network = verifier._detector._look.net if net == "detector" else verifier._extractor._net
     fed: list[Pixels] = []
     honest = network.run
     try:

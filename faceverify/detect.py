@@ -45,13 +45,16 @@ class DetectedFace:
         return self.box[2] * self.box[3]
 
 
-class Detector:
-    """Finds faces in uint8 BGR pixels of any size."""
+Look = Callable[[Pixels], Candidates]
+"""BGR pixels whose sides are multiples of 32, to candidates in those pixels, above the pack's score threshold."""
 
-    def __init__(self, pack: Pack) -> None:
+
+class Detector:
+    """Finds faces in uint8 BGR pixels of any size, with the pack's network unless another way to ``look`` is given."""
+
+    def __init__(self, pack: Pack, look: Look | None = None) -> None:
         self._spec = pack.detector
-        self._decode, outputs = _KINDS[pack.detector.kind]
-        self._net = Net(pack, pack.detector.net, outputs=outputs)
+        self._look = look or Network(pack)
 
     def in_frame(self, pixels: Pixels, like: DetectedFace | None = None) -> tuple[DetectedFace, ...]:
         """All faces of a camera frame above the pack's score threshold, largest first.
@@ -102,9 +105,7 @@ class Detector:
 
     def _find(self, pixels: Pixels, scale: float, corner: tuple[float, float]) -> tuple[DetectedFace, ...]:
         """Faces of a picture that shows the frame from ``corner`` on at ``scale``, in frame pixels, largest first."""
-        blob = self._net.blob(_padded(pixels))
-        outputs = dict(zip(self._net.outputs, self._net.run(blob), strict=True))
-        scores, boxes, points = self._decode(outputs, blob.shape[3], self._spec.score_threshold)
+        scores, boxes, points = self._look(padded(pixels))
         offset = np.array(corner, np.float32)
         boxes, points = boxes / scale + np.tile(offset, 2), points / scale + offset
         keep = suppress(scores, boxes, self._spec.overlap_threshold)
@@ -112,7 +113,21 @@ class Detector:
         return tuple(sorted(filter(_finite, faces), key=lambda face: face.area, reverse=True))
 
 
-def _padded(pixels: Pixels) -> Pixels:
+class Network:
+    """The pack's detector on ONNX Runtime: a :data:`Look`. Raises PackError where the file disagrees with the pack."""
+
+    def __init__(self, pack: Pack) -> None:
+        self._decode, outputs = _KINDS[pack.detector.kind]
+        self._threshold = pack.detector.score_threshold
+        self.net = Net(pack, pack.detector.net, outputs=outputs)
+
+    def __call__(self, pixels: Pixels) -> Candidates:
+        blob = self.net.blob(pixels)
+        outputs = dict(zip(self.net.outputs, self.net.run(blob), strict=True))
+        return self._decode(outputs, blob.shape[3], self._threshold)
+
+
+def padded(pixels: Pixels) -> Pixels:
     """Black at the right and bottom up to a multiple of 32."""
     rows, columns = pixels.shape[:2]
     return np.pad(pixels, ((0, -rows % _MULTIPLE), (0, -columns % _MULTIPLE), (0, 0)))

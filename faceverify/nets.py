@@ -58,12 +58,19 @@ def open_session(model: bytes, path: str) -> Any:
     """An ONNX Runtime session for the network. Raises PackError, which names ``path``."""
     import onnxruntime
 
+    try:
+        return onnxruntime.InferenceSession(model, session_options(), providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 - its errors share no base class; a pinned file that fails here is a bad pack
+        raise PackError(path, f"ONNX Runtime refuses it: {error}", "use another pack") from None
+
+
+def session_options() -> Any:
+    """ONNX Runtime's options of a session that has one thread and leaves the processor to others while it waits."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # noqa: BLE001 - its errors share no base class; a pinned file that fails here is a bad pack
-        raise PackError(path, f"ONNX Runtime refuses it: {error}", "use another pack") from None
+    return options

@@ -19,7 +19,7 @@ from faceverify.compare import FaceComparison, comparison_score
 from faceverify.confined import ConfinedDecoder
 from faceverify.description import PackError
 from faceverify.detect import DetectedFace, Detector
-from faceverify.extract import Extractor, Features
+from faceverify.extract import Extractor, Extracts, Features
 from faceverify.image import FaceImage, ImageError
 from faceverify.pad import Pad, PadResult
 from faceverify.quality import FaceQuality, measure
@@ -46,14 +46,21 @@ class _SampleFields(TypedDict):
 class FaceVerifier:
     """Holds the sessions of one pack; measures, never decides. One thread at a time may use it.
 
-    Raises PackError where ONNX Runtime refuses a network of the pack.
+    ``detector`` and ``extractor`` run the pack's networks in another way than here. Raises PackError where ONNX Runtime refuses a network of the pack.
     """
 
-    def __init__(self, pack: Pack, *, decoder: ConfinedDecoder | None = None) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        *,
+        decoder: ConfinedDecoder | None = None,
+        detector: Detector | None = None,
+        extractor: Extracts | None = None,
+    ) -> None:
         cv2.setNumThreads(1)
         self.pack = pack
-        self._detector = Detector(pack)
-        self._extractor = Extractor(pack)
+        self._detector = detector or Detector(pack)
+        self._extractor = extractor or Extractor(pack)
         self._pad = Pad(pack)
         self._decoder = decoder or ConfinedDecoder()
 
