@@ -22,6 +22,8 @@ GROUPS = (
     "no zone",
 )
 COUNTS = ("exact", "accepted", "wrong")
+NO_ANSWER = "no answer"
+"""The reason where a reader's process died or hung: such a time is none."""
 
 
 def group(image: dict[str, Any], turn: int) -> str:
@@ -90,7 +92,7 @@ def _figures(results: Sequence[dict[str, Any]], cold: float) -> dict[str, Any]:
     for name in GROUPS:
         held = [each for each in results if each["group"] == name]
         counts[name] = {"n": len(held), **{key: sum(each[key] for each in held) for key in COUNTS}}
-    upright = [each for each in results if each["turn"] == 0] or [{"ms": 0.0, "cpu_ms": 0.0}]
+    upright = [each for each in results if each["turn"] == 0 and each["reason"] != NO_ANSWER] or [{"ms": 0.0, "cpu_ms": 0.0}]
     times = sorted(each["ms"] for each in upright)
     return {
         "groups": counts,

@@ -36,7 +36,7 @@ import cv2
 
 from benchmarks import machine
 from benchmarks.mrz_fetch import SPECIMENS, listed
-from benchmarks.mrz_scores import judge, shown, table
+from benchmarks.mrz_scores import NO_ANSWER, judge, shown, table
 
 WORKER = Path(__file__).resolve().with_name("mrz_worker.py")
 READERS = ("autogate", "autogate_chip", "passporteye", "fastmrz", "rapidocr", "tesseract_mrz", "tesseract")
@@ -44,7 +44,8 @@ OWN_ENVIRONMENT = frozenset({"passporteye", "fastmrz", "rapidocr"})
 """Their folders under ``--peers`` are called as they are."""
 WANT_MODEL = frozenset({"passporteye", "fastmrz", "tesseract_mrz"})
 TURNS = {0: None, 90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
-PATIENCE_S = 180.0
+PATIENCE_S = 600.0
+"""For one answer, the first included: longer means that it hangs."""
 
 
 class Absent(Exception):
@@ -76,7 +77,7 @@ class Worker:
         return (
             dict(json.loads(answer))
             if answer
-            else {"lines": [], "accepted": False, "reason": "no answer", "ms": 0.0, "cpu_ms": 0.0}
+            else {"lines": [], "accepted": False, "reason": NO_ANSWER, "ms": 0.0, "cpu_ms": 0.0}
         )
 
     def end(self) -> None:
