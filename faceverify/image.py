@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING
 
+from faceverify import jpeg2000
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -19,20 +21,21 @@ MAX_IMAGE_BYTES = 1 << 20
 """Portraits in DG2 hold 15…60 kB; a megabyte would take a chip minutes to send."""
 MAX_PIXELS = 4_000_000
 """Default cap. Doc 9303-9 §4.3 portraits have about 0.2 million pixels; scanned ones up to 3 million."""
-_MAX_COMPONENTS = 4
-_MAX_TILES = 1024
-"""JPEG 2000 tiles: an encoder of portraits uses one; each costs the decoder memory whatever its size."""
-
 
 Encoded = bytes | bytearray
 
 
 @unique
 class ImageFault(StrEnum):
-    """Why an image gives no pixels."""
+    """Why an image gives no pixels.
+
+    ``unsupported`` is a picture that the standards of portraits do not know: CMYK, more than eight bits a sample, JPEG that is
+    lossless, hierarchical or arithmetically coded.
+    """
 
     UNKNOWN_FORMAT = "unknown_format"
     BAD_HEADER = "bad_header"
+    UNSUPPORTED = "unsupported"
     TOO_MANY_BYTES = "too_many_bytes"
     TOO_MANY_PIXELS = "too_many_pixels"
     UNDECODABLE = "undecodable"
@@ -50,11 +53,15 @@ class ImageError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageHeader:
-    """What the header claims: ``format`` is ``jpeg``, ``jp2`` or ``j2k``; sizes in pixels."""
+    """What the header claims: ``format`` is ``jpeg``, ``jp2`` or ``j2k``; sizes in pixels.
+
+    ``false_channels`` is where a channel definition begins that swaps the colours against the standard (:mod:`faceverify.jpeg2000`).
+    """
 
     format: str
     width: int
     height: int
+    false_channels: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,7 @@ def read_header(image: Encoded, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
         raise ImageError(ImageFault.TOO_MANY_BYTES)
     try:
         header = _dispatch(image)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, jpeg2000.HeaderError):
         raise ImageError(ImageFault.BAD_HEADER) from None
     if header.width < 1 or header.height < 1:
         raise ImageError(ImageFault.BAD_HEADER)
@@ -83,13 +90,17 @@ def read_header(image: Encoded, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
 
 
 def decode(image: Encoded, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """BGR pixels of shape (height, width, 3), exactly as large as the header claims. Raises ImageError."""
+    """BGR pixels of shape (height, width, 3), exactly as large as the header claims; grey is repeated, alpha left out.
+
+    Of a file with several pictures (animations, previews) the first is decoded. Raises ImageError.
+    """
     import cv2
     import numpy as np
 
     header = read_header(image, max_pixels=max_pixels)
     try:
-        pixels = cv2.imdecode(np.frombuffer(image, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        encoded = np.frombuffer(_without_false_channels(image, header), np.uint8)
+        pixels = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error:
         raise ImageError(ImageFault.UNDECODABLE) from None
     if pixels is None or pixels.shape != (header.height, header.width, 3) or pixels.dtype != np.uint8:
@@ -97,17 +108,35 @@ def decode(image: Encoded, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]
     return np.asarray(pixels, np.uint8)
 
 
+def _without_false_channels(image: Encoded, header: ImageHeader) -> Encoded:
+    """The file, its false channel definition renamed to free space, which decoders pass over."""
+    if header.false_channels is None:
+        return image
+    renamed = bytearray(image)
+    renamed[header.false_channels - 4 : header.false_channels] = b"free"
+    return renamed
+
+
 def _dispatch(image: Encoded) -> ImageHeader:
     if image.startswith(b"\xff\xd8\xff"):
         return _jpeg(image)
-    if image.startswith(b"\x00\x00\x00\x0cjP  "):
-        return _jp2(image)
-    if image.startswith(b"\xff\x4f\xff\x51"):
-        return _codestream(image, 0, "j2k")
+    if image.startswith(jpeg2000.SIGNATURE):
+        return _jpeg2000("jp2", *jpeg2000.file_header(image))
+    if image.startswith(jpeg2000.CODESTREAM):
+        return _jpeg2000("j2k", jpeg2000.codestream_header(image, 0))
     raise ImageError(ImageFault.UNKNOWN_FORMAT)
 
 
-_SOF_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+def _jpeg2000(name: str, siz: jpeg2000.Siz, false_channels: int | None = None) -> ImageHeader:
+    if siz.deep:
+        raise ImageError(ImageFault.UNSUPPORTED)
+    return ImageHeader(format=name, width=siz.width, height=siz.height, false_channels=false_channels)
+
+
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_HUFFMAN_DCT = frozenset({0xC0, 0xC1, 0xC2})
+"""Baseline, extended, progressive (B.1.1.3)."""
+_COLOURS = frozenset({1, 3})
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
 
@@ -121,36 +150,11 @@ def _jpeg(image: Encoded) -> ImageHeader:
             at += 1
         marker = image[at]
         (length,) = struct.unpack_from(">H", image, at + 1)
-        if marker in _SOF_MARKERS:
-            _precision, height, width = struct.unpack_from(">BHH", image, at + 3)
+        if marker in _FRAMES:
+            precision, height, width, components = struct.unpack_from(">B2HB", image, at + 3)
+            if marker not in _HUFFMAN_DCT or precision != 8 or components not in _COLOURS:
+                raise ImageError(ImageFault.UNSUPPORTED)
             return ImageHeader(format="jpeg", width=width, height=height)
         if length < 2 or marker in {_START_OF_SCAN, _END_OF_IMAGE}:
             raise ImageError(ImageFault.BAD_HEADER)
         at += 1 + length
-
-
-def _jp2(image: Encoded) -> ImageHeader:
-    """Walk the top-level boxes up to the codestream, whose SIZ is what a decoder allocates for."""
-    at = 0
-    while True:
-        length, kind = struct.unpack_from(">I4s", image, at)
-        head = 8
-        if length == 1:
-            (length,) = struct.unpack_from(">Q", image, at + 8)
-            head = 16
-        if kind == b"jp2c":
-            return _codestream(image, at + head, "jp2")
-        if length < head:  # 0 means "up to the end": no codestream follows
-            raise ImageError(ImageFault.BAD_HEADER)
-        at += length
-
-
-def _codestream(image: Encoded, at: int, name: str) -> ImageHeader:
-    marker, _length, _capabilities, x1, y1, x0, y0, tile_w, tile_h, tile_x, tile_y, components = struct.unpack_from(
-        ">I2H8IH", image, at
-    )
-    if marker != 0xFF4FFF51 or not (x0 < x1 and y0 < y1 and tile_w and tile_h) or not 1 <= components <= _MAX_COMPONENTS:
-        raise ImageError(ImageFault.BAD_HEADER)
-    if tile_x > x0 or tile_y > y0 or -(-(x1 - tile_x) // tile_w) * -(-(y1 - tile_y) // tile_h) > _MAX_TILES:
-        raise ImageError(ImageFault.BAD_HEADER)
-    return ImageHeader(format=name, width=x1 - x0, height=y1 - y0)

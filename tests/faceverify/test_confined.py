@@ -3,9 +3,11 @@
 import contextlib
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from faceverify import confined, seccomp
 from faceverify.confined import ConfinedDecoder
 from faceverify.image import ImageError, ImageFault, decode
 
@@ -40,6 +43,21 @@ def wait_until(condition):
             return True
         time.sleep(0.02)
     return False
+
+
+def status(pid, name):
+    return dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())[name].strip()
+
+
+def workers(decoder):
+    """Processes whose parent is the keeper, and that have not ended."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError, ValueError):
+            state, parent = (entry / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == decoder.pid and state != "Z":
+                found.append(int(entry.name))
+    return found
 
 
 def ended(pid):
@@ -86,13 +104,54 @@ def test_a_huge_claim_never_reaches_the_child(decoder):
 
 def test_an_image_that_takes_too_long_is_given_up_and_the_next_is_decoded():
     with ConfinedDecoder(timeout_s=0.0) as hasty:
+        hasty.start()
+        keeper = hasty.pid
         assert fault(hasty, JP2) == ImageFault.TIME_LIMIT
-        child = hasty.pid
         assert fault(hasty, JP2) == ImageFault.TIME_LIMIT
-        assert hasty.pid == child, "the grandchild was ended, not the child"
+        assert hasty.pid == keeper, "the worker was ended, not the keeper"
 
 
-def test_a_child_that_died_is_replaced(decoder):
+def test_each_image_has_a_process_of_its_own_that_ends_with_it(decoder):
+    decoder.start()
+    seen = []
+    for image in (JPEG, JP2[:5000], JPEG):
+        assert wait_until(lambda: workers(decoder))
+        seen += workers(decoder)
+        with contextlib.suppress(ImageError):
+            decoder.decode(image)
+        assert wait_until(partial(ended, seen[-1]))
+    assert len(set(seen)) == 3
+
+
+def test_a_worker_that_dies_with_its_image_is_a_result_and_the_next_image_is_decoded(decoder):
+    decoder.start()
+    keeper = decoder.pid
+    (worker,) = workers(decoder)
+    os.kill(worker, signal.SIGKILL)
+    assert wait_until(lambda: ended(worker))
+    assert fault(decoder, JP2) == ImageFault.DECODER_DIED
+    np.testing.assert_array_equal(decoder.decode(JP2), decode(JP2))
+    assert decoder.pid == keeper
+
+
+def test_a_worker_that_hangs_is_a_result_and_is_ended():
+    with ConfinedDecoder(timeout_s=0.1) as decoder:
+        decoder.start()
+        (worker,) = workers(decoder)
+        os.kill(worker, signal.SIGSTOP)
+        assert fault(decoder, JPEG) == ImageFault.TIME_LIMIT
+        assert wait_until(lambda: ended(worker))
+
+
+def test_processes_can_be_started_without_waiting_for_them():
+    with ConfinedDecoder() as decoder:
+        decoder.begin()
+        keeper = decoder.pid
+        assert decoder.decode(JPEG).shape == PICTURE.shape
+        assert decoder.pid == keeper
+
+
+def test_a_keeper_that_died_is_replaced(decoder):
     decoder.start()
     first = decoder.pid
     os.kill(first, signal.SIGKILL)
@@ -101,14 +160,17 @@ def test_a_child_that_died_is_replaced(decoder):
     assert decoder.pid != first
 
 
-def test_a_child_that_hangs_is_ended_and_replaced():
-    with ConfinedDecoder(timeout_s=0.1) as decoder:
+def test_a_keeper_that_hangs_is_ended_and_replaced(monkeypatch):
+    monkeypatch.setattr(confined, "_FORK_S", 0.1)
+    with ConfinedDecoder() as decoder:
         decoder.start()
         hung = decoder.pid
         os.kill(hung, signal.SIGSTOP)
-        assert fault(decoder, JP2) == ImageFault.TIME_LIMIT
+        assert decoder.decode(JPEG).shape == PICTURE.shape, "the worker that was offered works without it"
+        assert fault(decoder, JPEG) == ImageFault.DECODER_DIED
         assert ended(hung)
-        assert fault(ConfinedDecoder(timeout_s=0.0), b"") == ImageFault.UNKNOWN_FORMAT
+        monkeypatch.undo()
+        assert decoder.decode(JPEG).shape == PICTURE.shape
 
 
 def test_closing_ends_the_child_and_decoding_again_starts_one():
@@ -122,15 +184,31 @@ def test_closing_ends_the_child_and_decoding_again_starts_one():
         assert decoder.decode(JPEG).shape == PICTURE.shape
 
 
-def test_the_child_has_hard_limits(decoder):
+def limits(pid):
+    found = {}
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines()[1:]:
+        found[line[:26].strip()] = int(hard) if (hard := line[26:].split()[1]).isdigit() else hard
+    return found
+
+
+def test_keeper_and_worker_have_hard_limits(decoder):
     decoder.start()
-    limits = {}
-    for line in Path(f"/proc/{decoder.pid}/limits").read_text().splitlines()[1:]:
-        name, soft, hard = line[:26].strip(), *line[26:].split()[:2]
-        limits[name] = (soft, hard)
-    assert limits["Max core file size"] == limits["Max file size"] == ("0", "0")
-    assert limits["Max open files"] == ("16", "16")
-    assert int(limits["Max address space"][1]) < 4 << 30
+    (worker,) = workers(decoder)
+    for pid in (decoder.pid, worker):
+        assert limits(pid)["Max core file size"] == 0
+        assert limits(pid)["Max open files"] <= 16
+        assert limits(pid)["Max address space"] < 4 << 30
+    assert wait_until(lambda: status(worker, "Seccomp") == "2"), "the filter is in force"
+    assert status(worker, "NoNewPrivs") == "1"
+    assert [limits(worker)[name] for name in ("Max open files", "Max file size", "Max processes")] == [0, 0, 0]
+    assert limits(worker)["Max cpu time"] <= 5
+
+
+def test_a_worker_keeps_its_socket_alone(decoder):
+    decoder.start()
+    (worker,) = workers(decoder)
+    assert wait_until(lambda: status(worker, "Seccomp") == "2")
+    assert [path.readlink().name.partition(":")[0] for path in Path(f"/proc/{worker}/fd").iterdir()] == ["socket"]
 
 
 def test_the_child_does_not_outlive_a_parent_that_was_killed():
@@ -146,15 +224,72 @@ def test_the_child_does_not_outlive_a_parent_that_was_killed():
         parent.communicate()
 
 
-def probe_of_confinement(action):
-    """Run ``action`` in a process under the child's limits; its outcome as text."""
-    code = f"from faceverify.confined_child import _confine\n_confine(1000)\ntry:\n    {action}\nexcept BaseException as e:\n    print(type(e).__name__)"
+def under(confinement, *actions):
+    """Run each of ``actions`` in one process under that confinement; their outcomes, line by line."""
+    tried = "".join(
+        f"\ntry:\n    {action}\n    print('done')\nexcept BaseException as e:\n    print(type(e).__name__)" for action in actions
+    )
+    code = f"import os, socket, signal\n{confinement}{tried}"
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False).stdout.strip()
 
 
-def test_confinement_stops_memory_and_files_and_lets_the_rest_work(tmp_path):
-    assert probe_of_confinement("x = bytearray(200 << 20)") == "MemoryError"
-    target = tmp_path / "frame"
-    assert probe_of_confinement(f"f = open({str(target)!r}, 'wb', 0); f.write(b'x')") == "OSError"
-    assert target.stat().st_size == 0
-    assert probe_of_confinement("x = bytearray(1 << 20); print('fine')") == "fine"
+def test_the_keepers_limits_stop_a_decoder_that_eats_memory():
+    keeper = "from faceverify.confined_child import harden; harden(1000)"
+    assert under(keeper, "x = bytearray(200 << 20)") == "MemoryError"
+    assert under(keeper, "x = bytearray(1 << 20)") == "done"
+
+
+FORBIDDEN = (
+    "open('/etc/hostname')",
+    "open('/dev/null', 'w')",
+    "os.fork()",
+    "os.execv('/bin/true', ['true'])",
+    "socket.socket()",
+    "os.kill(os.getppid(), 0)",
+    "os.memfd_create('x')",
+    "os.listdir('/')",
+    "os.pidfd_open(os.getppid())",
+)
+
+
+def test_a_worker_reaches_neither_files_nor_network_nor_others():
+    filtered = "from faceverify.seccomp import only_compute; only_compute()"
+    assert under(filtered, *FORBIDDEN).split() == ["PermissionError"] * len(FORBIDDEN)
+
+
+def test_a_worker_may_compute():
+    filtered = "from faceverify.seccomp import only_compute; only_compute()"
+    assert under(filtered, "x = [bytearray(n << 10) for n in range(500)]; del x") == "done"
+
+
+def test_a_machine_without_a_filter_decodes_nothing(monkeypatch):
+    monkeypatch.setattr(seccomp.platform, "machine", lambda: "vax")
+    with pytest.raises(OSError, match="vax"):
+        seccomp.only_compute()
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_the_filter_allows_as_many_calls_on_every_machine(machine):
+    architecture, calls = seccomp._CALLS[machine]
+    assert len(set(calls)) == len(calls) == 15
+    rules = seccomp._rules(architecture, calls)
+    assert {verdict(rules, architecture, call) for call in calls} == {seccomp._ALLOW}
+    assert {verdict(rules, architecture, call) for call in set(range(600)) - set(calls)} == {seccomp._REFUSE}
+    assert verdict(rules, architecture ^ 1, calls[0]) == seccomp._KILL
+
+
+def verdict(rules, architecture, call):
+    """What the filter says: a machine for classic BPF, as far as the filter uses it."""
+    program, at, value = list(struct.iter_unpack("=HBBI", rules)), 0, None
+    while True:
+        code, then, other, k = program[at]
+        match code:
+            case 0x20:
+                value = {0: call, 4: architecture}[k]
+                at += 1
+            case 0x15:
+                at += 1 + (then if value == k else other)
+            case 0x06:
+                return k
+            case _:
+                raise AssertionError(code)

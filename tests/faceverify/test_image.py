@@ -1,5 +1,6 @@
 """Headers are read before any decoder runs: what they claim decides."""
 
+import contextlib
 import struct
 
 import cv2
@@ -98,3 +99,109 @@ def test_any_bytes_give_a_header_or_an_image_error(data, prefix):
     except ImageError:
         return
     assert 0 < header.width * header.height <= 4_000_000
+
+
+COLOURED = np.full((64, 48, 3), (200, 100, 20), np.uint8)
+IN_ORDER, BLUE_FIRST = (1, 2, 3), (3, 2, 1)
+
+
+def with_channels(jp2, order, types=(0, 0, 0), number=None):
+    """The file with a channel definition box at the end of its header box (ISO/IEC 15444-1 I.5.3.6)."""
+    entries = b"".join(struct.pack(">3H", channel, *pair) for channel, pair in enumerate(zip(types, order, strict=True)))
+    box = struct.pack(">I4sH", 10 + len(entries), b"cdef", len(order) if number is None else number) + entries
+    at = jp2.index(b"jp2h") - 4
+    (length,) = struct.unpack_from(">I", jp2, at)
+    return jp2[:at] + struct.pack(">I", length + len(box)) + jp2[at + 4 : at + length] + box + jp2[at + length :]
+
+
+def with_transform(bgr):
+    """A JPEG 2000 file whose components are transformed reversibly (ISO/IEC 15444-1 G.2): OpenCV transforms none, so we do."""
+    blue, green, red = (bgr[:, :, channel].astype(int) - 128 for channel in range(3))
+    planes = (red + 2 * green + blue) // 4, blue - green, red - green
+    stored = np.dstack([plane + 128 for plane in planes[::-1]])
+    assert stored.min() >= 0
+    assert stored.max() <= 255
+    encoded = bytearray(cv2.imencode(".jp2", stored.astype(np.uint8))[1].tobytes())
+    at = encoded.index(b"\xff\x52") + 8  # COD: marker, length, style, progression, layers
+    assert encoded[at] == 0
+    encoded[at] = 1
+    return bytes(encoded)
+
+
+PLAIN, TRANSFORMED = cv2.imencode(".jp2", COLOURED)[1].tobytes(), with_transform(COLOURED)
+
+
+def test_colours_that_a_false_channel_definition_swaps_are_those_of_the_codestream():
+    """As Belgian passports are reported to do (uclouvain/openjpeg issue 1382): the transform puts red first, the definition blue."""
+    np.testing.assert_array_equal(decode(TRANSFORMED), COLOURED)
+    belgian = with_channels(TRANSFORMED, BLUE_FIRST)
+    misled = cv2.imdecode(np.frombuffer(belgian, np.uint8), cv2.IMREAD_COLOR)
+    np.testing.assert_array_equal(misled, COLOURED[:, :, ::-1])
+    assert read_header(belgian).false_channels is not None
+    np.testing.assert_array_equal(decode(belgian), COLOURED)
+
+
+@pytest.mark.parametrize("jp2", [PLAIN, TRANSFORMED])
+def test_a_true_channel_definition_stays(jp2):
+    assert read_header(with_channels(jp2, IN_ORDER)).false_channels is None
+    np.testing.assert_array_equal(decode(with_channels(jp2, IN_ORDER)), COLOURED)
+
+
+def test_a_channel_definition_counts_where_no_transform_says_which_channel_is_red():
+    blue_first = with_channels(PLAIN, BLUE_FIRST)
+    assert read_header(blue_first).false_channels is None
+    np.testing.assert_array_equal(decode(blue_first), COLOURED[:, :, ::-1])
+
+
+@pytest.mark.parametrize("number", [0, 2, 4, 0xFFFF])
+def test_a_channel_definition_with_a_wrong_count_gives_pixels_or_an_image_error(number):
+    with contextlib.suppress(ImageError):
+        assert decode(with_channels(TRANSFORMED, BLUE_FIRST, number=number)).shape == COLOURED.shape
+
+
+def test_grey_and_alpha_give_three_channels():
+    grey, alpha = PICTURE[:, :, 0], np.dstack([PICTURE, np.full((97, 61), 9, np.uint8)])
+    for kind in (".jpg", ".jp2"):
+        pixels = decode(cv2.imencode(kind, grey)[1].tobytes())
+        assert (pixels == pixels[:, :, :1]).all()
+    np.testing.assert_allclose(decode(cv2.imencode(".jp2", alpha)[1].tobytes()).astype(int), decode(JP2), atol=1)
+
+
+def frame(kind=0xC0, precision=8, components=3):
+    return b"\xff\xd8\xff" + bytes([kind]) + struct.pack(">HBHHB", 8 + 3 * components, precision, 10, 10, components) + bytes(99)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        frame(components=4),  # CMYK
+        frame(components=2),
+        frame(kind=0xC1, precision=12),
+        frame(kind=0xC3),  # lossless
+        frame(kind=0xC9),  # arithmetic
+        cv2.imencode(".jp2", PICTURE.astype(np.uint16) * 256)[1].tobytes(),
+    ],
+    ids=["cmyk", "two components", "12 bits", "lossless", "arithmetic", "16 bits"],
+)
+def test_pictures_that_no_portrait_standard_knows_are_unsupported(image, monkeypatch):
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("the decoder saw it"))
+    assert fault(image) == ImageFault.UNSUPPORTED
+
+
+def test_animations_and_other_formats_are_unknown():
+    frames = [PICTURE[:20, :20], PICTURE[20:40, :20]]
+    animation = cv2.Animation()
+    animation.frames, animation.durations = frames, [50, 50]
+    for kind in (".gif", ".png", ".webp"):
+        made, encoded = cv2.imencodeanimation(kind, animation)
+        assert made
+        assert fault(encoded.tobytes()) == ImageFault.UNKNOWN_FORMAT
+
+
+def test_of_several_pictures_in_a_file_the_first_is_decoded():
+    np.testing.assert_array_equal(decode(JPEG + cv2.imencode(".jpg", 255 - PICTURE)[1].tobytes()), decode(JPEG))
+
+
+def test_a_single_pixel_is_a_picture():
+    assert decode(cv2.imencode(".jpg", np.full((1, 1, 3), 7, np.uint8))[1].tobytes()).shape == (1, 1, 3)
+    assert fault(siz(1, 1)) == ImageFault.UNDECODABLE
