@@ -14,11 +14,15 @@ FACE_INFORMATION = struct.Struct(">IH14x")
 FEATURE_POINT = 8
 IMAGE_INFORMATION = struct.Struct(">BBHH6x")
 """§5.7: image type, data type, width, height; colour space, source, device, quality unused."""
+_DATA_TYPES: dict[int, ImageKind] = {0: "jpeg", 1: "jpeg2000"}
 FACE_FORMAT, FACE_VERSION = b"FAC\0", b"010\0"
 
 
-def read_face_record(record: DataObject) -> tuple[Image, int]:
-    """The first face's picture, and how many faces there are. Every length is checked, also those of the others. Raises LdsError."""
+def read_face_record(record: DataObject) -> tuple[Image, ImageKind | None, int]:
+    """The first face's picture, the kind that the record says it is, and how many faces there are.
+
+    Every length is checked, also those of the others. Raises LdsError.
+    """
     size = record.end - record.body
     if size < FACE_HEADER.size:
         raise record.error("TRUNCATED", f"a face record of {size} bytes")
@@ -36,7 +40,9 @@ def read_face_record(record: DataObject) -> tuple[Image, int]:
         pictures.append((picture, start))
     if start != record.end:
         raise record.error("LENGTH", f"{record.end - start} bytes after the last face", offset=start)
-    return cut_image(record, *pictures[0]), faces
+    begin, end = pictures[0]
+    _, data_type, _, _ = IMAGE_INFORMATION.unpack_from(record.data, begin - IMAGE_INFORMATION.size)
+    return cut_image(record, begin, end), _DATA_TYPES.get(data_type), faces
 
 
 def _block(record: DataObject, start: int) -> tuple[int, int]:

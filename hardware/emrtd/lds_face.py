@@ -22,14 +22,17 @@ FORMAT_19794_5, FORMAT_39794_5 = b"\0\x08", b"\0\x2a"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FacePortrait:
-    """The encoded image in DG2. ``kind`` is told by its first bytes: the record's own field is wrong on chips in circulation.
+    """The encoded image in DG2.
 
-    ``record`` says by which part of ISO/IEC it was stored. ``encodings`` is how many faces DG2 holds: all templates, and all faces
+    ``record`` says by which part of ISO/IEC it was stored. ``kind`` is what decoders will take the picture for: what the record says
+    (``kind_by`` is then ``record``) where its first bytes bear that out; else what the bytes alone say (``first_bytes``), which is a
+    finding: the record's own field is missing, unknown, or wrong, as on chips in circulation. ``encodings`` is how many faces DG2 holds: all templates, and all faces
     in the first one's record. Only the first is here; more than one is a finding, for people to look at the others.
     """
 
     image: bytes = field(repr=False)
     kind: ImageKind
+    kind_by: Literal["record", "first_bytes"]
     record: FaceRecord
     encodings: int
 
@@ -45,12 +48,18 @@ def dg2_image(dg2: Octets) -> FacePortrait:
         raise templates[0].error("TEMPLATE", "biometric template without header or data")
     record: FaceRecord
     if parts[1].tag == BIOMETRIC_DATA:
-        (image, faces), record = read_face_record(parts[1]), "19794-5"
+        (image, declared, faces), record = read_face_record(parts[1]), "19794-5"
     elif parts[1].tag == BIOMETRIC_DATA_39794:
-        (image, faces), record = read_face_record_39794(parts[1]), "39794-5"
+        (image, declared, faces), record = read_face_record_39794(parts[1]), "39794-5"
     else:
         raise parts[1].error("TEMPLATE", "biometric data of an unknown kind")
-    return FacePortrait(image=image.image, kind=image.kind, record=record, encodings=faces + len(templates) - 1)
+    return FacePortrait(
+        image=image.image,
+        kind=image.kind,
+        kind_by="record" if declared == image.kind else "first_bytes",
+        record=record,
+        encodings=faces + len(templates) - 1,
+    )
 
 
 def _templates(group: DataObject) -> list[DataObject]:

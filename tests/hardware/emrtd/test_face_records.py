@@ -77,6 +77,7 @@ def refusal(dg2: bytes) -> LdsError:
 def test_a_portrait_comes_back_as_it_was(image: bytes, kind: str, build, record: str, holder: Callable[[bytes], bytes]) -> None:
     portrait = dg2_image(holder(build(image, kind)))
     assert (portrait.image, portrait.kind, portrait.record, portrait.encodings) == (image, kind, record, 1)
+    assert portrait.kind_by == "record"
     assert repr(image) not in repr(portrait)
 
 
@@ -88,8 +89,25 @@ def test_a_cut_portrait_survives_the_wiping_of_its_file() -> None:
 
 
 @pytest.mark.parametrize("build", [build_dg2, build_dg2_39794])
-def test_the_image_tells_its_kind_not_the_record(build) -> None:
-    assert dg2_image(build(JP2, "jpeg")).kind == "jpeg2000"
+@pytest.mark.parametrize(("image", "said", "kind"), [(JP2, "jpeg", "jpeg2000"), (JPEG, "jpeg2000", "jpeg")])
+def test_where_the_record_is_wrong_the_first_bytes_count_and_that_is_told(build, image, said, kind) -> None:
+    portrait = dg2_image(build(image, said))
+    assert (portrait.kind, portrait.kind_by) == (kind, "first_bytes")
+
+
+@pytest.mark.parametrize(
+    "dg2",
+    [
+        build_dg2(JPEG, "jpeg").replace(struct.pack(">BBHH", 1, 0, 0, 0), struct.pack(">BBHH", 1, 7, 0, 0)),
+        build_dg2_39794(JPEG, "jpeg").replace(b"\xa0\3\x80\1\2", b"\xa0\3\x80\1\7"),
+        build_dg2_39794(JPEG, "jpeg").replace(b"\xa0\3\x80\1\2", b"\xa1\3\x80\1\2"),
+        build_dg2_39794(JPEG, "jpeg").replace(b"\xa1\5\xa0\3\x80\1\2", b"\xa2\5\xa0\3\x80\1\2"),
+    ],
+    ids=["unknown type", "unknown code", "no code", "no description"],
+)
+def test_a_record_that_does_not_name_the_kind_leaves_it_to_the_first_bytes(dg2: bytes) -> None:
+    portrait = dg2_image(dg2)
+    assert (portrait.image, portrait.kind, portrait.kind_by) == (JPEG, "jpeg", "first_bytes")
 
 
 def test_feature_points_are_skipped() -> None:
@@ -231,6 +249,7 @@ def test_sample_39794_records_hold_their_sample_picture(pki_data: Path, fields: 
     for dg2 in ((folder / f"ICAO_39794_5_AP_DG2_{fields}.dat").read_bytes(), bare):
         portrait = dg2_image(dg2)
         assert (portrait.image, portrait.kind, portrait.record) == (picture, "jpeg2000", "39794-5")
+        assert portrait.kind_by == "record"
 
 
 @pytest.mark.shared
