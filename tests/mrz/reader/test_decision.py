@@ -44,12 +44,20 @@ def test_a_pair_that_check_digits_cannot_tell_needs_the_margin_of_a_name(seen):
     assert decided(seen, [(1, 9, "G", 2.5)]).record is not None, "a check digit is a figure: G cannot stand there"
     blind = [(1, 0, "1", 2.5)]  # L and 1 have values that are equal modulo 10
     assert decided(seen, blind).reason == "margin"
-    assert decided(seen, [(1, 0, "1", 4.0)]).record is not None
+    assert decided(seen, [(1, 0, "1", 5.0)]).record is not None
 
 
 def test_a_character_that_a_check_digit_sees_needs_less(seen):
     assert decided(seen, [(1, 1, "B", 2.5)]).record is not None
-    assert decided(seen, [(1, 1, "B", 0.5)]).reason == "margin", "but not nothing"
+    assert decided(seen, [(1, 1, "B", 0.2)]).reason == "margin", "but not nothing"
+
+
+def test_two_changes_that_make_up_for_each_other_are_one_rival(seen):
+    # 8 → 9 where the weight is 3, and where it is 7: 10 in all
+    assert decided(seen, [(1, 1, "9", 1.5)]).record is not None
+    assert decided(seen, [(1, 3, "9", 1.5)]).record is not None
+    both = decided(seen, [(1, 1, "9", 1.5), (1, 3, "9", 1.5)])
+    assert both.reason == "margin"
 
 
 def test_an_unknown_state_is_no_rival_but_a_known_one_is(seen):
