@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from mrz.training.glyphs import ALPHABET
-from mrz.training.net import LineNet
+from mrz.training.net import LineNet, Shape
 from mrz.training.render import HEIGHT
 
 VERSION = "1"
@@ -36,7 +36,7 @@ _SMALL = 64
 def load(checkpoint: Path) -> tuple[LineNet, dict[str, Any]]:
     """The running mean of a run, ready to answer, and its plan."""
     saved = torch.load(checkpoint, weights_only=True)
-    net = LineNet(saved["plan"]["width"])
+    net = LineNet(Shape(**saved["plan"]["shape"]))
     net.load_state_dict(saved["mean"])
     return net.eval(), saved["plan"]
 

@@ -5,21 +5,32 @@ Wide enough to see how blurred and how heavy its neighbours are, too narrow to l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import nn
 
 CLASSES = 38
 
 
-class LineNet(nn.Module):
-    """Three convolutions shrink the strip to 4 rows, one reads each column of them as a whole, two mix neighbouring columns."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """``width`` multiplies the channels, ``reach`` columns are read at once, neighbours are mixed ``mixes`` times."""
 
-    def __init__(self, width: float = 1.0) -> None:
+    width: float = 1.0
+    reach: int = 1
+    mixes: int = 3
+
+
+class LineNet(nn.Module):
+    """Three convolutions shrink the strip to 4 rows, one reads each column of them as a whole, others mix neighbouring columns."""
+
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        a, b, c, d = (8 * round(width * channels / 8) for channels in (16, 32, 48, 128))
+        a, b, c, d = (8 * round(shape.width * channels / 8) for channels in (16, 32, 48, 128))
         self.see = nn.Sequential(_conv(1, a, 3, 2, 1), _conv(a, b, 3, 2, 1), _conv(b, c, 3, (2, 1), 1))
-        self.read = _conv(c, d, (4, 3), 1, (0, 1))
-        self.mix = nn.ModuleList([Mix(d, 5), Mix(d, 5)])
+        self.read = _conv(c, d, (4, shape.reach), 1, (0, shape.reach // 2))
+        self.mix = nn.ModuleList([Mix(d, 5) for _ in range(shape.mixes)])
         self.answer = nn.Conv2d(d, CLASSES, 1)
 
     def forward(self, lines: torch.Tensor) -> torch.Tensor:

@@ -40,6 +40,8 @@ class Recipe:
     narrowest: float = 0.72
     widest: float = 1.2
     warp: float = 1.0
+    empty: float = 0.04
+    """Share of strips with no text in them: what else looks like a line to whoever searches for one."""
     batch: int = 32
     fonts: int = 4
     """Relatives of the font made for each batch."""
@@ -68,7 +70,8 @@ def batch(base: Font, around: Surroundings, recipe: Recipe, seed: int, index: in
     random = np.random.default_rng([seed, index])
     letters = Random(f"{seed}/{index}")
     fonts = [relative(base, random, warp=recipe.warp) for _ in range(recipe.fonts)]
-    made = [sample(lines.line(letters), fonts[n % recipe.fonts], around, recipe, random) for n in range(recipe.batch)]
+    texts = [lines.line(letters) if random.random() >= recipe.empty else "" for _ in range(recipe.batch)]
+    made = [sample(text, fonts[n % recipe.fonts], around, recipe, random) for n, text in enumerate(texts)]
     return Batch(
         images=np.stack([one.image for one in made])[:, np.newaxis],
         frames=np.stack([one.frames for one in made]),
@@ -79,7 +82,7 @@ def batch(base: Font, around: Surroundings, recipe: Recipe, seed: int, index: in
 def sample(
     text: str, font: Font, around: Surroundings, recipe: Recipe, random: np.random.Generator, *, whole: bool = False
 ) -> Sample:
-    """A strip that shows WIDTH pixels of ``text``, or the ``whole`` of it."""
+    """A strip that shows WIDTH pixels of ``text``, or the ``whole`` of it; or the paper alone, if ``text`` is empty."""
     cap = HEIGHT * CAP_SHARE * np.exp(np.clip(random.normal(0, 0.09), -0.2, 0.2))
     down = cap / WORK_CAP
     across = down * np.exp(random.uniform(np.log(recipe.narrowest), np.log(recipe.widest)))
@@ -183,6 +186,8 @@ def stretch(strip: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def _frames(classes: list[int], centres: NDArray[np.float64], pitch: float, width: int) -> NDArray[np.int64]:
+    if not classes:
+        return np.full(width // STRIDE, BLANK, np.int64)
     middles = STRIDE * np.arange(width // STRIDE) + STRIDE / 2
     far = np.abs(middles[:, np.newaxis] - centres)
     nearest = far.argmin(axis=1)

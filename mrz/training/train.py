@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from mrz.training import degrade, fonts, glyphs, render
-from mrz.training.net import LineNet
+from mrz.training.net import LineNet, Shape
 
 FONT = Path("/usr/share/fonts/opentype/ocr-b/OCRB.otf")
 """Debian's fonts-ocr-b. The other cuts of the package are held out."""
@@ -40,7 +40,7 @@ class Plan:
     seed: int = 1
     steps: int = STEPS
     loss: str = "frames"
-    width: float = 1.0
+    shape: Shape = field(default_factory=Shape)
     recipe: render.Recipe = field(default_factory=render.Recipe)
 
 
@@ -66,7 +66,7 @@ class Run:
     def __init__(self, plan: Plan) -> None:
         torch.manual_seed(plan.seed)
         self.plan, self.step, self.seconds = plan, 0, 0.0
-        self.net = LineNet(plan.width).to(memory_format=torch.channels_last)
+        self.net = LineNet(plan.shape).to(memory_format=torch.channels_last)
         self.mean = copy.deepcopy(self.net).eval()
         self._optimiser = torch.optim.AdamW(self.net.parameters(), lr=RATE, weight_decay=DECAY)
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(self._optimiser, RATE, total_steps=plan.steps + 1, pct_start=WARM_UP)
@@ -164,13 +164,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--loss", choices=("frames", "ctc", "both"), default="frames")
     parser.add_argument("--width", type=float, default=1.0, help="channels, as a multiple of the shipped model's")
+    parser.add_argument("--reach", type=int, default=1, help="columns read at once")
+    parser.add_argument("--mixes", type=int, default=3, help="how often neighbouring columns are mixed")
     parser.add_argument("--smallest", type=float, default=6.0, help="least height of a capital in captured pixels")
     parser.add_argument("--warp", type=float, default=1.0, help="0: the font as it is; 1: as shipped")
+    parser.add_argument("--empty", type=float, default=0.04, help="share of strips without text")
 
 
 def from_options(options: argparse.Namespace) -> Run:
     """Train as the command line says."""
-    recipe = render.Recipe(smallest=options.smallest, warp=options.warp)
-    plan = Plan(seed=options.seed, steps=options.steps, loss=options.loss, width=options.width, recipe=recipe)
+    recipe = render.Recipe(smallest=options.smallest, warp=options.warp, empty=options.empty)
+    shape = Shape(width=options.width, reach=options.reach, mixes=options.mixes)
+    plan = Plan(seed=options.seed, steps=options.steps, loss=options.loss, shape=shape, recipe=recipe)
     options.out.mkdir(parents=True, exist_ok=True)
     return train(plan, options.font, options.out / "checkpoint.pt")
