@@ -11,6 +11,7 @@ PEER   := $(VENV)/peer-pymrtd
 MRZ_PEERS := passporteye fastmrz rapidocr
 PYMRTD_COMMIT := 3731a0e45999d7924499393a0da5826436dffd38
 TRAIN  := $(VENV)/train-mrz
+TORCH  ?= --torch-backend cpu
 SEED   ?= 1
 OUT    ?= build/train-mrz
 ROOMS  := gate mrz pki faceverify hardware
@@ -70,7 +71,7 @@ setup-peers: $(STAMP) ## add pymrtd (LGPL) in an environment of its own, for `ma
 
 train-mrz: $(STAMP) ## train the OCR-B line model anew, under twenty minutes on two idle cores (SEED=1 OUT=build/train-mrz; wants fonts-ocr-b)
 	$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python $(TRAIN)
-	$(BIN)/uv pip install --quiet --python $(TRAIN)/bin/python --torch-backend cpu -r mrz/training/requirements.txt
+	$(BIN)/uv pip install --quiet --python $(TRAIN)/bin/python $(TORCH) -r mrz/training/requirements.txt
 	$(TRAIN)/bin/python -W ignore -m mrz.training --seed $(SEED) --out $(OUT) $(ARGS)
 
 setup-mrz-peers: $(STAMP) ## add other readers of pictures (MIT, AGPL, Apache) in environments of their own, for `make bench-mrz`
