@@ -46,6 +46,8 @@ def document(dice: random.Random, *, tier: camera.Tier = "scanner", frames: int 
     page = pages.data_page(held, numbers, dpi=dpi, infrared=infrared, bitmaps=bitmaps if numbers.random() < 0.5 else None)
     if numbers.random() < 0.4 and held.format in {"TD3", "MRV-A"}:
         page = _in_a_book(page, numbers)
+    if tier != "scanner" and numbers.random() < 0.25:
+        page = _bent(page, numbers)
     grey = infrared or numbers.random() < 0.3
     pictures, zones = _shots(page, tier, frames, numbers, grey=grey)
     whole = all(_inside(corners, picture) for corners, picture in zip(zones, pictures, strict=True))
@@ -97,6 +99,16 @@ def _in_a_book(page: Page, dice: Dice) -> Page:
     _text(above, " ".join("".join(dice.choice(list("aeinorstlmd"), 6)) for _ in range(40)), dice, page.dpi / 25.4)
     moved = None if page.zone is None else page.zone + np.array((0, height), np.float32)
     return Page(pixels=np.vstack([above, page.pixels]), dpi=page.dpi, zone=moved, above=height)
+
+
+def _bent(page: Page, dice: Dice) -> Page:
+    """A page that does not lie flat: its lines bow by up to a character's height; their ends stay where they are."""
+    height, width = page.pixels.shape[:2]
+    bow = dice.uniform(-1, 1) * page.dpi / 10
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    y += np.float32(bow) * np.sin(np.pi * x / width)
+    pixels = cv2.remap(page.pixels, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return replace(page, pixels=np.asarray(pixels, np.uint8))
 
 
 def _text(pixels: Pixels, text: str, dice: Dice, mm: float) -> None:

@@ -112,7 +112,7 @@ SUITES: dict[str, Suite] = {
     ),
     "captures_scanner": Suite(cases=15_000, prepare=captures("scanner"), must_see=frozenset({EXACT}), processes=2),
     "captures_phone": Suite(cases=10_000, prepare=captures("phone"), must_see=frozenset({EXACT}), processes=2),
-    "captures_hard": Suite(cases=5_000, prepare=captures("hard"), must_see=frozenset({EXACT, "no_mrz"}), processes=2),
+    "captures_hard": Suite(cases=5_000, prepare=captures("hard"), must_see=frozenset({EXACT, "margin"}), processes=2),
     "captures_negative": Suite(
         cases=5_000,
         prepare=negatives,
