@@ -24,7 +24,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz demo test interop fuzz check soak bench bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware demo test interop fuzz check soak bench bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -83,7 +83,11 @@ setup-mrz-peers: $(STAMP) ## add other readers of pictures (MIT, AGPL, Apache) i
 demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless --once --json out.json")
 	$(BIN)/autogate demo $(ARGS)
 
-test: $(STAMP) ## all tests (TESTS=tests/mrz for some)
+firmware: ## the gate controller's reference firmware in C, plain and with sanitizers (wants a C compiler)
+	$(MAKE) --no-print-directory -C hardware/firmware
+
+# Where there is no C compiler, the tests of the firmware in C are skipped and say why.
+test: $(STAMP) $(if $(shell command -v cc),firmware) ## all tests (TESTS=tests/mrz for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --benchmark-disable $(TESTS) $(ARGS)
 
 interop: $(STAMP) ## a thousand sessions of each protocol variant against independent implementations

@@ -115,11 +115,15 @@ M = TypeVar("M")
 class Outbox(Generic[M]):
     """Sends one message at a time, in order, again and again until it is acknowledged."""
 
-    def __init__(self) -> None:
+    def __init__(self, again_after: float = RETRANSMIT_S) -> None:
+        """``again_after`` is in the unit of the caller's clock."""
         self._queue: deque[tuple[int, M]] = deque()
-        self._due = 0.0
+        self._again_after, self._due = again_after, 0.0
         self.tries = 0
         """How often the message at the head went out."""
+
+    def __len__(self) -> int:
+        return len(self._queue)
 
     def put(self, number: int, message: M) -> None:
         self._queue.append((number, message))
@@ -137,5 +141,5 @@ class Outbox(Generic[M]):
         if not self._queue or (self.tries and now < self._due):
             return None
         self.tries += 1
-        self._due = now + RETRANSMIT_S
+        self._due = now + self._again_after
         return self._queue[0][1]

@@ -1,9 +1,9 @@
 """A gate controller to plug in: firmware and plant as a process of its own, behind a pseudo-terminal.
 
-``python -m hardware.sim.controller --tty-link PATH --control PATH --key-file PATH [--seed N] [--travel-s S] [--until-stdin-closes]``
+``python -m hardware.sim.controller --tty-link PATH --control PATH --key-file PATH [--seed N] [--travel-s S] [--firmware c] [--until-stdin-closes]``
 
 ``--tty-link`` becomes a symbolic link to the pseudo-terminal (a stable name, as under ``/dev/serial/by-id``), ``--key-file`` holds the
-link key as raw bytes. ``--control`` is a Unix socket: one JSON object a line in, one out, ``{"ok": true, …}`` or ``{"ok": false, "error": …}``.
+link key as raw bytes. ``--firmware c`` runs the reference firmware in C, which then has the line to itself. ``--control`` is a Unix socket: one JSON object a line in, one out, ``{"ok": true, …}`` or ``{"ok": false, "error": …}``.
 What it understands is :data:`_ORDERS`. The process prints ``ready``, and ends on ``stop``, on SIGTERM and, if told so, with the process that
 holds the other end of its standard input.
 """
@@ -25,11 +25,13 @@ import time
 import tty
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from hardware.controller.protocol import Door
 from hardware.ports import DeviceError
-from hardware.sim.firmware import Firmware
+from hardware.sim.compiled import PROGRAM, CompiledFirmware
+from hardware.sim.firmware import Device, Firmware
+from hardware.sim.interlock import Inputs
 from hardware.sim.people import Manner
 from hardware.sim.plant import TRAVEL_S, Plant
 
@@ -44,6 +46,14 @@ _START_S = 10.0
 _STOP_S = 5.0
 
 
+FirmwareKind = Literal["python", "c"]
+
+
+def firmware(kind: FirmwareKind, key: bytes, inputs: Inputs) -> Device:
+    """A controller fresh from power-on. Raises DeviceError where the one in C was not built."""
+    return CompiledFirmware(key, inputs, PROGRAM) if kind == "c" else Firmware(key, inputs)
+
+
 class Terminal:
     """The pseudo-terminal: plugged in it has a link that the host can open; unplugged it hangs up."""
 
@@ -53,10 +63,10 @@ class Terminal:
         self._slave = -1  # stays open here, so that a host may come and go
         self._former = ""
 
-    def plug(self) -> None:
-        """Make a pseudo-terminal of a new name behind the same link, as a device gets a new number each time."""
+    def plug(self) -> int:
+        """Make a pseudo-terminal of a new name behind the same link, as a device gets a new number each time; its controlling end."""
         if self.master is not None:
-            return
+            return self.master
         self.master, self._slave = pty.openpty()
         if os.ttyname(self._slave) == self._former:
             taken = self.master, self._slave
@@ -70,6 +80,7 @@ class Terminal:
         fresh.unlink(missing_ok=True)
         fresh.symlink_to(self._former)
         fresh.replace(self._link)
+        return self.master
 
     def unplug(self) -> None:
         if self.master is not None:
@@ -94,10 +105,18 @@ class Terminal:
 class Simulation:
     """Firmware, plant and pseudo-terminal, run in real time by :meth:`run`."""
 
-    def __init__(self, terminal: Terminal, key: bytes, *, seed: int | None = None, travel_s: float = TRAVEL_S) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        key: bytes,
+        *,
+        seed: int | None = None,
+        travel_s: float = TRAVEL_S,
+        kind: FirmwareKind = "python",
+    ) -> None:
         self._began = time.monotonic()
         self.plant = Plant(self._began, travel_s)
-        self.firmware = Firmware(key, self.plant.sense())
+        self.firmware = firmware(kind, key, self.plant.sense())
         self._outputs = self.firmware.tick(0, self.plant.sense())
         self._now = self._began
         self._held_up = 0.0
@@ -133,13 +152,24 @@ class Simulation:
 
     def plug(self) -> None:
         if self.terminal.master is None:
-            self.terminal.plug()
-            self.selector.register(self.terminal.master or 0, selectors.EVENT_READ, self.listen)
+            line = self.terminal.plug()
+            if isinstance(self.firmware, CompiledFirmware):
+                self.firmware.plug(line)
+            else:
+                self.selector.register(line, selectors.EVENT_READ, self.listen)
 
     def unplug(self) -> None:
         if self.terminal.master is not None:
-            self.selector.unregister(self.terminal.master)
+            if isinstance(self.firmware, CompiledFirmware):
+                self.firmware.unplug()
+            else:
+                self.selector.unregister(self.terminal.master)
             self.terminal.unplug()
+
+    def close(self) -> None:
+        self.unplug()
+        if isinstance(self.firmware, CompiledFirmware):
+            self.firmware.close()
 
     def stop(self) -> None:
         self.stopping = True
@@ -258,8 +288,11 @@ class _Control:
 class SimulatedController:
     """Starts and ends the process; for the demo and for tests. Use it as a context manager."""
 
-    def __init__(self, folder: Path, key: bytes, *, seed: int | None = None, travel_s: float = TRAVEL_S) -> None:
+    def __init__(
+        self, folder: Path, key: bytes, *, seed: int | None = None, travel_s: float = TRAVEL_S, firmware: FirmwareKind = "python"
+    ) -> None:
         """Its files live in ``folder``, which must exist: :attr:`tty` is what the host opens."""
+        self._firmware = firmware
         self.tty, self._socket, self._key_file = (
             folder / "gate-controller",
             folder / "gate-control.sock",
@@ -276,7 +309,7 @@ class SimulatedController:
             file.write(self._key)
         command = [sys.executable, "-m", "hardware.sim.controller", "--tty-link", str(self.tty)]
         command += ["--control", str(self._socket), "--key-file", str(self._key_file)]
-        command += ["--until-stdin-closes", "--travel-s", str(self._travel_s)] + (
+        command += ["--firmware", self._firmware, "--until-stdin-closes", "--travel-s", str(self._travel_s)] + (
             ["--seed", str(self._seed)] if self._seed is not None else []
         )
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -343,12 +376,17 @@ def main() -> int:
     parser.add_argument("--key-file", type=Path, required=True)
     parser.add_argument("--seed", type=int, help="lets people's times vary by 10 %%")
     parser.add_argument("--travel-s", type=float, default=TRAVEL_S, help="seconds a leaf takes to open or shut")
+    parser.add_argument("--firmware", choices=("python", "c"), default="python", help="c: the reference firmware (make firmware)")
     parser.add_argument("--until-stdin-closes", action="store_true")
     options = parser.parse_args()
     with contextlib.suppress(PermissionError):  # firmware has a processor of its own: nothing else may make its clock stumble
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     simulation = Simulation(
-        Terminal(options.tty_link), options.key_file.read_bytes(), seed=options.seed, travel_s=options.travel_s
+        Terminal(options.tty_link),
+        options.key_file.read_bytes(),
+        seed=options.seed,
+        travel_s=options.travel_s,
+        kind=options.firmware,
     )
     _Control(simulation, options.control)
     if options.until_stdin_closes:
@@ -360,7 +398,7 @@ def main() -> int:
     try:
         simulation.run()
     finally:
-        simulation.unplug()
+        simulation.close()
         options.control.unlink(missing_ok=True)
     return 0
 

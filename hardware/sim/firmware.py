@@ -1,13 +1,16 @@
 """The simulated gate controller's firmware: the link's device end around the safety logic. No I/O, no clock.
 
 Written as a board would run it: bytes from the line into :meth:`Firmware.receive`, pins into :meth:`Firmware.tick`, bytes for the
-line out of :meth:`Firmware.transmit`. It works on without a host.
+line out of :meth:`Firmware.transmit`. It works on without a host. ``docs/gate-link.md`` specifies it; ``hardware/firmware`` is the
+same in C, and both must answer alike to the byte.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
 
 from hardware.controller.frame import Frame, FrameDecoder
 from hardware.controller.messages import (
@@ -34,19 +37,53 @@ from hardware.controller.protocol import (
     SetSignal,
     Telemetry,
 )
-from hardware.controller.session import DEVICE, HOST, Agreement, Channel, Outbox, check_key, handshake_in, plain_frame
+from hardware.controller.session import (
+    DEVICE,
+    HOST,
+    RETRANSMIT_S,
+    Agreement,
+    Channel,
+    Outbox,
+    check_key,
+    handshake_in,
+    plain_frame,
+)
 from hardware.sim.interlock import Inputs, Interlock, Outputs
 
 NAME = "autogate simulated controller 1"
 _OUTCOMES_KEPT = 64
+REPORTS_KEPT = 32
+"""A host that leaves more happenings unacknowledged is none: its session ends, and telemetry tells the next one how things are."""
 _COMMS_LOST_MS = COMMS_LOST_S * 1000
+_RETRANSMIT_MS = round(RETRANSMIT_S * 1000)
+
+
+class Device(Protocol):
+    """A gate controller without its plant: firmware in whatever language. ``now_ms`` is milliseconds since it started."""
+
+    def tick(self, now_ms: int, inputs: Inputs) -> Outputs: ...
+
+    def receive(self, data: bytes, now_ms: int) -> None: ...
+
+    def transmit(self) -> bytes: ...
+
+    @property
+    def refused_hosts(self) -> int: ...
+
+    @property
+    def rejected_frames(self) -> int: ...
+
+
+def fresh_nonce() -> bytes:
+    return secrets.token_bytes(NONCE_BYTES)
 
 
 class Firmware:
     """One gate controller. ``now_ms`` is milliseconds since it started."""
 
-    def __init__(self, key: bytes, inputs: Inputs) -> None:
-        self._key = check_key(key)
+    def __init__(self, key: bytes, inputs: Inputs, *, name: str = NAME, nonce: Callable[[], bytes] = fresh_nonce) -> None:
+        """``nonce`` gives the device's nonces; anything but the default is for conversations that must repeat to the byte."""
+        self._key, self._name, self._nonce = check_key(key), name, nonce
         self._interlock = Interlock(inputs)
         self._decoder = FrameDecoder()
         self._offer: Agreement | None = None
@@ -55,7 +92,7 @@ class Firmware:
         self._outcomes: OrderedDict[int, Outcome] = OrderedDict()
         self._highest = -1
         """Highest command id of this session: a lower one that is not remembered came too late."""
-        self._reports: Outbox[EventReport] = Outbox()
+        self._reports: Outbox[EventReport] = Outbox(_RETRANSMIT_MS)
         self._reported = 0
         self._told: Telemetry | None = None
         self._out = bytearray()
@@ -103,12 +140,12 @@ class Firmware:
         self._offer = Agreement(
             key=self._key,
             host_nonce=hello.nonce,
-            device_nonce=secrets.token_bytes(NONCE_BYTES),
+            device_nonce=self._nonce(),
             dictionary=dictionary_hash(),
-            firmware=NAME,
+            firmware=self._name,
         )
         proof = self._offer.proof(DEVICE)
-        offer = Welcome(nonce=self._offer.device_nonce, dictionary=self._offer.dictionary, proof=proof, firmware=NAME)
+        offer = Welcome(nonce=self._offer.device_nonce, dictionary=self._offer.dictionary, proof=proof, firmware=self._name)
         self._out += plain_frame(offer)
 
     def _confirm(self, confirm: Confirm, now_ms: int) -> None:
@@ -119,7 +156,7 @@ class Firmware:
         self._channel = offer.channel(sends=DEVICE, hears=HOST)
         self._heard = now_ms
         self._highest = -1
-        self._reports, self._reported, self._told = Outbox(), 0, None
+        self._reports, self._reported, self._told = Outbox(_RETRANSMIT_MS), 0, None
         self._interlock.new_host(now_ms)
         self._tell(now_ms)
 
@@ -127,9 +164,8 @@ class Firmware:
 
     def _sealed(self, frame: Frame, now_ms: int) -> None:
         message = self._channel.open(frame) if self._channel is not None else None
-        if message is None:
+        if message is None or self._channel is None:
             return
-        self._heard = now_ms
         match message:
             case OpenEntry() | OpenExit() | Close() | SetSignal():
                 outcome = self._once(message, now_ms)
@@ -138,8 +174,10 @@ class Firmware:
                 self._interlock.renew(message.lease_ms, now_ms)
             case EventAck():
                 self._reports.acknowledge(message.number)
-            case _:
-                pass  # nothing a host says
+            case _:  # nothing a host says, and no sign of life either
+                self._channel.rejected += 1
+                return
+        self._heard = now_ms
 
     def _once(self, command: GateCommand, now_ms: int) -> Outcome:
         """Execute an id the first time it is seen; afterwards only tell again what became of it."""
@@ -157,14 +195,15 @@ class Firmware:
 
     def _queue_reports(self) -> None:
         happenings, self._interlock.happenings = self._interlock.happenings, []
-        if self._channel is None:
-            return  # telemetry tells a new host how things are
         for happening in happenings:
+            if self._channel is None or len(self._reports) == REPORTS_KEPT:
+                self._channel = None
+                return  # telemetry tells a new host how things are
             self._reported += 1
             self._reports.put(self._reported, EventReport(number=self._reported, event=encode(happening)))
 
     def _tell(self, now_ms: int) -> None:
-        report = self._reports.next(now_ms / 1000) if self._channel is not None else None
+        report = self._reports.next(now_ms) if self._channel is not None else None
         if report is not None:
             self._seal(report)
         now = self._interlock.telemetry(now_ms)

@@ -3,12 +3,14 @@
 It believes its own sensors and nobody's word. Two leaves, each with one of three orders: shut (drive shut and bolt), open, free
 (unbolted, no drive, to be pushed). What holds, whatever the host sends or fails to send (facts of the lane, I1 … I8):
 
-- A door is unlocked only while the other one is bolted; fire alone unlocks both (I1, I4).
+- A door is unlocked only while the other one is bolted; fire unlocks both (I1, I4), and so may the next rule but one.
 - The exit opens for exactly one person counted inside and no object left, and for one passage (I2, I3).
 - No leaf is driven shut while its threshold is not clear (I5): it stops, and goes on by itself once the threshold stayed clear.
 - The entry opens on an occupied trap only to eject (I8).
 - An opening is a lease. When it lapses the leaf stops opening; an exit re-locks, an entry re-locks on an empty trap and is released
   on an occupied one. Two seconds without a host and with somebody inside, a locked entry is released too (I6, I7).
+- An exit that was to lock and for five seconds did not is given up. It is driven shut on, but no longer keeps the entry from being released
+  or opened to eject: whoever stands behind an exit that jammed half shut would otherwise stay shut in. Nothing else unlocks both doors.
 """
 
 from __future__ import annotations
@@ -42,7 +44,7 @@ CLEAR_AGAIN_MS = 300
 EMPTY_AGAIN_MS = 500
 """A trap must stay empty this long before a released entry is locked again."""
 STUCK_MS = 5_000
-"""A leaf that is driven this long without reaching its end (0.6 s is normal) is jammed."""
+"""A leaf that is driven this long without reaching its end (0.6 s is normal) is jammed; an exit that does not lock so long is given up."""
 FAULT_STUCK = 1
 FAULTS = {FAULT_STUCK: "leaf does not reach its end position"}
 
@@ -126,6 +128,8 @@ class Interlock:
         self._refuge = False
         """The entry is free because somebody was shut in, not because of a fire."""
         self._occupied_at = 0
+        self._exit_settled_at = 0
+        """Last moment at which the exit was locked, or not meant to be."""
         self.happenings: list[Passage | Obstruction | LeaseLapsed | Fault] = []
         """What is to be reported; the caller takes and clears it."""
 
@@ -160,7 +164,8 @@ class Interlock:
         admit = command.purpose is Purpose.ADMIT
         if self._inputs.fire:
             return Outcome.REFUSED_EMERGENCY
-        if self.leaf(Door.EXIT) is not Leaf.LOCKED or not self._inputs.mains:
+        exit_out_of_play = self.leaf(Door.EXIT) is Leaf.LOCKED or (not admit and self._exit_given_up(now))
+        if not exit_out_of_play or not self._inputs.mains:
             return Outcome.REFUSED_INTERLOCK
         if admit and (self._inputs.occupancy != 0 or self._inputs.object_left):
             return Outcome.REFUSED_OCCUPIED
@@ -204,6 +209,9 @@ class Interlock:
             self._free_all(now)
         else:
             self._end_lease(now)
+        if self.leaf(Door.EXIT) is not Leaf.CLOSING:
+            self._exit_settled_at = now
+        if not inputs.fire:
             self._release_or_relock(now)
         return Outputs(
             entry=self._drive(Door.ENTRY, now),
@@ -235,11 +243,15 @@ class Interlock:
     def _release_or_relock(self, now: int) -> None:
         hostless = now >= self._host_until + RELEASE_AFTER_S * 1000 or not self._inputs.mains
         entry_shut = self._doors[Door.ENTRY].want is _Want.SHUT
-        if entry_shut and hostless and self._inputs.occupancy != 0 and self.leaf(Door.EXIT) is Leaf.LOCKED:
+        exit_out_of_play = self.leaf(Door.EXIT) is Leaf.LOCKED or self._exit_given_up(now)
+        if entry_shut and hostless and self._inputs.occupancy != 0 and exit_out_of_play:
             self._order(Door.ENTRY, _Want.FREE, now)
             self._refuge = True
         elif self._refuge and self._inputs.entry.clear and now - self._occupied_at >= EMPTY_AGAIN_MS:
             self._order(Door.ENTRY, _Want.SHUT, now)
+
+    def _exit_given_up(self, now: int) -> bool:
+        return now - self._exit_settled_at > STUCK_MS
 
     def _order(self, door: Door, want: _Want, now: int) -> None:
         """Give ``door`` a new order; only an opening keeps its lease, only the entry's keeps its purpose."""

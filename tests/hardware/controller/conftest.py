@@ -1,16 +1,20 @@
-"""A lane in virtual time: plant, firmware and host session on a line that a test may damage. No thread, no clock."""
+"""A lane in virtual time: plant, firmware (in Python and in C) and host session on a line that a test may damage. No thread, no clock."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from hardware.controller.link import HostSession, LinkBroken
 from hardware.controller.protocol import Close, CommandResult, Door, OpenEntry, OpenExit, Outcome, Purpose
+from hardware.sim.compiled import CHECKED, PROGRAM, CompiledFirmware
 from hardware.sim.controller import SimulatedController
-from hardware.sim.firmware import Firmware
+from hardware.sim.firmware import Device, Firmware
+from hardware.sim.interlock import Inputs
 from hardware.sim.people import Manner, Place
 from hardware.sim.plant import Plant
 
@@ -22,11 +26,14 @@ def intact(data: bytes) -> list[bytes]:
     return [data]
 
 
+Build = Callable[[bytes, Inputs], Device]
+
+
 class Bench:
-    def __init__(self, *, host_key: bytes = KEY, tick_s: float = TICK_S) -> None:
+    def __init__(self, build: Build = Firmware, *, host_key: bytes = KEY, tick_s: float = TICK_S) -> None:
         self.now, self.tick_s = 100.0, tick_s
         self.plant = Plant(self.now)
-        self.firmware = Firmware(KEY, self.plant.sense())
+        self.firmware = build(KEY, self.plant.sense())
         self.outputs = self.firmware.tick(0, self.plant.sense())
         self.host_key = host_key
         self.host: HostSession | None = None
@@ -121,14 +128,50 @@ class Bench:
         assert self.do(OpenExit) is Outcome.EXECUTED
 
 
+def built(program: Path) -> Path:
+    """``program``, or a skip with the reason (a failure where every real component is required)."""
+    if not program.exists():
+        what = "the firmware in C is not built: make firmware"
+        pytest.fail(what) if os.environ.get("AUTOGATE_REQUIRE_ALL") == "1" else pytest.skip(what)
+    return program
+
+
+@pytest.fixture(scope="module")
+def power_on() -> Iterator[Build]:
+    """The C firmware, sanitizers on: one process, whose power a test switches off and on. One of it at a time."""
+    process: list[CompiledFirmware] = []
+
+    def build(key: bytes, inputs: Inputs) -> CompiledFirmware:
+        if process:
+            process[0].power_on(key, inputs)
+        else:
+            process.append(CompiledFirmware(key, inputs, built(CHECKED)))
+        return process[0]
+
+    yield build
+    for each in process:
+        each.close()
+
+
+@pytest.fixture(params=["python", "c"])
+def build(request) -> Build:
+    return request.getfixturevalue("power_on") if request.param == "c" else Firmware
+
+
 @pytest.fixture
-def bench() -> Bench:
+def bench(build) -> Bench:
+    return Bench(build).connect()
+
+
+@pytest.fixture
+def make_bench(build) -> Callable[..., Bench]:
+    return partial(Bench, build)
+
+
+@pytest.fixture
+def python_bench() -> Bench:
+    """With the firmware whose inside a test may reach into."""
     return Bench().connect()
-
-
-@pytest.fixture
-def make_bench() -> type[Bench]:
-    return Bench
 
 
 @pytest.fixture
@@ -136,7 +179,9 @@ def key() -> bytes:
     return KEY
 
 
-@pytest.fixture
-def simulated(tmp_path: Path):
-    with SimulatedController(tmp_path, KEY, travel_s=0.2) as controller:
+@pytest.fixture(params=["python", "c"])
+def simulated(tmp_path: Path, request):
+    if request.param == "c":
+        built(PROGRAM)
+    with SimulatedController(tmp_path, KEY, travel_s=0.2, firmware=request.param) as controller:
         yield controller

@@ -50,7 +50,7 @@ def conversation(bench) -> list[int]:
 def check(bench, numbers: list[int]) -> None:
     assert [bench.outcomes(number) for number in numbers] == [[Outcome.EXECUTED]] * 3
     assert [len(bench.said(what)) for what in ("entry opening", "entry closing", "entry locked")] == [1, 1, 2]
-    assert bench.firmware._interlock._signal is Signal.GREEN_ARROW
+    assert bench.outputs.signal is Signal.GREEN_ARROW
     assert bench.said("exit opening") == []
     assert bench.plant.violations == []
 
