@@ -43,7 +43,7 @@ class Margins:
 
 CONFIRMED = Margins(floor=0.5, rival=4.5, odd=6.0, repair=4.5)
 """Where a chip will be opened with the reading, and its signed DG1 compared with it."""
-ALONE = Margins(floor=1.0, rival=6.0, odd=8.0, repair=None)
+ALONE = Margins(floor=1.0, rival=5.5, odd=8.0, repair=None)
 """Where nothing comes after. On development captures (other characters and cameras than the model was trained on) margins were
 calibrated: of 490 characters below 6 each 12th was wrong, none above 4.
 """

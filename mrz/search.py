@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from mrz import accept
-from mrz.decode import cells
+from mrz.decode import FEWEST, cells
 from mrz.formats import FORMATS
 from mrz.locate import Grey, Ink, TextLine, across, along, fit_line, neighbours
 from mrz.recognise import ALPHABET, LineModel
@@ -56,6 +56,8 @@ class Search:
             return None
         strip = cut(self.frame, fitted, self.found.scale)
         best: Zone | None = None
+        if _edges(strip) < 2 * FEWEST:
+            return None
         seeds = self._read([strip])
         if not seeds or _upright(seeds[0]) < FILLERS:
             seeds = sorted((*seeds, *self._read([strip.turned()])), key=_upright, reverse=True)
@@ -131,6 +133,11 @@ class Search:
         self.recognising += perf_counter() - started
         grids = [cells(each) for each in columns]
         return [ReadLine(strip=strip, cells=grid) for strip, grid in zip(strips, grids, strict=True) if grid is not None]
+
+
+def _edges(strip: Cut) -> int:
+    """Changes between ink and paper along the row that has most of them: a rule or the edge of a page has few, print two a stroke."""
+    return int(np.count_nonzero(np.diff(strip.pixels > 0, axis=1), axis=1).max())
 
 
 def _capital(line: ReadLine) -> float:
