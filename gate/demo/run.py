@@ -53,6 +53,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--faces", type=Path, metavar="PACK", help="compare faces with this installed pack instead of the demonstration's"
     )
     parser.add_argument(
+        "--controller",
+        choices=("python", "c"),
+        default="python",
+        help="firmware of the gate controller: c is the reference (make firmware)",
+    )
+    parser.add_argument(
         "--trust", type=Path, metavar="DIR", help="believe the States of this trust store beside the pretend ones"
     )
     parser.add_argument("--traveller-port", type=int, default=8410)
@@ -67,7 +73,16 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
         cast = load_cast(options.cast)
         pack, folder = _faces(options)
         ports = (options.traveller_port, options.officer_port)
-        stage = DemoStage(cast, options.state, ports, folder.parent, options.chip_reader, trust=options.trust, pack=folder.name)
+        stage = DemoStage(
+            cast,
+            options.state,
+            ports,
+            folder.parent,
+            options.chip_reader,
+            trust=options.trust,
+            pack=folder.name,
+            firmware=options.controller,
+        )
         with stage:
             return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
     except (CastError, PackError, PictureMissingError, DeviceError, ConfigError, PkiError) as error:

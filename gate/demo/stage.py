@@ -22,7 +22,7 @@ from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
 from gate.demo.trust import write_trust
 from gate.runtime import Runtime
-from hardware.sim.controller import SimulatedController
+from hardware.sim.controller import FirmwareKind, SimulatedController
 from hardware.sim.vpcd import slot_port
 from hardware.sim.world import World
 
@@ -95,10 +95,12 @@ class DemoStage:
         *,
         trust: Path | None = None,
         pack: str = "demo",
+        firmware: FirmwareKind = "python",
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
-        ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones.
+        ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
         """
+        self._firmware: FirmwareKind = firmware
         self._chip_reader, self._trust = chip_reader, trust
         self._cast, self._ports, self._packs, self._pack = cast, ports, packs, pack
         self.state, self.log = state.resolve(), state.resolve() / "processes.log"
@@ -124,7 +126,7 @@ class DemoStage:
     def _raise_curtain(self) -> None:
         key = _key(self.state / KEY_FILE)
         folder = self.runtime.folder
-        self.controller = SimulatedController(folder, key)
+        self.controller = SimulatedController(folder, key, firmware=self._firmware)
         self.world = World(folder, self.runtime.secret)
         vpcd_port = _vpcd_port(self._chip_reader)
         self._start_registry()

@@ -41,7 +41,7 @@ from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
 from gate.replay import replay, rule_sets
 from gate.service import Service, commands
-from hardware.sim.controller import SimulatedController
+from hardware.sim.controller import FirmwareKind, SimulatedController
 from hardware.sim.world import World
 
 TRAVEL_S, WALK_S = 0.1, 0.1
@@ -72,8 +72,8 @@ def free_port() -> int:
 class Doors(SimulatedController):
     """The plant, ordered about by the director and by the test at once."""
 
-    def __init__(self, folder: Path, key: bytes) -> None:
-        super().__init__(folder, key, travel_s=TRAVEL_S)
+    def __init__(self, folder: Path, key: bytes, *, firmware: FirmwareKind) -> None:
+        super().__init__(folder, key, travel_s=TRAVEL_S, firmware=firmware)
         self._turn = threading.Lock()
 
     def control(self, do: str, **arguments: Any) -> dict[str, Any]:
