@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from faceverify.extract import Features
 
 FEWEST, MOST = 3, 5
-"""Frames that are fused. With PAD as many in a row must be bona fide; less than the fewest only when time is up."""
+"""Frames that are fused. With PAD as many in a row must be bona fide, and of one person; less than the fewest only when time is up."""
 PATIENT = 20
 """Frames measured while the best of them are still not good: the traveller is being told what to mend."""
 ATTACKS = 3
@@ -34,8 +34,8 @@ LEAST_WEIGHT = 1e-3
 def fuse(probes: Sequence[Probe], pack: Pack) -> Probe | NotPerformed:
     """One probe with the mean of the features, weighted by sharpness, the quality of the best frame and the most suspicious PAD result.
 
-    Frames too poor to compare are left out, and so are those that would not match most of the others at the pack's threshold:
-    ``disagreement`` where no majority is of one person, ``no_probe`` without a frame.
+    Frames too poor to compare are left out, and so is one that would not match most of the others at the pack's threshold:
+    ``disagreement`` where no majority is of one person, or those left out are of one person too; ``no_probe`` without a frame.
     """
     if not probes:
         return NotPerformed(reason="no_probe")
@@ -45,7 +45,8 @@ def fuse(probes: Sequence[Probe], pack: Pack) -> Probe | NotPerformed:
     if not good:
         return NotPerformed(reason="poor_quality", detail=", ".join(probes[0].quality.shortfalls))
     same = _of_one_person(good, pack)
-    if 2 * len(same) <= len(good):
+    others = [probe for probe in good if all(probe is not each for each in same)]
+    if 2 * len(same) <= len(good) or len(_of_one_person(others, pack)) > 1:
         return NotPerformed(reason="disagreement", detail=f"{len(same)} of {len(good)} frames agree")
     best = max(same, key=lambda probe: probe.quality.score)
     return Probe(
@@ -69,7 +70,7 @@ def _of_one_person(probes: Sequence[Probe], pack: Pack) -> list[Probe]:
         metric = pack.recogniser.metric
         return [each for each in probes if each is one or comparison_score(one.features, each.features, metric) >= low]
 
-    return max((agreeing(probe) for probe in probes), key=len)
+    return max((agreeing(probe) for probe in probes), key=len, default=[])
 
 
 def mean(probes: Sequence[Probe], metric: str) -> Features:
@@ -83,6 +84,7 @@ def mean(probes: Sequence[Probe], metric: str) -> Features:
     fused = weights @ vectors / weights.sum()
     if metric == "cosine":
         fused /= max(float(np.linalg.norm(fused)), 1e-12)
+    vectors.fill(0)
     return np.asarray(fused, np.float32)
 
 
@@ -139,15 +141,15 @@ class BestFrames:
         return self.attack is not None or good >= FEWEST or (self._measured >= PATIENT and len(self._kept) >= FEWEST)
 
     def fused(self, fuse: Callable[[Sequence[Probe]], Probe | NotPerformed]) -> Probe | NotPerformed:
-        """One probe of all that is kept, with the most suspicious PAD result since the last attack; ``undecided`` where too few
-        frames in a row were bona fide.
+        """One probe of all that is kept, with the most suspicious PAD result since the last attack; ``pad_undecided`` where too few
+        frames in a row were bona fide, or too few of them are of whom they were fused to.
         """
         probe = fuse(self._kept)
         if isinstance(probe, NotPerformed):
             return probe
         pad = fused_pad(self._pads)
-        if isinstance(pad, PadResult) and len(self._pads) < FEWEST:
-            pad = NotPerformed(reason="pad_undecided", detail=f"{len(self._pads)} frames in a row are bona fide")
+        if isinstance(pad, PadResult) and probe.frames < FEWEST:
+            pad = NotPerformed(reason="pad_undecided", detail=f"{probe.frames} frames in a row are bona fide and of one person")
         return dataclasses.replace(probe, pad=pad)
 
     def wipe(self) -> None:

@@ -6,6 +6,7 @@ picture is not good yet the traveller is told what to do, and looking goes on. A
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -76,12 +77,15 @@ class Capture:
 
     def look(self, reference: Reference, deadline_s: float) -> Looked:
         """Raises DeviceError where the camera is broken."""
-        opened = self._clock.boot()
+        opened = newest = self._clock.boot()
         frames, track = BestFrames(), self._verifier.track()
         try:
             while self._clock.boot() < opened + deadline_s and not self._abandoned() and not frames.enough:
                 frame = self._camera.newest(FRAME_WAIT_S)
-                if frame is not None and frame.boot >= opened:  # a stalled camera would show whoever stood there before
+                if (
+                    frame is not None and frame.boot > newest
+                ):  # a stalled camera shows whoever stood there before, or one frame thrice
+                    newest = frame.boot
                     self._measure(frame, track, frames)
             return self._judged(reference, frames)
         finally:
@@ -128,12 +132,17 @@ class Capture:
                     result=CheckResult.SUCCESSFUL if match_found else CheckResult.FAILED,
                     code=comparison.pack,
                     source=SOURCE,
-                    score=round(comparison.score, 4),
+                    score=_recorded(comparison.score),
                     threshold=comparison.threshold,
                 )
             case NotPerformed():
                 return not_performed(comparison.reason, SOURCE)
         assert_never(comparison)
+
+
+def _recorded(score: float) -> float:
+    """Four decimals, never rounded up: what stays below a threshold must not look in the record as if it had reached it."""
+    return math.floor(score * 1e4) / 1e4
 
 
 def _face(word: str, result: CheckResult, code: str) -> Fact:
@@ -153,7 +162,7 @@ def pad_fact(pad: PadResult | NotPerformed) -> Fact:
                 value=pad.decision,
                 result=CheckResult.SUCCESSFUL if bona_fide else CheckResult.FAILED,
                 source=SOURCE,
-                score=round(pad.score, 4),
+                score=_recorded(pad.score),
                 threshold=pad.threshold,
             )
     assert_never(pad)

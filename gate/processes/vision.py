@@ -22,7 +22,7 @@ from faceverify.packs import Pack, PackError, demo_pack, installed_pack
 from faceverify.pad import LABEL
 from faceverify.permission import Waiver, label, may_run
 from faceverify.ports import Verifier
-from faceverify.samples import NotPerformed, Reference
+from faceverify.samples import NotPerformed, Probe, Reference
 from faceverify.verifier import FaceVerifier
 from gate.clock import SystemClock, civil_date
 from gate.config import Config
@@ -41,7 +41,7 @@ from gate.processes.messages import (
 from gate.processes.worker import Misconfigured, Worker, worker_main
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
-from hardware.ports import DeviceError, FrameSource
+from hardware.ports import Clock, DeviceError, FrameSource
 
 POLL_S = 0.2
 PORTRAIT_PIXELS = 2_000_000
@@ -67,11 +67,14 @@ def open_pack(config: Config) -> tuple[Pack, str]:
     """
     folder = config.face.packs_dir
     pack = demo_pack(folder) if config.face.pack == "demo" else installed_pack(folder / config.face.pack)
-    waiver = waiver_of(config)
-    today = civil_date(SystemClock().wall(), config.lane.checkpoint)
-    if (refusal := may_run(pack, config.profile, waiver, today)) is not None:
+    if (refusal := may_serve(pack, config, SystemClock())) is not None:
         raise refusal
-    return pack, label(pack, waiver if pack.grant == "non_commercial" else None)
+    return pack, label(pack, waiver_of(config) if pack.grant == "non_commercial" else None)
+
+
+def may_serve(pack: Pack, config: Config, clock: Clock) -> PackError | None:
+    """None where the pack may serve under this configuration on this day of the checkpoint, else why not."""
+    return may_run(pack, config.profile, waiver_of(config), civil_date(clock.wall(), config.lane.checkpoint))
 
 
 def waiver_of(config: Config) -> Waiver | None:
@@ -89,10 +92,19 @@ class _Subject:
 
 
 class FaceWatcher:
-    """The thread that owns the camera and the ONNX sessions."""
+    """The thread that owns the camera and the ONNX sessions.
 
-    def __init__(self, verifier: Verifier, camera: FrameSource, post: Callable[[AnyMessage], None]) -> None:
-        self._verifier, self._camera, self._post = verifier, camera, post
+    ``refusal`` is asked for each traveller: licences and waivers end, and this process may have been started long before.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        camera: FrameSource,
+        post: Callable[[AnyMessage], None],
+        refusal: Callable[[], PackError | None] = lambda: None,
+    ) -> None:
+        self._verifier, self._camera, self._post, self._refusal = verifier, camera, post, refusal
         self._clock = SystemClock()
         self._jobs: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -132,11 +144,18 @@ class FaceWatcher:
         if job.transaction == self._over:
             return
         begun = self._clock.boot()
-        reference = self._verifier.reference(job.portrait) if job.portrait else NotPerformed(reason="no_portrait")
+        reference = self._reference(job.portrait)
         self._subject = _Subject(job.transaction, job.zero, reference)
         result = reference.reason if isinstance(reference, NotPerformed) else "successful"
         stage = self._stage("face.reference", begun, result)
         self._post(ReferenceReady(transaction=job.transaction, stages=(stage,)))
+
+    def _reference(self, portrait: bytes) -> Reference | NotPerformed:
+        if not portrait:
+            return NotPerformed(reason="no_portrait")
+        if (refusal := self._refusal()) is not None:
+            return NotPerformed(reason="pack_not_permitted", detail=refusal.what)
+        return self._verifier.reference(portrait)
 
     def _capture(self, job: StartCapture) -> None:
         subject = self._subject
@@ -193,14 +212,17 @@ async def serve(config: Config, runtime: Runtime) -> None:
         verifier.warm_up()
         camera = open_camera(config, runtime.secret)
         if (frame := camera.newest(FRAME_WAIT_S)) is not None:
-            verifier.probe(frame.pixels)  # the first frame of its size costs more than any later one
+            first = verifier.probe(frame.pixels)  # the first frame of its size costs more than any later one
+            if isinstance(first, Probe):
+                first.wipe()  # of whoever happens to stand there
         backends = {
             "face": served,
             "pad": f"available: {LABEL}" if pack.pad else "PAD not available",
             "camera": config.camera.kind,
         }
         worker = Worker("vision", runtime, backends)
-        watcher = FaceWatcher(verifier, camera, worker.post)
+        clock = SystemClock()
+        watcher = FaceWatcher(verifier, camera, worker.post, lambda: may_serve(pack, config, clock))
         await worker.run(watcher.run, watcher.stop, watcher.take)
 
 

@@ -99,6 +99,14 @@ def test_frames_of_two_people_never_average():
     assert comparison_score(fused.features, person(2, 0.0).features, "cosine") < 0.5
 
 
+def test_a_second_person_among_the_frames_is_not_outvoted():
+    """One frame that agrees with nobody may be a blurred one; two that agree with each other are somebody else."""
+    ours, theirs = [person(1, 0.1) for _ in range(3)], [person(2, 0.1) for _ in range(2)]
+    assert fuse([*ours, theirs[0]], PACK).frames == 3
+    assert fuse([*ours, *theirs], PACK).reason == "disagreement"
+    assert fuse([*ours, theirs[0], person(3, 0.1)], PACK).frames == 3
+
+
 def test_poor_frames_and_frames_of_another_pack_are_not_fused():
     good, poor = person(1), person(1, short=("sharpness",))
     assert fuse([poor, good], PACK).frames == 1
@@ -152,6 +160,12 @@ def test_without_pad_a_single_frame_may_be_compared_and_with_pad_it_leaves_the_p
 
     assert fused(ABSENT) is ABSENT
     assert fused(BONA_FIDE).reason == "pad_undecided"
+
+
+def test_a_bona_fide_frame_of_somebody_else_does_not_make_up_the_number():
+    """Two frames of a picture held up, a living face after them: three in a row are bona fide, but not of whom is compared."""
+    fused = collected(person(1, 0.1), person(1, 0.1), person(2, 0.1)).fused(lambda kept: fuse(kept, PACK))
+    assert (fused.frames, fused.pad.reason) == (2, "pad_undecided")
 
 
 def test_after_an_attack_the_row_begins_anew():

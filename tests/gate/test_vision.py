@@ -194,6 +194,42 @@ def test_frames_of_two_people_are_never_fused():
     assert (verifier.seen, verifier.fused) == (2 + FEWEST, [FEWEST])
 
 
+class Frozen(Camera):
+    """Hands over the same frame for ever."""
+
+    def newest(self, timeout: float) -> Frame:
+        self.frame = getattr(self, "frame", None) or Frame(pixels=PIXELS, boot=boot() + 0.05)
+        time.sleep(0.01)
+        return self.frame
+
+
+def test_one_frame_handed_over_thrice_is_one_frame():
+    verifier = Verifier("good")
+    checked, _ = looked(verifier, Frozen(), deadline_s=0.2)
+    assert verifier.seen == 1
+    assert checked.facts["pad"].code == "pad_undecided"
+
+
+def test_a_licence_that_ends_while_the_gate_runs_ends_the_comparisons():
+    told: list[object] = []
+    ended = PackError("p", "its licence ended on 2026-11-22", "renew it")
+    refusals = iter([None, ended])
+    watcher = FaceWatcher(Verifier("good"), Camera(), told.append, lambda: next(refusals))  # type: ignore[arg-type] # set by hand
+    for day in ("today", "tomorrow"):
+        watcher._prepare(PrepareReference(transaction=day, portrait=b"x", zero=0.0))
+        watcher._capture(StartCapture(transaction=day, deadline_s=5, zero=0.0))
+    checked = [message.facts["face"] for message in told if isinstance(message, FaceChecked)]
+    assert [(fact.value, fact.code) for fact in checked] == [("match", "p"), ("no_reference", "pack_not_permitted")]
+
+
+@pytest.mark.parametrize(("score", "recorded"), [(0.86, 0.86), (0.85999, 0.8599), (-0.00001, -0.0001)])
+def test_no_score_below_a_threshold_is_recorded_as_if_it_had_reached_it(monkeypatch, score, recorded):
+    verifier = Verifier("good")
+    compared = FaceComparison(score=score, threshold=0.86, decision="non_match", pack="p", demonstration=True)
+    monkeypatch.setattr(verifier, "compare", lambda *_: compared)
+    assert looked(verifier)[0].facts["face"].score == recorded
+
+
 def test_a_stalled_camera_shows_nobody():
     verifier = Verifier("good")
     checked, _ = looked(verifier, Camera(age=60), deadline_s=0.1)
