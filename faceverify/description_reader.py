@@ -120,6 +120,8 @@ def _recogniser(table: Table) -> RecogniserSpec:
         metric=table.one_of("metric", ("cosine", "euclidean")),
     )
     table.close()
+    if not all(0 <= value <= spec.size for point in spec.template for value in point):
+        raise table.error("template", "must lie in the crop")
     return spec
 
 

@@ -13,6 +13,9 @@ _USES = {
     "trial": {"trial", "operation"},
 }
 """Permitted uses by profile. A profile that is not listed here takes packs for operation alone."""
+_EXERCISES = {"demo", "training"}
+LARGEST_FMR = 1e-3
+"""Upper bound of the false match rate with which a threshold may decide about travellers: BSI TR-03121 asks for a FAR of 0.1 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,10 @@ def may_run(pack: Pack, profile: str, waiver: Waiver | None, today: date) -> Pac
         return PackError(pack.id, f"its permitted use is {pack.permitted_use}", f"put a pack for {profile} in place")
     if pack.licensed_until is not None and today > pack.licensed_until:
         return PackError(pack.id, f"its licence ended on {pack.licensed_until}", "renew the licence and install the pack again")
+    calibration = pack.threshold.calibration if pack.threshold else None
+    if profile not in _EXERCISES and calibration is not None and calibration.fmr_upper > LARGEST_FMR:
+        what = f"its threshold stands for an FMR of up to {calibration.fmr_upper:.2g}, more than {LARGEST_FMR:g}"
+        return PackError(pack.id, what, "calibrate it for a smaller one")
     if pack.grant != "non_commercial":
         return None
     if waiver is None:
@@ -51,7 +58,7 @@ def _fault(pack: Pack, waiver: Waiver, today: date) -> PackError | None:
 
 
 def label(pack: Pack, waiver: Waiver | None = None) -> str:
-    """What served and by what right, as records, screens and reports name it."""
+    """What served (with the beginning of its sha256) and by what right, as records, screens and reports name it."""
     use = "demonstration, not for operation" if pack.demonstration else f"permitted use {pack.permitted_use}"
     waived = f"; waived by {waiver.granted_by} until {waiver.until}: {waiver.reason}" if waiver else ""
-    return f"{pack.title}: {use}; licence {pack.licence}{waived}"
+    return f"{pack.title} {pack.sha256[:16]}: {use}; licence {pack.licence}{waived}"

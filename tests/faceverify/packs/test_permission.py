@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from faceverify.description import Calibration, Threshold
 from faceverify.description_reader import parse_pack
 from faceverify.packs import shipped_description
 from faceverify.permission import Waiver, label, may_run
@@ -71,8 +72,24 @@ def test_a_licence_that_ended_ends_the_use(pack):
     assert may_run(pack, "trial", None, date(2026, 11, 22)) is None
 
 
+@pytest.mark.parametrize(
+    ("profile", "fmr_upper", "may"),
+    [("trial", 1e-3, True), ("trial", 1.01e-3, False), ("operation", 0.5, False), ("demo", 0.5, True)],
+)
+def test_a_threshold_that_lets_too_many_strangers_pass_decides_about_no_traveller(pack, profile, fmr_upper, may):
+    data = Calibration(fmr=0.0, fmr_upper=fmr_upper, dataset="faces", dataset_sha256="0" * 64, comparisons=10_000, stratum="all")
+    threshold = Threshold(score=0.8, provenance="calibrated", calibration=data)
+    pack = dataclasses.replace(pack, permitted_use="operation", threshold=threshold)
+    assert (may_run(pack, profile, None, TODAY) is None) == may
+
+
 def test_the_label_names_licence_use_and_waiver(pack):
     text = label(pack, waiver(pack))
-    for words in (pack.title, pack.licence, "permitted use test", "waived by A. Officer until 2026-11-23: trial"):
+    for words in (
+        f"{pack.title} {pack.sha256[:16]}: ",
+        pack.licence,
+        "permitted use test",
+        "waived by A. Officer until 2026-11-23: trial",
+    ):
         assert words in text
     assert "not for operation" in label(dataclasses.replace(pack, permitted_use="demonstration"))
