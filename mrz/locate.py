@@ -42,6 +42,8 @@ THINNEST = 2.0
 """Pixels of half the working image: capitals below 6 px are none that can be read."""
 CHUNKS = 12
 """Parts of a line whose middles are measured one by one; a straight line through them gives its slope."""
+MOST_SEEDS = 100
+"""Joined strokes that are compared with each other, the longest; each line is found by two or three joints."""
 MOST_LINES = 14
 """Lines handed on. A page of print has more, but a zone's lines are among the longest that have others beside them."""
 SPACING = (1.3, 3.6)
@@ -122,7 +124,7 @@ def text_lines(found: Ink, *, slanted: bool = False) -> list[TextLine]:
     """
     seeds = [seed for joint in JOINTS for seed in _seeds(found, joint, slanted=slanted)]
     distinct: list[TextLine] = []
-    for line in sorted(seeds, key=lambda line: line.length, reverse=True):
+    for line in sorted(seeds, key=lambda line: line.length, reverse=True)[:MOST_SEEDS]:
         if not any(_same(line, other) for other in distinct):
             distinct.append(line)
     return sorted(distinct, key=lambda line: _likelihood(line, distinct), reverse=True)[:MOST_LINES]

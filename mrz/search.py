@@ -20,6 +20,8 @@ SHAPES = tuple(sorted({(form.lines, form.length) for form in FORMATS.values()}))
 LENGTHS = sorted({length for _, length in SHAPES})
 ON_GRID = 0.16
 """Pitches (root mean square) by which characters may miss their places. Printed zones stay below 0.1; ordinary type has 0.2 and more."""
+OFF_GRID = 0.22
+"""The same, beyond which a line is given up without reading it from its other end."""
 PLACED = 1.0
 """Mean log-odds that a line's places are taken and those around it empty."""
 LIKELY = -0.9
@@ -59,7 +61,9 @@ class Search:
         if _edges(strip) < 2 * FEWEST:
             return None
         seeds = self._read([strip])
-        if not seeds or _upright(seeds[0]) < FILLERS:
+        if not seeds or seeds[0].cells.irregularity > OFF_GRID:
+            return None  # characters that stand on no grid do not do so upside down either
+        if _upright(seeds[0]) < FILLERS:
             seeds = sorted((*seeds, *self._read([strip.turned()])), key=_upright, reverse=True)
         for seed in seeds:
             whole = self._whole(seed)
