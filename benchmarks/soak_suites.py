@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from benchmarks import soak_mrz_serial, soak_oracles
+from benchmarks import soak_faces, soak_mrz_serial, soak_oracles
 from benchmarks.soak_captures import EXACT, captures, negatives
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
@@ -121,7 +121,9 @@ SUITES: dict[str, Suite] = {
     ),
     "captures_three_frames": Suite(cases=10_000, prepare=captures("scanner", frames=3), must_see=frozenset({EXACT}), processes=2),
     "serial_readers": Suite(cases=100_000, prepare=soak_mrz_serial.serial_readers, must_see=soak_mrz_serial.MUST_SEE),
-    "images": Suite(cases=20_000, prepare=images, must_see=frozenset({"good", "decoded", "undecodable"})),
+    "images": Suite(cases=100_000, prepare=images, must_see=frozenset({"good", "decoded", "undecodable"}), processes=2),
+    "images_tiny": Suite(cases=1_000_000, prepare=soak_faces.tiny_images, must_see=soak_faces.TINY_MUST_SEE, processes=2),
+    "faces_dg2": Suite(cases=100_000, prepare=soak_faces.dg2, must_see=soak_faces.MUST_SEE, processes=2),
     "gate_link": Suite(cases=5_000, prepare=gate_link, must_see=frozenset({"every command answered, line damaged"})),
     "lane_walks": Suite(cases=20_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
     "policy": Suite(cases=500_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),

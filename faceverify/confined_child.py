@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import math
 import mmap
 import os
 import resource
@@ -55,9 +56,10 @@ def serve(max_pixels: int, timeout_s: float) -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    pictures = _pictures()
+    pictures = _pictures() if math.prod(_REHEARSAL) <= max_pixels else ()
     harden(max_pixels)
     caller = socket.socket(fileno=0)
+    gc.freeze()
     gc.disable()  # a collection would touch, and so copy, what worker and keeper share
     hurried = False
     while True:

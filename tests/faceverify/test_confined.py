@@ -96,6 +96,14 @@ def test_damaged_images_give_pixels_or_an_image_error(decoder, data):
         assert pixels.size <= 3 * 4_000_000
 
 
+def test_a_decoder_for_small_pictures_decodes_them():
+    small = cv2.imencode(".jpg", PICTURE[:20, :20])[1].tobytes()
+    with ConfinedDecoder(max_pixels=400) as decoder:
+        decoder.start()
+        np.testing.assert_array_equal(decoder.decode(small), decode(small))
+        assert fault(decoder, JPEG) == ImageFault.TOO_MANY_PIXELS
+
+
 def test_a_huge_claim_never_reaches_the_child(decoder):
     at = JP2.index(b"\xff\x4f\xff\x51") + 8
     huge = JP2[:at] + (10_000).to_bytes(4) * 2 + JP2[at + 8 :]
