@@ -21,6 +21,7 @@ from faceverify.description import PackError
 from faceverify.detect import DetectedFace, Detector
 from faceverify.extract import Extractor, Extracts, Features
 from faceverify.image import FaceImage, ImageError
+from faceverify.nets import give_back_memory
 from faceverify.pad import Pad, PadResult
 from faceverify.quality import FaceQuality, measure
 from faceverify.samples import NotPerformed, Probe, Reference, Sample
@@ -66,6 +67,7 @@ class FaceVerifier:
 
     def warm_up(self) -> None:
         """Run every network once on noise and start the decoder's process. Raises PackError where an output is not as declared."""
+        self._decoder.begin()
         size = self.pack.recogniser.size
         noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
         self._detector.in_frame(noise)
@@ -76,6 +78,7 @@ class FaceVerifier:
         if self.pack.pad and not isinstance(self._pad.begin(noise, face)(), PadResult):
             raise PackError(self.pack.id, "a PAD network gives no usable numbers", "correct `pad` in pack.toml")
         self._decoder.start()
+        give_back_memory()
 
     def close(self) -> None:
         """End the decoder's process and the thread of the PAD."""
