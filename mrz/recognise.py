@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from functools import cache
@@ -28,7 +29,7 @@ class LineModel:
         about: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         if about.get("alphabet") != ALPHABET:
             raise ValueError(f"a line model for the alphabet {about.get('alphabet')!a}")
-        self.version = about.get("version", "")
+        self.version, self.sha256 = about.get("version", ""), hashlib.sha256(model).hexdigest()
         self._temperature = np.float32(about["temperature"])
 
     def read(self, strips: Sequence[NDArray[np.float32]]) -> list[LogProbabilities]:

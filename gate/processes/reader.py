@@ -36,6 +36,7 @@ from hardware.ports import DocumentScanner, ScannedDocument
 from mrz import MrzRecord
 from mrz.reader import MrzReader
 from mrz.recognise import line_model
+from mrz.strips import HEIGHT
 from pki.deviations import read_deviation_lists
 from pki.errors import PkiError
 from pki.known_defects import DeviationList
@@ -46,7 +47,7 @@ POLL_S = 0.5
 REMOVAL_POLL_S = 0.02
 """How often the thread looks whether the document still lies there."""
 GLASS_PX = 900
-"""Side of the empty picture on which the reader warms up."""
+"""Side of the empty picture, and width of the empty lines, on which the reader warms up."""
 PROGRESS_STEP = 0.04
 """The traveller's bar moves in steps of this; finer ones cannot be seen."""
 
@@ -207,8 +208,9 @@ def warm_up(config: Config) -> str:
     if config.scanner.mrz == "device":
         return "text of the scanner"
     model = line_model()
+    model.read([np.ones((HEIGHT, GLASS_PX), np.float32)] * 3)
     MrzReader(model).read([np.full((GLASS_PX, GLASS_PX), 255, np.uint8)], second_look=True)
-    return f"our reader of pictures, line model {model.version}"
+    return f"our reader of pictures, line model {model.version} sha256 {model.sha256}"
 
 
 async def serve(config: Config, runtime: Runtime) -> None:

@@ -80,16 +80,20 @@ class Glass:
 
     def capture(self, light: Light, conditions: Conditions, dice: np.random.Generator) -> Pixels:
         """One picture: BGR in white light, grey in infrared. The same dice make the same noise."""
-        kept = self._kept.get(light)
-        if kept is None or kept[0] != conditions:
-            scene = self._lay(light, conditions)
-            kept = self._kept[light] = conditions, scene, _grain(scene.shape, conditions.noise)
-        _, scene, grain = kept
+        scene, grain = self.lay(light, conditions)
         down, right = dice.integers(0, GRAIN_MARGIN, 2)
         noise = grain[down : down + scene.shape[0], right : right + scene.shape[1]]
         return np.asarray(cv2.add(scene, noise), dtype=np.uint8)
 
-    def _lay(self, light: Light, conditions: Conditions) -> Pixels:
+    def lay(self, light: Light, conditions: Conditions) -> tuple[Pixels, Pixels]:
+        """The scene and the noise field of a capture, drawn unless they are kept. Neither must be written to."""
+        kept = self._kept.get(light)
+        if kept is None or kept[0] != conditions:
+            scene = self._scene(light, conditions)
+            kept = self._kept[light] = conditions, scene, _grain(scene.shape, conditions.noise)
+        return kept[1:]
+
+    def _scene(self, light: Light, conditions: Conditions) -> Pixels:
         """The page under ``conditions`` on the glass, darker by what the noise will add."""
         page = self._page.draw(light, covered=conditions.covered)
         height, width = page.shape[:2]

@@ -61,6 +61,9 @@ class ScannerStage:
 
         glass = Glass(DataPage(mrz_lines=mrz_lines, look=Look(**(look or {}))))
         met = tuple(Conditions.of(told) for told in conditions) or (Conditions(),)
+        with self._drawing:
+            for light in LIGHTS:  # a page is there, and needs not be drawn, when a lamp shines on it
+                glass.lay(light, met[0])
         with self._changed:
             self._number += 1
             self._document = _Document(
