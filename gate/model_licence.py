@@ -10,7 +10,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,13 +56,14 @@ def read_licence(folder: Path, model: str, now: datetime, key: bytes = PUBLISHER
     begin, end = _time(path, document["valid_from"]), _time(path, document["valid_until"]) if "valid_until" in document else None
     if now < begin or (end is not None and now >= end):
         raise _error(path, "is not valid now")
+    until = (end - timedelta(seconds=1)).date() if end else None  # one that ends at midnight does not cover the day that begins
     match document["grant"]:
         case "commercial" if "customer" in document:
             text = f"commercial licence {document['license_id']} for {document['customer']}"
-            return ModelLicence(grant="commercial", text=text, until=end.date() if end else None)
+            return ModelLicence(grant="commercial", text=text, until=until)
         case "non-commercial":
             text = f"non-commercial licence {document['license_id']}"
-            return ModelLicence(grant="non_commercial", text=text, until=end.date() if end else None)
+            return ModelLicence(grant="non_commercial", text=text, until=until)
         case _:
             raise _error(path, "grants nothing that is known")
 
