@@ -81,5 +81,5 @@ def test_a_font_that_training_never_saw_is_read(session, glyphs):
 def test_an_empty_strip_has_no_characters(session):
     for seed in range(3):
         noise = np.random.default_rng(seed).normal(0, 0.4, (1, 1, 32, 512)).astype(np.float32)
-        assert len(evaluate.read(session.run(None, {"lines": noise})[0][0])) <= 8
+        assert len(evaluate.read(session.run(None, {"lines": noise})[0][0])) <= 1
     assert evaluate.read(session.run(None, {"lines": np.ones((1, 1, 32, 512), np.float32)})[0][0]) == ""

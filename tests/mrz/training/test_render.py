@@ -110,7 +110,8 @@ def test_glyphs_survive_their_file(glyphs, tmp_path):
 def test_any_capture_is_grey_pixels_of_the_size_asked_for(around, seed, cap):
     picture = degrade.capture(np.zeros((48, 600), np.float32), cap, around, np.random.default_rng(seed))
     assert picture.dtype == np.uint8
-    assert picture.shape == (round(48 * cap / fonts.WORK_CAP), round(600 * cap / fonts.WORK_CAP))
+    fine = cap / fonts.WORK_CAP
+    assert picture.shape == (round(48 * fine), round(600 * fine))
 
 
 @given(st.text(ALPHABET[:4], max_size=9), st.text(ALPHABET[:4], max_size=9))
