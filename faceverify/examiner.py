@@ -61,7 +61,7 @@ class Examiner:
         """Features of an aligned crop, prepared as ``spec`` says instead of as declared. Raises PackError on a wrong width."""
         net = copy.copy(self._net)
         net.spec = spec or net.spec
-        features = np.array(net.run(net.blob(crop))[0], np.float32).reshape(-1)
+        features = np.asarray(net.see(crop)[0], np.float32).reshape(-1)
         wanted = self.pack.recogniser.features
         if features.shape != (wanted,) or not np.isfinite(features).all():
             raise PackError(self.pack.id, f"its recogniser gives {features.size} values, not {wanted}", "correct `features`")

@@ -31,4 +31,4 @@ class Extractor:
 
     def features(self, crop: NDArray[np.uint8]) -> Features:
         """Features of an aligned crop, shape (n,), not normalised. May hold NaN: whoever compares must look."""
-        return np.array(self._net.run(self._net.blob(crop))[0], np.float32).reshape(-1)
+        return np.asarray(self._net.see(crop)[0], np.float32).reshape(-1)

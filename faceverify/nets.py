@@ -34,6 +34,7 @@ class Net:
     def __init__(self, pack: Pack, spec: NetSpec, *, size: int | None = None, outputs: frozenset[str] = frozenset()) -> None:
         path = str(pack.folder / spec.file)
         self.spec = spec
+        self._path = path
         self._session = open_session(pack.read(spec), path)
         self.outputs: tuple[str, ...] = tuple(output.name for output in self._session.get_outputs())
         if missing := outputs - set(self.outputs):
@@ -42,12 +43,18 @@ class Net:
         fixed = [side for side in (inputs[0].shape or [])[2:] if isinstance(side, int)]
         if len(inputs) != 1 or any(side != size for side in fixed):
             raise PackError(path, f"wants an input of {fixed}, the pack says {size}", "correct `size` in pack.toml")
-        self._input = inputs[0].name
 
     def run(self, blob: Blob) -> list[Blob]:
-        """Raises onnxruntime's own error on a shape the network cannot take: a pack that warmed up has none."""
-        outputs: list[Blob] = self._session.run(None, {self._input: blob})
-        return outputs
+        """Raises PackError where the network cannot take the shape, or asks for more memory than there is."""
+        return run_session(self._session, blob, self._path)
+
+    def see(self, pixels: NDArray[np.uint8]) -> list[Blob]:
+        """The outputs for BGR pixels. What was made of them is overwritten: a face stays nowhere but in the features."""
+        blob = self.blob(pixels)
+        try:
+            return self.run(blob)
+        finally:
+            blob.fill(0)
 
     def blob(self, pixels: NDArray[np.uint8]) -> Blob:
         """BGR pixels as the network's input [1, 3, height, width]."""
@@ -68,6 +75,15 @@ def open_session(model: bytes, path: str) -> Any:
         return onnxruntime.InferenceSession(model, session_options(), providers=["CPUExecutionProvider"])
     except Exception as error:  # noqa: BLE001 - its errors share no base class; a pinned file that fails here is a bad pack
         raise PackError(path, f"ONNX Runtime refuses it: {error}", "use another pack") from None
+
+
+def run_session(session: Any, blob: Blob, path: str) -> list[Blob]:
+    """All outputs for the one input. Raises PackError, which names ``path``."""
+    try:
+        outputs: list[Blob] = session.run(None, {session.get_inputs()[0].name: blob})
+    except Exception as error:  # noqa: BLE001 - its errors share no base class
+        raise PackError(path, f"ONNX Runtime cannot run it: {error}", "use another pack") from None
+    return outputs
 
 
 def session_options() -> Any:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Box = tuple[float, float, float, float]
 
 Pixels = NDArray[np.uint8]
+_WIDEST = 2
+"""Side of a crop at most, in longer sides of the picture: beyond is nothing but its mirror images, and memory without end."""
 LABEL = "assistive, not tested to ISO/IEC 30107-3"
 
 
@@ -45,7 +47,7 @@ class PadNet:
     def measure(self, pixels: Pixels, face: DetectedFace) -> PadResult | None:
         """None where the network gave no finite number, or too few."""
         crop = crop_square(pixels, face.box, self.spec.crop, self.spec.size)
-        logits = self._net.run(self._net.blob(crop))[0][0].astype(float)
+        logits = self._net.see(crop)[0][0].astype(float)
         crop.fill(0)
         if not np.isfinite(logits).all() or logits.size <= self.spec.bona_fide_index:
             return None
@@ -86,7 +88,7 @@ class Pad:
 def crop_square(pixels: Pixels, box: Box, factor: float, size: int) -> Pixels:
     """The square of ``factor`` times the longer box side around the box's centre, mirrored past the frame's edge, scaled."""
     left, top, width, height = box
-    side = max(1, round(factor * max(width, height)))
+    side = max(1, min(round(factor * max(width, height)), _WIDEST * max(pixels.shape[:2])))
     rows = _window(round(top + height / 2 - side / 2), side, pixels.shape[0])
     columns = _window(round(left + width / 2 - side / 2), side, pixels.shape[1])
     square = pixels[rows][:, columns]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from faceverify.examiner import Examiner
-from faceverify.nets import Blob, Net, open_session
+from faceverify.nets import Blob, Net, open_session, run_session
 from faceverify.pad import crop_square
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def largest_difference(pack: Pack, net: NetSpec, rewritten: bytes) -> float:
     after = open_session(rewritten, net.file)
     worst = 0.0
     for blob in _inputs(pack, net, before):
-        pairs = zip(before.run(blob), after.run(None, {after.get_inputs()[0].name: blob}), strict=True)
+        pairs = zip(before.run(blob), run_session(after, blob, net.file), strict=True)
         worst = max(worst, *(float(np.abs(a - b).max()) for a, b in pairs))
     return worst
 
