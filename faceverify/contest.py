@@ -1,4 +1,4 @@
-"""For packs without a reference run: what they declare has to separate faces better than every likely mistake would.
+"""For packs that we did not describe: what they declare has to separate faces better than every likely mistake would.
 
 A wrong colour order, a doubled normalisation or a wrong template gives no error, only plausible and useless scores.
 """

@@ -1,4 +1,7 @@
-"""The test that a pack brings: its networks have to give what others' code gave, and its threshold has to part two pairs of faces."""
+"""The test that a pack brings: its networks have to give what others' code gave, and its threshold has to part two pairs of faces.
+
+It is as honest as whoever wrote it into the pack: alone it proves consistency (:class:`faceverify.check.CheckReport`).
+"""
 
 from __future__ import annotations
 

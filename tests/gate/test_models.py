@@ -8,10 +8,13 @@ import shutil
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from faceverify.description import PackError
-from gate.models import check_command, install_command
+from faceverify.nets import open_session, run_session
+from faceverify.onnx_writer import GraphBuilder
+from gate.models import bounded_memory, check_command, install_command
 
 
 @pytest.fixture
@@ -78,6 +81,17 @@ def test_check_examines_what_is_in_place_and_a_damaged_pack_does_not_hide_behind
     assert "differ from the reference vector" in shown.err
     assert check_command(packs, ["open"]) == 0
     assert check_command(packs, ["nowhere"]) == 2
+
+
+def test_a_graph_of_a_few_bytes_that_asks_for_all_memory_is_refused():
+    """A shape that names 2^40 values, filled when the network is opened."""
+    builder = GraphBuilder()
+    filled = builder.node("ConstantOfShape", builder.integers((1 << 20, 1 << 20)))
+    total = builder.node("ReduceSum", filled, keepdims=0)
+    builder.node("Add", "input", total, output="o")
+    model = builder.model(inputs={"input": (1, 3, 8, 8)}, outputs={"o": (1, 3, 8, 8)})
+    with bounded_memory(), pytest.raises(PackError, match=r"bomb\.onnx: ONNX Runtime"):
+        run_session(open_session(model, "bomb.onnx"), np.zeros((1, 3, 8, 8), np.float32), "bomb.onnx")
 
 
 def test_no_pack_at_all_is_not_a_passed_check(tmp_path: Path, capsys):

@@ -49,7 +49,8 @@ def test_an_insightface_folder_installs_by_the_shapes_of_its_networks(installed)
     pack = installed.pack
     assert (pack.id, pack.detector.net.file, pack.recogniser.net.file) == ("buffalo_x", "det_x.onnx", "w600k_x.onnx")
     assert sorted(path.name for path in pack.folder.iterdir()) == ["det_x.onnx", "pack.toml", "receipt.json", "w600k_x.onnx"]
-    assert isinstance(installed.check.examined, Contest)
+    assert installed.check.golden is None
+    assert installed.check.contest.decidability > 3
     recogniser = installed.nets[1]
     assert recogniser.shared == 48
     assert recogniser.difference <= 1e-5
