@@ -34,7 +34,7 @@ PORTRAIT_PIXELS = 2_000_000
 MEMORY_MIB = 96
 """What the process may grow by after its first cases: a picture of two megapixels and its copies, twice."""
 SETTLED = 50
-MUST_SEE = frozenset({"match", "nobody else", "undecodable", "no_face", "DG2_IMAGE", "DG2_LENGTH"})
+MUST_SEE = frozenset({"match", "nobody else", "undecodable", "bad_header", "no_face", "DG2_IMAGE", "DG2_COUNT"})
 TINY_MUST_SEE = frozenset({"good", "decoded", "undecodable", "bad_header", "unknown_format"})
 
 

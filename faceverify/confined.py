@@ -124,7 +124,7 @@ class ConfinedDecoder:
         if self._spare is None:
             link.send(WANTED)
             _wait(link.fileno(), time.monotonic() + (_FORK_S if self._ready else _START_S))
-            _, descriptors, _, _ = socket.recv_fds(link, 1, 2)
+            _, descriptors, _, _ = socket.recv_fds(link, 1, 2, socket.MSG_CMSG_CLOEXEC)
             if len(descriptors) != 2:
                 raise BrokenPipeError
             self._spare, self._ready = _Worker(*descriptors), True
