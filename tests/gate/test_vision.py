@@ -315,6 +315,7 @@ RESEARCH = SimpleNamespace(
     permitted_use="trial",
     grant="non_commercial",
     licensed_until=None,
+    threshold=None,
     licence="non-commercial research only",
     demonstration=False,
 )
