@@ -17,6 +17,7 @@ from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
 from benchmarks.soak_documents import chip_responses, images, mrz_text
 from benchmarks.soak_gate import channel_messages, gate_link, lane_walks, policy
+from benchmarks.soak_gate_link import AGREEMENT_SEES, INJECTION_SEES, firmware_agreement, injections
 from benchmarks.soak_mrz import any_input, round_trips
 from benchmarks.soak_readings import readings
 from benchmarks.soak_signed import (
@@ -124,6 +125,9 @@ SUITES: dict[str, Suite] = {
     "images": Suite(cases=100_000, prepare=images, must_see=frozenset({"good", "decoded", "undecodable"}), processes=2),
     "images_tiny": Suite(cases=1_000_000, prepare=soak_faces.tiny_images, must_see=soak_faces.TINY_MUST_SEE, processes=2),
     "faces_dg2": Suite(cases=100_000, prepare=soak_faces.dg2, must_see=soak_faces.MUST_SEE, processes=2),
+    "firmware_agreement": Suite(cases=1_000_000, prepare=firmware_agreement, must_see=AGREEMENT_SEES),
+    "gate_link_injections_python": Suite(cases=100_000, prepare=injections("python"), must_see=INJECTION_SEES),
+    "gate_link_injections_c": Suite(cases=100_000, prepare=injections("c"), must_see=INJECTION_SEES),
     "gate_link": Suite(cases=5_000, prepare=gate_link, must_see=frozenset({"every command answered, line damaged"})),
     "lane_walks": Suite(cases=20_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
     "policy": Suite(cases=500_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),

@@ -6,7 +6,7 @@
  *   'T' now pins        a tick
  *   'R' now bytes       these came over the line
  *   'L' [descriptor]    the line is plugged in, or (without one) out
- *   'N' nonce           the next nonce, so that a conversation can be repeated to the byte
+ *   'N' nonce           the nonce from now on, so that a conversation can be repeated to the byte
  *   answer: entry drive, exit drive, signal, turn-back lamp; refused hosts u32, rejected frames u32; bytes for the line
  *
  * Pins are 19 bytes: bolted, wide, clear of the entry, then of the exit; occupancy, object left, fire, mains; the number of crossings,
@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 enum { PLANT = STDIN_FILENO, RECORD = 1 << 16, PINS = 11 + CROSSINGS, ANSWER = 12, TICK_MS = 10 };
+
 
 static uint8_t record[RECORD], answer[ANSWER + RECORD], pins[PINS], nonce[NONCE_BYTES];
 static size_t said, heard_at, heard_end; /* bytes of the answer for the line; those of the record that came over it */
@@ -110,7 +111,6 @@ void board_random(uint8_t *bytes, size_t length)
         abort(); /* without chance there is no session */
     if (source != NULL)
         fclose(source);
-    nonce_given = false;
 }
 
 /* --- the plant ----------------------------------------------------------------------------------------------------- */

@@ -36,7 +36,8 @@ class CompiledFirmware:
     """One gate controller, as :class:`hardware.sim.firmware.Firmware` is one. It raises DeviceError where the process is gone."""
 
     def __init__(self, key: bytes, inputs: Inputs, program: Path = PROGRAM) -> None:
-        """Start the process. Raises DeviceError where it was not built."""
+        """Start the process. Raises DeviceError where it was not built, ValueError on a key that is too short."""
+        check_key(key)
         self.refused_hosts = self.rejected_frames = 0
         plant, firmware = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         plant.settimeout(_ANSWER_S)
@@ -53,7 +54,7 @@ class CompiledFirmware:
     def power_on(self, key: bytes, inputs: Inputs) -> None:
         """As after a loss of power: nothing survives but a line that is plugged in."""
         self._out = bytearray()
-        self._ask(b"P" + _pins(inputs) + check_key(key))
+        self._ask(b"P" + _pins(inputs) + key)
 
     def tick(self, now_ms: int, inputs: Inputs) -> Outputs:
         entry, exit_, signal, turn_back = self._ask(b"T" + _time(now_ms) + _pins(inputs))
@@ -77,8 +78,8 @@ class CompiledFirmware:
     def unplug(self) -> None:
         self._ask(b"L")
 
-    def next_nonce(self, nonce: bytes) -> None:
-        """Fix the device's next nonce, for conversations that must repeat to the byte."""
+    def fix_nonce(self, nonce: bytes) -> None:
+        """Fix the device's nonces from now on, for conversations that must repeat to the byte."""
         assert len(nonce) == NONCE_BYTES
         self._ask(b"N" + nonce)
 

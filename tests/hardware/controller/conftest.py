@@ -128,12 +128,17 @@ class Bench:
         assert self.do(OpenExit) is Outcome.EXECUTED
 
 
-def built(program: Path) -> Path:
+def there(program: Path) -> Path:
     """``program``, or a skip with the reason (a failure where every real component is required)."""
     if not program.exists():
         what = "the firmware in C is not built: make firmware"
         pytest.fail(what) if os.environ.get("AUTOGATE_REQUIRE_ALL") == "1" else pytest.skip(what)
     return program
+
+
+@pytest.fixture(scope="session")
+def built() -> Callable[[Path], Path]:
+    return there
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +150,7 @@ def power_on() -> Iterator[Build]:
         if process:
             process[0].power_on(key, inputs)
         else:
-            process.append(CompiledFirmware(key, inputs, built(CHECKED)))
+            process.append(CompiledFirmware(key, inputs, there(CHECKED)))
         return process[0]
 
     yield build
@@ -182,6 +187,6 @@ def key() -> bytes:
 @pytest.fixture(params=["python", "c"])
 def simulated(tmp_path: Path, request):
     if request.param == "c":
-        built(PROGRAM)
+        there(PROGRAM)
     with SimulatedController(tmp_path, KEY, travel_s=0.2, firmware=request.param) as controller:
         yield controller
