@@ -11,6 +11,7 @@ import errno
 import os
 import platform
 import struct
+from functools import cache
 
 PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _MODE_FILTER = 38, 22, 2  # linux/prctl.h, linux/seccomp.h
 _ALLOW, _REFUSE, _KILL = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x80000000
@@ -39,10 +40,14 @@ def only_compute() -> None:
 
 def prctl(option: int, value: int, more: int = 0) -> None:
     """Change a property of this process, for the better. Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, *map(ctypes.c_ulong, (value, more, 0, 0))) != 0:
+    if _libc().prctl(option, *map(ctypes.c_ulong, (value, more, 0, 0))) != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _rules(architecture: int, calls: tuple[int, ...]) -> bytes:

@@ -205,3 +205,14 @@ def test_of_several_pictures_in_a_file_the_first_is_decoded():
 def test_a_single_pixel_is_a_picture():
     assert decode(cv2.imencode(".jpg", np.full((1, 1, 3), 7, np.uint8))[1].tobytes()).shape == (1, 1, 3)
     assert fault(siz(1, 1)) == ImageFault.UNDECODABLE
+
+
+@given(st.data())
+def test_a_damaged_header_gives_a_header_or_an_image_error(data):
+    image = bytearray(with_channels(TRANSFORMED, BLUE_FIRST))
+    for _ in range(data.draw(st.integers(1, 4))):
+        image[data.draw(st.integers(0, 200))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ImageError):
+        header = read_header(bytes(image[: data.draw(st.integers(0, len(image)))]))
+        assert 0 < header.width * header.height <= 4_000_000
+        assert header.false_channels is None or image[header.false_channels - 4 : header.false_channels] == b"cdef"
