@@ -88,6 +88,12 @@ def _calibrate(options: argparse.Namespace) -> int:
     made = calibrated_copy(pack, setting, recorded, options.cross, options.out)
     print(f"{options.out}: threshold {setting.score:.4f}, set by {setting.stratum}, FMR at most {setting.fmr_upper:.3g} (95 %)")
     print(f"sha256 of the pack: {made.sha256}")
+    if recorded.fused < recorded.probes:
+        print(
+            f"only {recorded.fused} of {recorded.probes} probes were fused of several frames: a gate fuses all, and fused ones match "
+            "falsely more often at the same threshold; evaluate captures of several frames",
+            file=sys.stderr,
+        )
     return 0
 
 

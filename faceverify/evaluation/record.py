@@ -110,7 +110,7 @@ def _fared(taken: Taken, picture: int) -> tuple[str, str, str]:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """An evaluation that was kept."""
+    """An evaluation that was kept. ``fused``: how many of its ``probes`` were made of several frames, as a gate makes them."""
 
     comparisons: Comparisons
     scores: Values
@@ -118,6 +118,8 @@ class Recorded:
     data_sha256: str
     pack_sha256: str
     date: str
+    probes: int
+    fused: int
 
 
 def read_record(folder: Path) -> Recorded:
@@ -128,7 +130,9 @@ def read_record(folder: Path) -> Recorded:
         document = json.loads(path.read_text(encoding="utf-8"))
         said = [document[key] for key in ("dataset", "data_sha256", "scores_sha256")]
         said += [document["pack"]["sha256"], document["conditions"]["date"]]
-        if document["format"] != FORMAT or not all(isinstance(text, str) for text in said):
+        counts = (document["fta"]["rate"]["trials"], document["fused"])
+        proper = all(isinstance(text, str) for text in said) and all(type(count) is int for count in counts)
+        if document["format"] != FORMAT or not proper:
             raise EvaluationError(f"{path}: not a report of format {FORMAT}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EvaluationError(f"{path}: no report of an evaluation: {error!r}") from None
@@ -137,7 +141,14 @@ def read_record(folder: Path) -> Recorded:
         raise EvaluationError(f"{folder / SCORES}: not the scores that {REPORT} speaks of")
     comparisons, values = _read_scores(folder / SCORES)
     return Recorded(
-        comparisons=comparisons, scores=values, dataset=dataset, data_sha256=data_sha256, pack_sha256=pack_sha256, date=date
+        comparisons=comparisons,
+        scores=values,
+        dataset=dataset,
+        data_sha256=data_sha256,
+        pack_sha256=pack_sha256,
+        date=date,
+        probes=counts[0],
+        fused=counts[1],
     )
 
 

@@ -80,7 +80,9 @@ def evaluate(comparisons: Comparisons, verifier: Verifier, decoder: ConfinedDeco
         probes.outcome[picture] = _outcome(probe)
         if isinstance(probe, Probe):
             _note(probes, picture, probe)
-            if not probe.quality.shortfalls:
+            if probe.quality.shortfalls:
+                probe.wipe()
+            else:
                 acquired[picture] = probe
     _refuse_copies(comparisons, hashes)
     scores = _scores(comparisons, enrolled, acquired, verifier.pack.recogniser.metric, progress)

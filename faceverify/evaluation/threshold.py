@@ -34,7 +34,7 @@ def with_threshold(text: str, setting: Setting, recorded: Recorded, cross: list[
     provenance = (
         f"calibrated on {recorded.date} for an FMR of {setting.target:g} at the upper 95 % bound; {setting.false_matches} false matches"
         f" in {setting.comparisons} comparisons, worth {setting.effective:.0f} independent ones; hardest of the pool and the strata by"
-        f" {', '.join(sorted_by) or 'nothing'}; evaluated pack {recorded.pack_sha256}"
+        f" {', '.join(sorted_by) or 'nothing'}; {recorded.fused} of {recorded.probes} probes fused of several frames; evaluated pack {recorded.pack_sha256}"
     )
     values = {
         "score": setting.score,

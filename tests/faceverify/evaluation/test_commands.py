@@ -83,7 +83,9 @@ def plenty(evaluated, tmp_path):
 def test_a_threshold_and_what_it_rests_on_go_into_a_copy_of_the_pack(plenty, demo, tmp_path, capsys):
     out = tmp_path / "pack"
     assert main(["calibrate", str(plenty), "--pack", str(demo.folder), "--fmr", "0.01", "--out", str(out)]) == 0
-    assert "set by sex = M" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "set by sex = M" in said.out
+    assert "were fused of several frames: a gate fuses all" in said.err
     pack = load_pack(out)
     assert pack.sha256 != demo.sha256
     assert [net.sha256 for net in pack.nets] == [net.sha256 for net in demo.nets]
@@ -94,6 +96,7 @@ def test_a_threshold_and_what_it_rests_on_go_into_a_copy_of_the_pack(plenty, dem
     assert (rests_on.comparisons, rests_on.stratum) == (700, "sex = M")
     assert rests_on.fmr <= rests_on.fmr_upper <= 0.01
     assert demo.sha256 in pack.threshold.provenance
+    assert "; 0 of " in pack.threshold.provenance
 
 
 def test_a_pack_that_was_not_evaluated_gets_no_threshold(plenty, demo, tmp_path, capsys):

@@ -274,7 +274,7 @@ def test_a_recorded_score_is_a_finite_number_or_none(tmp_path, score, refused):
     header = "reference,probe,reference_subject,probe_subject,pai_species,score"
     (tmp_path / "scores.csv").write_text(f"{header}\nr,p,a,b,,{score}\n")
     sha256 = hashlib.sha256((tmp_path / "scores.csv").read_bytes()).hexdigest()
-    said = {"format": 1, "dataset": "d", "data_sha256": "0", "scores_sha256": sha256}
+    said = {"format": 1, "dataset": "d", "data_sha256": "0", "scores_sha256": sha256, "fused": 0, "fta": {"rate": {"trials": 1}}}
     (tmp_path / "report.json").write_text(json.dumps({**said, "pack": {"sha256": "0"}, "conditions": {"date": "today"}}))
     if refused:
         with pytest.raises(EvaluationError, match=r"scores\.csv"):
