@@ -31,7 +31,7 @@ def folder(tmp_path):
 def test_a_sound_pack_loads(folder):
     pack = load_pack(folder)
     assert (pack.id, pack.permitted_use, pack.demonstration, pack.pad) == ("demo", "demonstration", True, ())
-    assert pack.threshold.score == pytest.approx(1 - 0.47)
+    assert pack.threshold.score == pytest.approx(1 - 0.31)
     assert pack.sha256 == hashlib.sha256((folder / "pack.toml").read_bytes()).hexdigest()
 
 
@@ -95,8 +95,8 @@ def test_no_key_has_a_default(path, tmp_path):
         ("std = [1.0, 1.0, 1.0]", "std = [1.0, 0.0, 1.0]", "std: must be above 0"),
         ("std = [1.0, 1.0, 1.0]", "std = [1.0, nan, 1.0]", "std: must be 3 decimal numbers"),
         ("mean = [0.0, 0.0, 0.0]", "mean = [0.0, 0.0]", "mean: must be 3 decimal numbers"),
-        ("score = 0.53", "score = 2.0", "score: must be"),
-        ("score = 0.53", "score = nan", "score: must be"),
+        ("score = 0.69", "score = 2.0", "score: must be"),
+        ("score = 0.69", "score = nan", "score: must be"),
         ("[47.549, 46.599], ", "", "template: must be 5 points"),
         ("[47.549, 46.599]", "[47.549]", "template: must be 2 decimal numbers"),
         ("[47.549, 46.599]", "[47.549, 150.1]", "template: must lie in the crop"),
