@@ -272,7 +272,8 @@ class Intruder:
     def say(self, message: Message) -> list[Message]:
         """The true host says something."""
         frame = self.host.seal(message)
-        self.present.append(frame)
+        if not isinstance(message, Renew):
+            self.present.append(frame)
         self.device.receive(frame, self.now)
         return self._listen()
 
@@ -312,8 +313,8 @@ class Intruder:
 
 def forged(intruder: Intruder, door: Door, dice: random.Random) -> tuple[str, bytes]:
     """An opening that the host did not send: what is wrong with it, and the bytes."""
-    opening = next(frame for frame in reversed(intruder.present + intruder.past) if len(frame) > 20)
-    old = decode_frame(opening[:-1])
+    frames = (decode_frame(frame[:-1]) for frame in reversed(intruder.present))
+    old = next(frame for frame in frames if frame.payload[0] in (0x10, 0x11))
     wanted = encode(intruder.opening(door))
     ahead = intruder.host._sent + dice.choice((1, 1, 1, 2, 100, 0x7FFF, 0x8000, 0xFFFF))
     ways: dict[str, Callable[[], bytes]] = {
@@ -365,12 +366,11 @@ def intrusion(intruder: Intruder, dice: random.Random) -> str:
     door = dice.choice(list(Door))
     if dice.random() < 0.02:
         intruder.connect()
-    if dice.random() < 0.02 or len(intruder.present) < 4:
+    if dice.random() < 0.02 or len(intruder.present) < 3:
         assert intruder.obeyed(door, intruder.opening(door)), "the host itself is not obeyed: the attack would prove nothing"
         return OWN
     word, frames = forged(intruder, door, dice)
     intruder.attack(door, frames)
-    intruder.present = intruder.present[-40:]
     return word
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardware.controller.frame import MAX_PAYLOAD, Frame, FrameDecoder, FrameError, decode_frame, encode_frame
+from hardware.controller.frame import MAX_BODY, MAX_PAYLOAD, Frame, FrameDecoder, FrameError, decode_frame, encode_frame
 
 sequences = st.integers(0, 0xFFFF)
 payloads = st.binary(max_size=MAX_PAYLOAD)
@@ -79,3 +79,32 @@ def test_a_line_that_never_ends_a_frame_is_counted_and_costs_no_memory():
 def test_a_payload_that_is_too_long_is_refused_by_the_sender():
     with pytest.raises(FrameError):
         encode_frame(0, bytes(MAX_PAYLOAD + 1))
+
+
+def crc(body: bytes) -> int:
+    return binascii.crc_hqx(body, 0xFFFF)
+
+
+def test_the_hamming_distance_of_the_check_is_four_up_to_the_longest_frame():
+    bits = MAX_BODY * 8
+    zero = crc(bytes(MAX_BODY))
+    # what one flipped bit does to the check, the check's own bits among them; the check is linear, so flips add up
+    syndromes = [crc((1 << bit).to_bytes(MAX_BODY, "big")) ^ zero for bit in range(bits - 16)] + [1 << bit for bit in range(16)]
+    assert 0 not in syndromes  # no single bit passes
+    assert len(set(syndromes)) == bits  # no two
+    assert all(syndrome.bit_count() % 2 for syndrome in syndromes)  # no odd number of bits: x + 1 divides the polynomial
+    assert syndromes[0] == 0x1021  # and four pass: a bit of the body, and the three of the check that the polynomial names
+    body = bytearray(b"four flips")
+    before = crc(body)
+    body[-1] ^= 1
+    assert crc(body) == before ^ 0x1021
+
+
+def test_no_single_flip_on_the_line_is_taken_for_a_frame_at_any_length():
+    # on the line a flip may also move the zeros that COBS took out, which is more than one bit of the body
+    for length in range(0, MAX_PAYLOAD + 1, 7):
+        encoded = encode_frame(length, bytes(index * 37 % 5 for index in range(length)))[:-1]
+        for bit in range(len(encoded) * 8):
+            flipped = bytearray(encoded)
+            flipped[bit // 8] ^= 1 << bit % 8
+            assert FrameDecoder().feed(bytes(flipped) + b"\x00") == []
