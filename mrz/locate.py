@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,8 @@ ROUND_SIDES = (0.83, 1.2)
 """How far the working image may differ from the size asked for where the frame's is then a multiple of it, which shrinks faster."""
 MERGED = (4.0, 16.0)
 """The same of two or three lines that a joint has joined: three of a card, set narrowly, have 7."""
+VALLEY = 0.7
+"""Of the ink in the lesser of two lines, there is this much between them at most."""
 SLIGHTLY = 0.6
 """Scale down to which interpolation skips no pixel; it is faster than averaging."""
 LEAST_LENGTH = 0.16
@@ -239,15 +240,26 @@ def _parted(found: Ink, merged: TextLine) -> list[TextLine]:
     reach = math.ceil(0.6 * merged.height)
     profile = _smoothed(_patch(found, merged, reach).sum(axis=1, dtype=np.float64), merged.height / 12)
     inner = profile[1:-1]
-    peaks = np.flatnonzero((inner >= profile[:-2]) & (inner > profile[2:]) & (inner > 0.4 * profile.max())) + 1
-    valleys = [profile[first:last].min() for first, last in pairwise(peaks)]
-    if len(peaks) not in (2, 3) or max(valleys) > 0.7 * profile[peaks].min() or (len(peaks) == 3 and not _even(peaks)):
+    tops = np.flatnonzero((inner >= profile[:-2]) & (inner > profile[2:]) & (inner > 0.4 * profile.max())) + 1
+    peaks = _peaks_between_valleys(profile, tops.tolist())
+    if len(peaks) not in (2, 3) or (len(peaks) == 3 and not _even(peaks)):
         return []
     height = 0.5 * float(np.diff(peaks).mean())
     return [merged.moved(0, merged.length, float(peak - reach), height) for peak in peaks]
 
 
-def _even(peaks: NDArray[np.intp]) -> bool:
+def _peaks_between_valleys(profile: Rows, tops: list[int]) -> list[int]:
+    """The highest of those ``tops`` that no valley parts: a line of print has one at its capitals' feet and one at their heads."""
+    peaks = tops[:1]
+    for top in tops[1:]:
+        if profile[peaks[-1] : top].min() <= VALLEY * min(profile[peaks[-1]], profile[top]):
+            peaks.append(top)
+        elif profile[top] > profile[peaks[-1]]:
+            peaks[-1] = top
+    return peaks
+
+
+def _even(peaks: list[int]) -> bool:
     first, second = np.diff(peaks)
     return bool(0.75 * first < second < 1.33 * first)
 

@@ -126,16 +126,17 @@ def judge(sights: Sequence[Sight], needed: accept.Margins) -> Reading:
 def _zones(search: Search, lines: list[TextLine], first: Zone | None = None) -> list[Zone]:
     """The zones that ``lines`` belong to: one as a rule, two where another document lies in the picture.
 
-    The first is the first plausible one, or for want of it the best; a second need not be plausible, nor is it looked for but among
-    lines in company.
+    The first is the first plausible one, or for want of it the best. A second need not be plausible where its line has company of its
+    kind; a lone line is another zone's only if it is nearly as long and what it says is plausible.
     """
     zones = [] if first is None else [first.at_scale(search.found.scale)]
     for line in lines:
         plausible = [zone for zone in zones if zone.plausible][:1]
-        if plausible and not (plausible[0].is_beside(line) and has_mate(line, lines)):
+        mated = has_mate(line, lines)
+        if plausible and not (plausible[0].is_beside(line) and (mated or plausible[0].may_equal(line))):
             continue
         zone = search.zone(line)
-        if zone is None or any(zone.overlaps(other) for other in plausible):
+        if zone is None or any(zone.overlaps(other) for other in plausible) or not (mated or zone.plausible or not plausible):
             continue
         if plausible:
             return [*plausible, zone]

@@ -12,6 +12,8 @@ from mrz.strips import Cut
 
 SMALLER = 0.3
 """A line this much shorter than a zone's may still be of another zone, if it was broken."""
+WHOLE = 0.6
+"""Of a zone's length: what another zone has at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,6 +74,10 @@ class Zone:
         outside = across(top, line) < -3 * self.pitch or across(bottom, line) > 3 * self.pitch
         aside = abs(along(top, line.middle) - top.length / 2) > 0.6 * (top.length + line.length)
         return (outside or aside) and line.length > SMALLER * top.length
+
+    def may_equal(self, line: TextLine) -> bool:
+        """Whether ``line`` is as long as another whole zone's may be: that of a card is 72 mm, of a passport 112 mm."""
+        return line.length > WHOLE * self.lines[0].length
 
     def overlaps(self, other: Zone) -> bool:
         """Whether a line of ``other`` lies on one of these."""

@@ -15,7 +15,7 @@ import mrz
 from benchmarks.mrz_captures import NEGATIVES, Capture, document, negative
 from benchmarks.soak_captures import EXACT, differences, read
 from mrz.reader import MrzReader
-from mrz.reading import Accepted, Reading, Timings
+from mrz.reading import Accepted, Reading, Refused, Timings
 
 
 def test_documents_under_a_scanner_are_read_exactly_or_refused() -> None:
@@ -44,6 +44,14 @@ def test_three_frames_are_read_exactly_or_refused() -> None:
 def test_what_is_no_zone_is_not_accepted(kind: str) -> None:
     seeds = (seed for seed in range(2000) if random.Random(seed).choice(sorted(NEGATIVES)) == kind)
     read(MrzReader(), negative(random.Random(next(seeds))), second_look=True)
+
+
+@pytest.mark.parametrize("seed", [34, 120, 193, 197])
+def test_two_cards_are_never_taken_for_one(seed: int) -> None:
+    """Their lines stand so close that they run into each other, or one's other lines are lost among clutter."""
+    reading = MrzReader().read(negative(random.Random(seed)).frames, second_look=True)
+    assert isinstance(reading, Refused)
+    assert reading.reason == "several_documents"
 
 
 class Misreader(MrzReader):
