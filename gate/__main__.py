@@ -32,6 +32,12 @@ def _parser(command: str) -> argparse.ArgumentParser:
     replay.add_argument("transactions", nargs="*", help="transaction ids; all where none is named")
     replay.add_argument("--state", type=Path, default=DEMO_STATE)
 
+    lane = commands.add_parser("lane", help="an officer's order to a lane that stands still").add_subparsers(
+        dest="lane", required=True
+    )
+    for order, what in (("reset", "leave a fault or the end of an emergency"), ("eject", "open the entry of a lane that waits")):
+        lane.add_parser(order, help=what).add_argument("--state", type=Path, default=DEMO_STATE)
+
     audit = commands.add_parser("audit", help="check the audit log").add_subparsers(dest="audit", required=True)
     verify = audit.add_parser("verify", help="find every change, deletion and reordering")
     verify.add_argument("--state", type=Path, default=DEMO_STATE)
@@ -88,6 +94,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.replay import replay_command
 
             return replay_command(options.state, options.transactions)
+        case "lane":
+            from gate.lane_command import lane_command
+
+            return lane_command(options.state, options.lane)
         case "audit":
             from gate.audit import verify_command
 

@@ -82,19 +82,16 @@ class AuditReader:
     def records(self, kind: str | None = None) -> Iterator[AuditRecord]:
         """All records (of one kind), oldest first. Raises AuditError where the file is damaged."""
         try:
-            for row in self._rows():
-                record = AuditRecord(
-                    seq=row[0],
-                    at=row[1].decode(),
-                    boot=row[2],
-                    transaction=row[3].decode(),
-                    kind=row[4].decode(),
-                    body=row[5],
-                    previous=row[6],
-                    hash=row[7],
-                )
+            for record in map(_record, self._rows()):
                 if kind is None or record.kind == kind:
                     yield record
+        except DAMAGE as error:
+            raise AuditError(f"{self._path}: cannot be read ({error})") from error
+
+    def newest(self, count: int) -> list[AuditRecord]:
+        """The last ``count`` records, oldest first. Raises AuditError where the file is damaged."""
+        try:
+            return [_record(row) for row in self._rows(newest=count)][::-1]
         except DAMAGE as error:
             raise AuditError(f"{self._path}: cannot be read ({error})") from error
 
@@ -154,12 +151,27 @@ class AuditReader:
             raise AuditError(f"{self._path}: verifying needs the gate's key")
         return self._key
 
-    def _rows(self) -> Iterator[_Row]:
+    def _rows(self, newest: int | None = None) -> Iterator[_Row]:
         """Text as bytes: a flipped byte need not be UTF-8 any more; and a damaged page may hold other types than the schema's."""
-        for row in self._connection.cursor().execute(f"SELECT {_COLUMNS} FROM record ORDER BY seq"):  # noqa: S608 (constant)
+        order = "seq" if newest is None else "seq DESC LIMIT ?"
+        limits = () if newest is None else (newest,)
+        for row in self._connection.cursor().execute(f"SELECT {_COLUMNS} FROM record ORDER BY {order}", limits):  # noqa: S608 (constants)
             if tuple(map(type, row)) != _TYPES:
                 raise sqlite3.DatabaseError(f"record {row[0]!r} has columns of other types")
             yield row
+
+
+def _record(row: _Row) -> AuditRecord:
+    return AuditRecord(
+        seq=row[0],
+        at=row[1].decode(),
+        boot=row[2],
+        transaction=row[3].decode(),
+        kind=row[4].decode(),
+        body=row[5],
+        previous=row[6],
+        hash=row[7],
+    )
 
 
 def encode(body: msgspec.Struct) -> bytes:

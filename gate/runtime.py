@@ -14,6 +14,9 @@ from pathlib import Path
 
 from gate.processes.channel import role_secret
 
+RUNTIME_FILE = "runtime"
+"""Name of a file in the state folder that says where the folder of the present run is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:

@@ -17,7 +17,7 @@ from gate.lane import LEASED_STATES, TIMEOUT_KEY, Action, Event, Lane, State, Vi
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
-from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Role
+from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, Role
 from gate.records import LaneEvent
 from hardware.controller.link import LinkDown, LinkUp
 from hardware.controller.protocol import (
@@ -288,6 +288,14 @@ class LaneActor:
         else:
             self._case.on_message(role, message, self._lane.state)
             self._publish()
+
+    def order(self, order: Order) -> OrderTaken:
+        """An officer's order that opens no exit. Where the table has no use for it, before is after."""
+        before = self._lane.state
+        if order == "reset":
+            self._faulty = False  # a controller that still cannot will say so again
+        self._apply(Event.OFFICER_RESET if order == "reset" else Event.OFFICER_EJECT)
+        return OrderTaken(before=before, after=self._lane.state)
 
     def _publish(self) -> None:
         word, view = self._gate_words()

@@ -19,17 +19,18 @@ from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
 from gate.evidence import Direction, Fact
+from gate.interrupted import close_interrupted
 from gate.policy.schema import RulesError, RuleSet, load_rules
 from gate.processes.actor import LaneActor
 from gate.processes.casework import Casework
 from gate.processes.channel import Channel, ChannelClosed, serve
-from gate.processes.display import Display
+from gate.processes.display import WORKERS, Display
 from gate.processes.hardening import harden
-from gate.processes.messages import AnyMessage, Join, MrzRead, Role
+from gate.processes.messages import AnyMessage, Join, MrzRead, OfficerOrder, OrderTaken, Role
 from gate.processes.worker import EXIT_CONFIG, arguments
 from gate.registries.round import RegistryRound
 from gate.replay import keep_rules
-from gate.runtime import Runtime
+from gate.runtime import RUNTIME_FILE, Runtime
 from hardware.controller.host import CommandIds, GateLink
 from hardware.controller.link import DownReason, LinkDown, LinkUp
 from hardware.controller.protocol import GateCommand, GateEvent
@@ -105,6 +106,12 @@ class LaneProcess:
 
     async def _on_peer(self, join: Join, channel: Channel) -> None:
         role = join.role
+        if role == "console":
+            await self._on_console(channel)
+            return
+        if role in WORKERS and self._peers.get(role):
+            print(f"lane: a second {role} was refused: one is there", file=sys.stderr, flush=True)
+            return
         self._peers.setdefault(role, set()).add(channel)
         self.actor.post(lambda: self.actor.on_peer(role, join.backends, joined=True))
         allowance = Allowance()
@@ -116,6 +123,15 @@ class LaneProcess:
             self._peers[role].discard(channel)
             if not self._peers[role]:
                 self.actor.post(lambda: self.actor.on_peer(role, {}, joined=False))
+
+    async def _on_console(self, channel: Channel) -> None:
+        """One order, one answer. It waits for no disk: the log is told beside it."""
+        asked = await channel.receive()
+        if isinstance(asked, OfficerOrder):
+            order = asked.order
+            answered: asyncio.Future[OrderTaken] = self._loop.create_future()
+            self.actor.post(lambda: answered.set_result(self.actor.order(order)))
+            await channel.send(await answered)
 
     async def _on_message(self, role: Role, message: AnyMessage) -> None:
         """Have the actor handle ``message``, and only then listen on: a peer that talks without end holds up nobody but itself."""
@@ -190,8 +206,14 @@ async def _run(config: Config, runtime: Runtime) -> None:
     key = gate_key(config.controller.key_file)
     rules = load_rules(config.rules.folder)
     keep_rules(rules, config.rules.folder, config.state_dir)
-    log = AuditWriter(AuditLog(config.state_dir / FILE_NAME, key))
-    await LaneProcess(config, runtime, key, rules, log).run()
+    log = AuditLog(config.state_dir / FILE_NAME, key)
+    clock = SystemClock(WallFloor(config.state_dir / WALL_FLOOR_FILE))
+    try:
+        close_interrupted(log, config, clock.wall(), clock.boot())
+    except AuditError as error:  # a log that takes nothing grants nothing either, and the next start tries again
+        print(f"lane: {error}", file=sys.stderr, flush=True)
+    (config.state_dir / RUNTIME_FILE).write_text(str(runtime.folder), encoding="utf-8")
+    await LaneProcess(config, runtime, key, rules, AuditWriter(log)).run()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from gate.evidence import Fact
 from gate.outcome import Outcome
 from gate.records import InspectionCheck, StageTiming, TransactionRecord
 
-Role = Literal["reader", "vision", "traveller_screen", "officer_screen", "director"]
+Role = Literal["reader", "vision", "traveller_screen", "officer_screen", "director", "console"]
 TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
 
 Guidance = Literal[
@@ -185,6 +185,24 @@ class OfficerView(Message, frozen=True, kw_only=True):
     """Standing warnings: ``UnsafeNoPad``, demonstration recogniser, rules not law, …"""
 
 
+# --- console (a command of the gate's own user, ``autogate lane``) → lane, and back ------------------------------------------
+
+Order = Literal["reset", "eject"]
+"""``reset``: leave FAULT or EMERGENCY for RECOVER, which proves both doors locked and the trap empty. ``eject``: open the entry for
+whoever, or for the officer to fetch what, is inside. Neither opens an exit: that takes an officer's own signature."""
+
+
+class OfficerOrder(Message, frozen=True, kw_only=True):
+    order: Order
+
+
+class OrderTaken(Message, frozen=True, kw_only=True):
+    """Lane → console: the lane's state before and after it."""
+
+    before: str
+    after: str
+
+
 # --- lane → director (the demo's terminal) -----------------------------------------------------------------------------
 
 
@@ -217,6 +235,8 @@ AnyMessage = (
     | FaceGuidance
     | FaceChecked
     | Forget
+    | OfficerOrder
+    | OrderTaken
     | TravellerView
     | OfficerView
     | StageEnded

@@ -20,7 +20,7 @@ from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.records import LaneEvent, StageTiming, TransactionRecord
 from hardware.controller.link import DownReason, LinkDown, LinkUp
-from hardware.controller.protocol import Close, Door, Leaf, LeaseLapsed, OpenEntry, OpenExit, Telemetry
+from hardware.controller.protocol import Close, Door, Fault, Leaf, LeaseLapsed, OpenEntry, OpenExit, Purpose, Telemetry
 
 KEY = b"k" * 32
 RULES = load_rules()
@@ -400,3 +400,59 @@ async def test_a_lapsed_lease_opens_nothing_for_who_is_inside(hand: Hand):
     await hand.controller(LeaseLapsed(door=Door.ENTRY))
     await hand.controller(LeaseLapsed(door=Door.EXIT))
     assert len(hand.commands) == opened
+
+
+async def test_a_stalled_disk_holds_up_no_ejection(hand: Hand):
+    await hand.inside()
+    hand.log.gate.clear()
+    await hand.plant(occupancy=2)
+    assert hand.state is State.EJECT
+    assert hand.commands[-1].purpose is Purpose.EJECT
+    hand.log.gate.set()
+
+
+async def test_a_stalled_disk_holds_up_no_closing_of_an_exit(hand: Hand):
+    await hand.inside()
+    await hand.face()
+    await hand.until(hand.opened_exit)
+    hand.log.gate.clear()
+    await hand.plant(exit=Leaf.OPEN, occupancy=2)
+    assert hand.commands[-1].door is Door.EXIT
+    assert hand.state is State.HOLD
+    hand.log.gate.set()
+
+
+async def test_a_stalled_disk_holds_up_no_emergency_and_no_renewal(hand: Hand):
+    await hand.inside()
+    hand.log.gate.clear()
+    renewed = hand.renewed
+    await hand.until(lambda: hand.renewed > renewed)
+    await hand.plant(emergency=True, entry=Leaf.RELEASED, exit=Leaf.RELEASED)
+    assert hand.state is State.EMERGENCY
+    hand.log.gate.set()
+
+
+async def test_an_officers_reset_leads_out_of_an_emergency_by_proof_of_an_empty_trap_alone(hand: Hand):
+    await hand.ready()
+    await hand.plant(emergency=True, entry=Leaf.RELEASED, exit=Leaf.RELEASED)
+    assert hand.actor.order("reset").after == State.EMERGENCY, "the fire still burns"
+    await hand.plant(emergency=False)
+    assert hand.state is State.EMERGENCY
+    assert hand.actor.order("reset").after == State.RECOVER
+    await hand.plant(entry=Leaf.LOCKED)
+    assert hand.state is State.RECOVER
+    await hand.plant(exit=Leaf.LOCKED, occupancy=1)
+    assert hand.state is State.HOLD
+    await hand.plant(occupancy=0)
+    assert hand.state is State.IDLE
+
+
+async def test_an_officers_reset_forgives_a_fault_that_is_mended(hand: Hand):
+    await hand.ready()
+    await hand.controller(Fault(code=1, what="jammed"))
+    assert hand.state is State.FAULT
+    assert hand.actor.order("eject").after == State.FAULT
+    assert hand.actor.order("reset").after == State.RECOVER
+    await hand.plant()
+    assert hand.state is State.IDLE
+    assert hand.actor._gate_words()[0] == "ready"

@@ -51,6 +51,8 @@ def test_lane_killed_with_somebody_inside_lets_them_out_and_forgets_the_permit(g
     assert gate_now.plant()["left"] == before["left"]
     assert gate_now.no_exit_permit_for(interrupted)
     assert gate_now.passes().transaction != interrupted
+    closing = next(record for record in gate_now.records() if record.transaction == interrupted)
+    assert (closing.outcome, closing.reasons) == ("COUNTER", ("ENDED_BY_RESTART",))
 
 
 def test_lane_stopped_with_somebody_inside_loses_its_leases_and_its_permit(gate_now):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import signal
+import sys
 
 import msgspec
 import pytest
@@ -43,18 +43,23 @@ GOOD_CHIP = {
 }
 
 
+ABSENT = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
 def match(transaction: str) -> FaceChecked:
     return FaceChecked(transaction=transaction, facts=MATCH, stages=(), chosen_frame_boot=None)
 
 
 @pytest.fixture
 def liar(gate_now):
-    """``liar(role)``: the role's own process is held up, another one speaks in its place."""
-    held, peers = [], []
+    """``liar(role)``: the role's own process died and stays away, another one speaks in its place."""
+    processes = {process.name: process for process in gate_now.service._processes}
+    honest, peers = {}, []
 
     def stand_in(role: str):
-        gate_now.signal(role, signal.SIGSTOP)
-        held.append(role)
+        honest[role] = processes[role].command
+        processes[role].command = ABSENT
+        gate_now.started_again(role, gate_now.signal(role))
         peers.append(gate_now.peer(role))
         return peers[-1]
 
@@ -63,11 +68,10 @@ def liar(gate_now):
         peer.leave()
     gate_now.stage.world.lift()
     gate_now.line.mode = "pass"
-    for role in held:
-        if role == "vision":  # goes on with all that it missed
-            gate_now.signal(role, signal.SIGCONT)
-        else:  # would tell of a document that was taken away long ago
-            gate_now.started_again(role, gate_now.signal(role))
+    gate_now.director._seen.ready = False  # until the honest ones are back
+    for role, command in honest.items():
+        processes[role].command = command
+        gate_now.started_again(role, gate_now.signal(role))
     gate_now.passes()
 
 
@@ -191,8 +195,16 @@ def test_a_reader_that_floods_the_record_cannot_stop_the_lane(gate_now, liar):
     assert record.reasons == ("CHIP_LEFT_FIELD",)
 
 
+@pytest.mark.parametrize("role", ["reader", "vision"])
+def test_a_second_worker_beside_the_real_one_is_hung_up_on(gate_now, role):
+    second = gate_now.peer(role)
+    second.hung_up_on()
+    second.leave()
+    gate_now.passes()
+
+
 def test_a_peer_that_talks_without_end_holds_up_nobody(gate_now):
-    peer = gate_now.peer("vision")
+    peer = gate_now.peer("director")
     flood = peer.talk(ReaderProgress(transaction="x", fraction=0.5))
     gate_now.passes()
     assert not flood.done()
@@ -206,7 +218,7 @@ def test_a_peer_that_talks_without_end_holds_up_nobody(gate_now):
     ids=["announces 4 GB", "garbage", "half a megabyte of zeros"],
 )
 def test_a_peer_that_speaks_nonsense_is_hung_up_on_and_nobody_notices(gate_now, raw):
-    peer = gate_now.peer("reader")
+    peer = gate_now.peer("director")
     peer.say_bytes(raw)
     peer.hung_up_on()
     peer.leave()
