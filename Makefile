@@ -24,7 +24,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware demo test interop fuzz check soak bench bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware demo test interop fuzz check model-check soak bench bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -110,6 +110,9 @@ types: $(STAMP)
 
 layers: $(STAMP)
 	$(BIN)/lint-imports
+
+model-check: $(STAMP) ## every reachable state of lane, controller, plant and people under two faults (ARGS=--quick: under one, telemetry in time)
+	$(BIN)/python -m benchmarks.model_check $(ARGS)
 
 soak: $(STAMP) ## the long suites at full count, with a JSON report
 	$(BIN)/python -m benchmarks.soak $(ARGS)
