@@ -56,8 +56,8 @@ class Conditions:
 KINDS = {
     "good": Conditions(),
     "64 px": Conditions(face_px=64, blur_px=3, noise=5, jpeg=75),
-    "motion": Conditions(face_px=110, blur_px=24, noise=5),
-    "low light": Conditions(face_px=110, blur_px=5, light=0.22, noise=16),
+    "motion": Conditions(face_px=110, blur_px=18, noise=5),
+    "low light": Conditions(face_px=110, blur_px=5, light=0.3, noise=11),
     "64 px, motion, low light": Conditions(face_px=64, blur_px=7, light=0.4, noise=8, jpeg=75),
 }
 
@@ -201,7 +201,9 @@ def compared(verifier: FaceVerifier, persons: Sequence[Person], how: Conditions,
 
 
 def rates(scores: Scores, fmr: float = FMR) -> dict[str, Any]:
-    """FNMR at the lowest threshold that this very data gives ``fmr`` for. ``missed`` counts the lost probes as well."""
+    """FNMR at the lowest threshold that this very data gives ``fmr`` for. ``missed`` counts the probes that were lost as well: too
+    poor to compare, or frames that disagree.
+    """
     mated, non_mated = np.array(scores.mated), np.array(scores.non_mated)
     if not mated.size or not non_mated.size:
         return {"lost": scores.lost}
