@@ -34,6 +34,7 @@ PORTRAIT_PIXELS = 2_000_000
 MEMORY_MIB = 96
 """What the process may grow by after its first cases: a picture of two megapixels and its copies, twice."""
 SETTLED = 50
+FEWEST = 4
 MUST_SEE = frozenset({"match", "nobody else", "undecodable", "bad_header", "no_face", "DG2_IMAGE", "DG2_COUNT"})
 TINY_MUST_SEE = frozenset({"good", "decoded", "undecodable", "bad_header", "unknown_format"})
 
@@ -69,6 +70,7 @@ def _pack(folder: Path) -> Pack:
 
 
 def _people(verifier: FaceVerifier) -> list[Person]:
+    """Those whose portraits, as they are, match their probe."""
     people = []
     for seed, face in enumerate(cut_faces().values()):
         jp2 = chip_portrait(face, seed)
@@ -79,7 +81,10 @@ def _people(verifier: FaceVerifier) -> list[Person]:
         frame[40:680, 391:889] = cv2.resize(probe_picture(face, seed + 100), (498, 640))
         probe = verifier.probe(frame)
         assert isinstance(probe, Probe), f"person {seed}: {probe}"
-        people.append(Person(files=files, probe=probe))
+        references = [verifier.reference(picture) for picture, _ in pictures]
+        if all(isinstance(each, Reference) and _matches(verifier.compare(each, probe)) for each in references):
+            people.append(Person(files=files, probe=probe))
+    assert len(people) >= FEWEST, f"only {len(people)} people match themselves"
     return people
 
 
