@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from gate.chip_facts import Places
 from gate.evidence import CheckResult, Fact, found
-from gate.inspection import inspect_mrz, mrz_facts
+from gate.inspection import FORMAT, inspect_mrz, mrz_facts
 from hardware.ports import Clock, Light, Page, PageFrame, ScannedDocument
 from mrz.accept import ALONE
 from mrz.reading import Accepted, Reading, Refused
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mrz import MrzRecord
+    from mrz.reader import Sight
 
 ROUNDS = 4
 """Frames of each light that may vote. A glare or a hand that is still there after four is no accident of one frame."""
@@ -31,9 +32,11 @@ FRAME_S = 1.0
 
 
 class ImageReader(Protocol):
-    """What reads a zone out of pictures; :class:`mrz.reader.MrzReader` does."""
+    """What reads a zone out of pictures; :class:`mrz.reader.MrzReader` does. Each is looked at once, and all seen are judged together."""
 
-    def read(self, frames: Sequence[NDArray[np.uint8]], *, second_look: bool) -> Reading: ...
+    def look(self, pixels: NDArray[np.uint8]) -> Sight: ...
+
+    def judge(self, sights: Sequence[Sight], *, second_look: bool) -> Reading: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,24 +63,42 @@ class PageReader:
             record, facts = inspect_mrz(document.mrz_lines, today)
             return OpticalReading(record=record, facts=facts | _infrared("not_offered"))
         frames: list[PageFrame] = []
+        sights: list[Sight] = []
         try:
-            return self._look(document.page, frames, today, deadline, second_look=document.chip is not None)
+            reading = self._look(document.page, frames, sights, deadline, second_look=document.chip is not None)
+            return self._told(reading, frames, today)
         finally:
             for frame in frames:
                 frame.pixels.fill(0)
+            for sight in sights:
+                sight.forget()
 
-    def _look(self, page: Page, frames: list[PageFrame], today: date, deadline: float, *, second_look: bool) -> OpticalReading:
-        """Take frames until all of them together are believed and the zone showed in every light, or patience ends."""
+    def _look(
+        self, page: Page, frames: list[PageFrame], sights: list[Sight], deadline: float, *, second_look: bool
+    ) -> Reading | None:
+        """Take frames until all of them together are believed and the zone showed in every light, or patience or time end."""
         reading: Reading | None = None
         for _ in range(ROUNDS):
             taken = [self._capture(page, light, deadline) for light in self._lights]
-            frames += [frame for frame in taken if frame is not None]
+            fresh = [frame for frame in taken if frame is not None]
+            frames += fresh
             if not frames:
                 break
-            reading = self._reader.read([frame.pixels for frame in frames], second_look=second_look)
-            if None in taken or (isinstance(reading, Accepted) and self._infrared_word(reading, frames) != "missing"):
+            for frame in fresh:
+                sights.append(self._reader.look(frame.pixels))  # noqa: PERF401  # all are overwritten, should one fail
+            reading = self._reader.judge(sights, second_look=second_look)
+            everywhere = isinstance(reading, Accepted) and all(_shows(reading, frames, light) for light in self._lights)
+            if everywhere or None in taken or self._clock.boot() >= deadline:
                 break
+        return reading
+
+    def _told(self, reading: Reading | None, frames: Sequence[PageFrame], today: date) -> OpticalReading:
         match reading:
+            case Accepted() if not _shows(reading, frames, "white"):
+                return _unreadable("MRZ_INFRARED_ALONE")
+            case Accepted() if reading.record.format != FORMAT:
+                fact = found("malformed", CheckResult.FAILED, code=f"FORMAT_{reading.record.format}", source="mrz")
+                return OpticalReading(record=None, facts={"mrz": fact})
             case Accepted():
                 return OpticalReading(
                     record=reading.record,
@@ -85,10 +106,10 @@ class PageReader:
                     doubtful=_doubtful(reading),
                 )
             case Refused():
-                return OpticalReading(record=None, facts={"mrz": _refused(reading)})
+                word = "check_digit_failed" if reading.reason == "check_digit" else "unreadable"
+                return _unreadable(f"MRZ_{reading.reason.upper()}", word)
             case None:
-                gone = found("unreadable", CheckResult.ABORTED, code="DOCUMENT_GONE", source="mrz")
-                return OpticalReading(record=None, facts={"mrz": gone})
+                return _unreadable("DOCUMENT_GONE", result=CheckResult.ABORTED)
 
     def _capture(self, page: Page, light: Light, deadline: float) -> PageFrame | None:
         return page.capture(light, max(0.0, min(FRAME_S, deadline - self._clock.boot())))
@@ -96,8 +117,13 @@ class PageReader:
     def _infrared_word(self, reading: Accepted, frames: Sequence[PageFrame]) -> str:
         if "infrared" not in self._lights:
             return "not_offered"
-        quads = [quad for quad, frame in zip(reading.quads, frames, strict=True) if frame.light == "infrared"]
-        return "present" if any(quad is not None for quad in quads) else "missing" if quads else "unread"
+        taken = any(frame.light == "infrared" for frame in frames)
+        return "present" if _shows(reading, frames, "infrared") else "missing" if taken else "unread"
+
+
+def _shows(reading: Accepted, frames: Sequence[PageFrame], light: Light) -> bool:
+    """Whether the zone was seen in a frame of that light."""
+    return any(quad is not None and frame.light == light for quad, frame in zip(reading.quads, frames, strict=True))
 
 
 def _accepted(reading: Accepted, today: date) -> dict[str, Fact]:
@@ -118,9 +144,8 @@ def _doubtful(reading: Accepted) -> Places:
     return frozenset(places | {(each.line, each.column) for each in reading.corrections})
 
 
-def _refused(reading: Refused) -> Fact:
-    word = "check_digit_failed" if reading.reason == "check_digit" else "unreadable"
-    return found(word, CheckResult.FAILED, code=f"MRZ_{reading.reason.upper()}", source="mrz")
+def _unreadable(code: str, word: str = "unreadable", result: CheckResult = CheckResult.FAILED) -> OpticalReading:
+    return OpticalReading(record=None, facts={"mrz": found(word, result, code=code, source="mrz")})
 
 
 def _infrared(word: str) -> dict[str, Fact]:

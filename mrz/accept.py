@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain, combinations, islice
 
@@ -67,8 +67,8 @@ class Decision:
     record: MrzRecord | None
     reason: Reason | None
     detail: str
-    margins: NDArray[np.float64]
-    text: tuple[str, ...]
+    margins: NDArray[np.float64] = field(repr=False)
+    text: tuple[str, ...] = field(repr=False)
 
 
 def decide(characters: Block, presence: Block, needed: Margins) -> Decision:
@@ -105,8 +105,8 @@ def decide(characters: Block, presence: Block, needed: Margins) -> Decision:
     if margins.min() < needed.floor:
         return refused("margin", _at("a doubtful character", np.argwhere(margins < needed.floor)[0]))
     for each in _odd(record):
-        field = next(f for f in form.fields if f.line == each.line and f.first <= each.column <= f.last)
-        if margins[field.line - 1, field.first - 1 : field.last].min() < needed.odd:
+        of = next(f for f in form.fields if f.line == each.line and f.first <= each.column <= f.last)
+        if margins[of.line - 1, of.first - 1 : of.last].min() < needed.odd:
             return refused("margin", f"{each.what}, not read surely enough")
     return Decision(record=record, reason=None, detail="", margins=margins, text=record.lines)
 
@@ -214,8 +214,8 @@ def _format(characters: Block) -> Format | None:
 def _allowed(form: Format) -> NDArray[np.bool_]:
     """[lines, length, 37]: which characters may stand where. The first may be that of any format of this shape."""
     allowed = np.zeros((form.lines, form.length, len(ALPHABET)), bool)
-    for field in form.fields:
-        allowed[field.line - 1, field.first - 1 : field.last] = _members(f"[{field.alphabet}]")
+    for place in form.fields:
+        allowed[place.line - 1, place.first - 1 : place.last] = _members(f"[{place.alphabet}]")
     firsts = "".join(
         other.first_letters for other in FORMATS.values() if (other.lines, other.length) == (form.lines, form.length)
     )

@@ -113,6 +113,7 @@ def ink(grey: Grey, side: int) -> Ink:
     how = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_LINEAR if scale > SLIGHTLY else cv2.INTER_AREA
     work = cv2.resize(grey, size, interpolation=how)
     strokes = cv2.morphologyEx(work, cv2.MORPH_BLACKHAT, np.ones((STROKE, STROKE), np.uint8))
+    work.fill(0)  # it shows the whole page
     mean = cv2.boxFilter(strokes, -1, (NEIGHBOURHOOD, NEIGHBOURHOOD))
     mask = cv2.compare(strokes, cv2.addWeighted(mean, INK_OVER_MEAN, mean, 0, INK_FLOOR), cv2.CMP_GT)
     return Ink(strokes=np.asarray(cv2.bitwise_and(strokes, mask), np.uint8), scale=scale)

@@ -7,7 +7,8 @@ are put together, and :mod:`mrz.accept` decides. Most frames cost one search of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -20,6 +21,8 @@ from mrz.recognise import LineModel, line_model
 from mrz.search import Search
 from mrz.zone import Zone
 
+LONGEST = 30
+"""Times its short side that a picture may be long: a zone alone is 9 times as long as it is high."""
 MOST_PIXELS = 40_000_000
 """A full page at 600 dpi has 10 million, phone cameras' ordinary pictures have 12 to 40."""
 LEAST_SIDE = 16
@@ -38,13 +41,18 @@ ENOUGH_DETAIL = 1.25
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What one frame shows: zones, or why there are none; and seconds spent."""
+    """What one frame shows: zones, or why there are none; and seconds spent. ``frame`` is a grey copy of its pixels."""
 
     zones: tuple[Zone, ...] = ()
     refused: Refused | None = None
-    frame: Grey | None = None
+    frame: Grey | None = field(default=None, repr=False)
     locate: float = 0.0
     recognise: float = 0.0
+
+    def forget(self) -> None:
+        """Overwrite the copy of the frame, which shows the whole page."""
+        if self.frame is not None:
+            self.frame.fill(0)
 
 
 class MrzReader:
@@ -59,16 +67,27 @@ class MrzReader:
         ``second_look``: a chip will be opened with the reading and its signed DG1 compared with it, so that smaller margins do.
         Never raises for what a picture is or holds: what is no picture is refused as ``bad_image``.
         """
+        sights: list[Sight] = []
+        try:
+            for frame in frames:
+                sights.append(self.look(frame))  # noqa: PERF401  # whatever was made is overwritten, should one fail
+            return self.judge(sights, second_look=second_look)
+        finally:
+            for sight in sights:
+                sight.forget()
+
+    def judge(self, sights: Sequence[Sight], *, second_look: bool) -> Reading:
+        """What frames that were looked at one by one say together; as :meth:`read`."""
         started = perf_counter()
-        sights = [self.look(frame) for frame in frames]
         reading = judge(sights, accept.CONFIRMED if second_look else accept.ALONE)
         locate, recognise = (sum(getattr(sight, part) for sight in sights) for part in ("locate", "recognise"))
-        return replace(reading, timings=Timings(locate=locate, recognise=recognise, total=perf_counter() - started))
+        total = locate + recognise + perf_counter() - started
+        return replace(reading, timings=Timings(locate=locate, recognise=recognise, total=total))
 
     def look(self, pixels: NDArray[np.uint8]) -> Sight:
-        """The zones of one frame."""
+        """The zones of one frame. Whoever calls this says ``forget`` to the sight when all is judged."""
         if (grey := _grey(pixels)) is None:
-            what = f"not a picture of {LEAST_SIDE} pixels or more a side and {MOST_PIXELS} at most, grey or BGR, 8 bits deep"
+            what = f"not a picture of {LEAST_SIDE} pixels or more a side and {MOST_PIXELS} at most, grey or BGR, 8 bits deep, no strip"
             return Sight(refused=Refused(reason="bad_image", detail=what))
         self._model = self._model or line_model()
         started, recognising = perf_counter(), 0.0
@@ -77,12 +96,12 @@ class MrzReader:
         for side, slanted, most in PASSES:
             if side > PASSES[0][0] and max(grey.shape) < ENOUGH_DETAIL * PASSES[0][0]:
                 continue
-            search = Search(grey, ink(grey, side), self._model)
-            lines = text_lines(search.found, slanted=slanted)[:most]
-            zones = _zones(search, lines, zones[0] if zones else None)
-            plausible = bool(zones) and zones[0].plausible
-            if not plausible and (side, slanted, most) == PASSES[-1]:
-                refused = refusal.unread(search, lines, zones)
+            with closing(Search(grey, ink(grey, side), self._model)) as search:
+                lines = text_lines(search.found, slanted=slanted)[:most]
+                zones = _zones(search, lines, zones[0] if zones else None)
+                plausible = bool(zones) and zones[0].plausible
+                if not plausible and (side, slanted, most) == PASSES[-1]:
+                    refused = refusal.unread(search, lines, zones)
             recognising += search.recognising
             if len(zones) > 1 or (plausible and zones[0].pitch > SMALL):
                 break
@@ -145,15 +164,12 @@ def _zones(search: Search, lines: list[TextLine], first: Zone | None = None) -> 
 
 
 def _grey(pixels: NDArray[np.uint8]) -> Grey | None:
-    """The picture in grey, None if it is no picture that is read here."""
+    """A copy of the picture in grey, None if it is no picture that is read here."""
     import cv2
 
-    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim not in (2, 3):
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[2:] not in ((), (3,)) or pixels.ndim < 2:
         return None
-    if (
-        min(pixels.shape[:2]) < LEAST_SIDE
-        or pixels.shape[0] * pixels.shape[1] > MOST_PIXELS
-        or pixels.shape[2:] not in ((), (3,))
-    ):
+    short, long = sorted(pixels.shape[:2])
+    if short < LEAST_SIDE or long > LONGEST * short or short * long > MOST_PIXELS:
         return None
-    return pixels if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+    return np.array(pixels) if pixels.ndim == 2 else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -54,7 +55,10 @@ def _in_a_mirror(search: Search) -> bool:
         replace(line, start=(last - line.end[0], line.end[1]), end=(last - line.start[0], line.start[1]))
         for line in search.on_grid[:CLOSE_LOOKS]
     )
-    return any(zone is not None and zone.plausible for zone in map(mirror.zone, lines))
+    with closing(mirror):
+        seen = any(zone is not None and zone.plausible for zone in map(mirror.zone, lines))
+    mirror.frame.fill(0)  # a copy, as much as its strokes
+    return seen
 
 
 def _corners(search: Search, line: TextLine) -> Corners:

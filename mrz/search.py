@@ -49,6 +49,10 @@ class Search:
         self.frame, self.found, self._model = frame, found, model
         self.recognising, self.on_grid = 0.0, list[TextLine]()
 
+    def close(self) -> None:
+        """Overwrite the working image: portraits have dark strokes, too."""
+        self.found.strokes.fill(0)
+
     def zone(self, line: TextLine) -> Zone | None:
         """The zone that ``line`` is one of. A line without fillers is read in both directions, for characters upside down look like
         others; the better is followed first, the other only where that leads to no plausible zone.
@@ -117,6 +121,8 @@ class Search:
         placed = float(np.mean([score for _, score in windows]))
         if max(begins) - min(begins) > ALIGNED * pitch or placed < PLACED:
             return None
+        if any(line.cells.runs_on(start, length) for line, (start, _) in zip(run, windows, strict=True)):
+            return None  # a longer format's line, of which the rest would be lost
         starts = [(line.cells, start) for line, (start, _) in zip(run, windows, strict=True)]
         characters = np.stack([each.cut(start, length) for each, start in starts])
         plausibility = accept.plausibility(characters)

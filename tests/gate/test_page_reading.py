@@ -17,20 +17,23 @@ from hardware.ports import PageFrame, ScannedDocument
 from hardware.sim.glass import Conditions, Glass
 from hardware.sim.mrz_readers import DEVICES, PluggedIn
 from hardware.sim.page import DataPage, Look
-from mrz.reader import MrzReader
+from mrz import compose
+from mrz.reader import MrzReader, Sight
+from mrz.reading import Refused
 from mrz.sim import emit_td3
 
-LINES = emit_td3(
-    document_code="PO",
-    issuing_state="IDN",
-    primary_identifier="WIJAYA",
-    secondary_identifier="SITI RAHMA",
-    document_number="S1000002",
-    nationality="IDN",
-    date_of_birth="850923",
-    sex="F",
-    date_of_expiry="291231",
-)
+HELD = {
+    "document_code": "PO",
+    "issuing_state": "IDN",
+    "primary_identifier": "WIJAYA",
+    "secondary_identifier": "SITI RAHMA",
+    "document_number": "S1000002",
+    "nationality": "IDN",
+    "date_of_birth": "850923",
+    "sex": "F",
+    "date_of_expiry": "291231",
+}
+LINES = emit_td3(**HELD)
 TODAY = date(2026, 3, 2)
 EXAMPLE = Path(__file__).parents[2] / "docs" / "gate.example.toml"
 CLEAN, GLARE, COVERED = Conditions(), Conditions(glare=(0.4, 0.9), glare_mm=14), Conditions(covered=True)
@@ -39,8 +42,11 @@ CLEAN, GLARE, COVERED = Conditions(), Conditions(glare=(0.4, 0.9), glare_mm=14),
 class LaidDown:
     """A :class:`hardware.ports.Page`: the n-th picture of a light meets the n-th conditions; none after ``lifted_after`` pictures."""
 
-    def __init__(self, *conditions: Conditions, lines=LINES, infrared_ink=True, lifted_after=99) -> None:
-        self._glass = Glass(DataPage(mrz_lines=lines, look=Look(infrared_ink=infrared_ink)))
+    def __init__(self, *conditions: Conditions, lines=LINES, in_infrared=None, infrared_ink=True, lifted_after=99) -> None:
+        """``in_infrared``: other lines that show in that light."""
+        look = Look(infrared_ink=infrared_ink)
+        shown = {"white": lines, "infrared": lines if in_infrared is None else in_infrared}
+        self._glasses = {light: Glass(DataPage(mrz_lines=text, look=look)) for light, text in shown.items()}
         self._conditions, self._lifted_after = conditions or (CLEAN,), lifted_after
         self.frames: list[PageFrame] = []
 
@@ -48,7 +54,8 @@ class LaidDown:
         if len(self.frames) >= self._lifted_after:
             return None
         count = sum(frame.light == light for frame in self.frames)
-        pixels = self._glass.capture(light, self._conditions[min(count, len(self._conditions) - 1)], np.random.default_rng(count))
+        met, dice = self._conditions[min(count, len(self._conditions) - 1)], np.random.default_rng(count)
+        pixels = self._glasses[light].capture(light, met, dice)
         self.frames.append(PageFrame(pixels=pixels.copy(), light=light, dpi=300, boot=0.0))
         return self.frames[-1]
 
@@ -117,6 +124,62 @@ def test_a_zone_that_does_not_show_in_infrared_is_a_finding(reader):
     assert words(reading)["infrared"] == "missing"
 
 
+def test_a_zone_that_shows_in_infrared_alone_is_not_what_an_officer_would_see(reader):
+    reading = read(reader, LaidDown(lines=("", ""), in_infrared=LINES))
+    assert (reading.record, words(reading)) == (None, {"mrz": "unreadable"})
+    assert reading.facts["mrz"].code == "MRZ_INFRARED_ALONE"
+
+
+@pytest.mark.parametrize("changed", [("WIJAYA", "WIDAYA"), ("IDNWI", "SGPWI")], ids=["name", "State"])
+def test_a_zone_that_says_something_else_in_infrared_is_a_disagreement(reader, changed):
+    reading = read(reader, LaidDown(in_infrared=(LINES[0].replace(*changed), LINES[1])))
+    assert (reading.record, reading.facts["mrz"].code) == (None, "MRZ_DISAGREEMENT")
+
+
+def test_a_book_that_is_exchanged_between_two_pictures_is_a_disagreement(reader):
+    other = emit_td3(**{**HELD, "primary_identifier": "SANTOSO", "document_number": "S1000003"})
+    reading = read(reader, LaidDown(in_infrared=other))
+    assert (reading.record, reading.facts["mrz"].code) == (None, "MRZ_DISAGREEMENT")
+
+
+@pytest.mark.parametrize("form", ["TD1", "TD2", "MRV-A", "MRV-B"])
+def test_cards_and_visas_go_to_a_person_however_well_they_were_read(reader, form):
+    lines = compose(form, **{**HELD, "document_code": "V" if form.startswith("MRV") else "ID"})
+    reading = read(reader, LaidDown(lines=lines))
+    assert (reading.record, words(reading)) == (None, {"mrz": "malformed"})
+    assert reading.facts["mrz"].code == f"FORMAT_{form}"
+
+
+class Slow:
+    """A reader that finds nothing, each picture taking ``seconds`` of the clock that it is."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds, self.now, self.looks = seconds, 0.0, 0
+
+    def boot(self):
+        return self.now
+
+    def look(self, pixels):
+        self.now += self._seconds
+        self.looks += 1
+        return Sight(refused=Refused(reason="no_mrz", detail=""))
+
+    def judge(self, sights, *, second_look):
+        return sights[-1].refused
+
+
+def test_each_picture_is_looked_at_once():
+    slow, page = Slow(0.0), LaidDown()
+    PageReader(slow, slow, infrared=True).read(ScannedDocument(mrz_lines=(), page=page, chip=CHIP), TODAY, 20.0)
+    assert slow.looks == len(page.frames) == 2 * ROUNDS
+
+
+def test_a_page_that_takes_long_to_look_at_is_given_up_when_time_is_over():
+    slow, page = Slow(3.0), LaidDown()
+    PageReader(slow, slow, infrared=True).read(ScannedDocument(mrz_lines=(), page=page, chip=CHIP), TODAY, 8.0)
+    assert slow.looks == 4
+
+
 def test_a_scanner_without_infrared_says_so(reader):
     page = LaidDown()
     assert words(read(reader, page, infrared=False))["infrared"] == "not_offered"
@@ -147,7 +210,7 @@ def test_no_frame_outlives_its_reading(reader, page):
 
 
 class Fallen:
-    def read(self, frames, *, second_look):
+    def look(self, pixels):
         raise RuntimeError("a bug")
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mrz import FORMATS
-from mrz.reader import LEAST_SIDE, MOST_PIXELS
+from mrz.locate import ink
+from mrz.reader import LEAST_SIDE, MOST_PIXELS, _grey
 from mrz.reading import Accepted, Refused
 
 PROSE = (
@@ -157,6 +158,7 @@ BAD = {
     "four channels": [np.zeros((600, 800, 4), np.uint8)],
     "one dimension": [np.zeros(600, np.uint8)],
     "a list": [[[0, 1], [1, 0]]],
+    "a thread": [np.zeros((LEAST_SIDE, 1_000_000), np.uint8)],
     "huge": [np.broadcast_to(np.uint8(0), (MOST_PIXELS // 1000 + 1, 1000))],
     "good and bad": [np.full((600, 800), 200, np.uint8), np.zeros((600, 800))],
 }
@@ -177,6 +179,29 @@ SHAPES = st.one_of(
 @settings(max_examples=25)
 def test_any_array_is_refused(reader, pixels):
     assert isinstance(reader.read([pixels], second_look=False), Refused)
+
+
+@pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
+def test_what_was_looked_at_is_overwritten_and_the_caller_keeps_their_own(reader, page, zone, monkeypatch, colour):
+    kept: list[np.ndarray] = []
+
+    def keeping(how):
+        def keep(*args, **kwargs):
+            made = how(*args, **kwargs)
+            kept.append(made.strokes if hasattr(made, "strokes") else made)
+            return made
+
+        return keep
+
+    monkeypatch.setattr("mrz.reader._grey", keeping(_grey))
+    monkeypatch.setattr("mrz.reader.ink", keeping(ink))
+    picture = page(zone("TD3", 15))
+    picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR) if colour else picture
+    before = picture.copy()
+    assert isinstance(reader.read([picture, np.fliplr(picture)], second_look=True), Accepted)
+    assert len(kept) >= 4
+    assert not any(each.any() for each in kept)
+    assert np.array_equal(picture, before)
 
 
 def test_no_text_of_a_document_is_in_a_refusal_or_a_repr(reader, page, zone):
