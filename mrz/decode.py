@@ -23,6 +23,8 @@ PITCH = (2.6, 7.0)
 """Model columns from one character to the next: OCR-B has 5.2 at the height that strips have, set narrowly 3.6."""
 CORE = 0.3
 """Of the pitch: a character's columns. The model is trained to name it within 0.25 and to see none beyond 0.33."""
+BESIDE = 3
+"""Places beside a zone. One that is not the next may seem taken by a rule or the page's edge."""
 SURE = 4.0
 """Log-odds. One cell says no more than this for or against a line's place on the grid, so that a spot of glare decides nothing."""
 
@@ -54,6 +56,11 @@ class Cells:
         inside = before[np.minimum(starts + length, len(sure))] - before[np.maximum(starts, 0)]
         best = int(inside.argmax())
         return int(starts[best]), float(2 * inside[best] - before[-1]) / max(length, len(sure))
+
+    def runs_on(self, start: int, length: int) -> bool:
+        """Whether characters go on beside the window: at the place next to it, or at most of the next :data:`BESIDE`, at either end."""
+        sides = self.presence[max(0, start - BESIDE) : max(0, start)][::-1], self.presence[start + length :][:BESIDE]
+        return any(bool((side[:1] > 0).any()) or int((side > 0).sum()) > BESIDE / 2 for side in sides)
 
     def cut(self, start: int, length: int) -> Vector:
         """The characters [length, 37] from ``start`` on; evenly unsure where the line has left the strip."""
