@@ -43,7 +43,7 @@ class Leaf:
     def way(self) -> Way:
         if self.position >= PASSABLE:
             return Way.OPEN
-        return Way.PUSH if self.drive is Drive.FREE else Way.SHUT
+        return Way.PUSH if self.drive is Drive.FREE and not self.jammed else Way.SHUT  # who pushes in vain tries the other door
 
     @property
     def word(self) -> str:
@@ -63,8 +63,8 @@ class Leaf:
         self.drive = drive
         closing = drive is Drive.SHUT and self.position > 0
         self.pinched_s = self.pinched_s + seconds if closing and blocked else 0.0
-        shutting = drive in (Drive.SHUT, Drive.STOP) and self.position > 0
-        self.ajar_s = self.ajar_s + seconds if shutting else 0.0
+        ajar = drive in (Drive.SHUT, Drive.STOP) and not self.locked
+        self.ajar_s = self.ajar_s + seconds if ajar else 0.0
         opening = drive is Drive.OPEN or (drive is Drive.FREE and pushed)
         if not self.jammed and (opening or closing):
             step = seconds / self.travel_s

@@ -21,6 +21,7 @@ from hardware.controller.protocol import (
     Signal,
     Telemetry,
 )
+from hardware.sim import interlock
 from hardware.sim.interlock import Interlock
 from hardware.sim.people import Place
 
@@ -414,3 +415,13 @@ def test_a_firmware_with_a_defect_is_caught_by_the_plant(python_bench, monkeypat
         monkeypatch.setattr(Interlock, "_lapse", lambda self, door, now: self._close(door, now))
     _walk_through(bench)
     assert not _safe(bench)
+
+
+@pytest.mark.parametrize(("after_ms", "harm"), [(0, "both doors unlocked"), (10**9, "shut in")], ids=["at once", "never"])
+def test_a_firmware_that_gives_up_an_exit_too_soon_or_never_is_caught(python_bench, monkeypatch, after_ms, harm):
+    bench = python_bench
+    monkeypatch.setattr(interlock, "STUCK_MS", after_ms)
+    exit_held(bench, "jammed")
+    bench.host = None
+    bench.run(15)
+    assert bench.plant.violations + ["shut in"] * bench.inside == [harm]
