@@ -33,7 +33,6 @@ Instruction = Literal[
 Range = tuple[float, float]
 GOOD = 50
 """From this score on a component needs no instruction."""
-ANY = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,15 @@ Exit codes: 0 done, 1 the data support no such threshold, 2 the input cannot be 
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from faceverify.ofiq import OfiqScorer
 
 _EVERY_S = 5.0
 """Between two lines of progress."""
@@ -26,6 +30,9 @@ def add_commands(commands: argparse._SubParsersAction[Any]) -> None:
     evaluate.add_argument("--cross", type=_names, default=[], help="columns to cross into strata, as sex,ethnicity")
     evaluate.add_argument("--replicates", type=_count, default=1000, help="draws of the subjects for the intervals")
     evaluate.add_argument("--seed", type=int, default=0, help="of these draws")
+    evaluate.add_argument(
+        "--ofiq", type=_scorer, help='OFIQ\'s program with its configuration, as "OFIQSampleApp -c DATA"; takes seconds a probe'
+    )
     calibrate = commands.add_parser("calibrate", help="set a pack's threshold from an evaluation, on its hardest stratum")
     calibrate.add_argument("evaluation", type=Path, help="folder that evaluate wrote")
     calibrate.add_argument("--pack", type=Path, required=True, help="folder of the pack that was evaluated")
@@ -55,7 +62,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     pack = load_pack(options.pack)
     with ConfinedDecoder() as decoder, FaceVerifier(pack, decoder=decoder) as verifier:
         verifier.warm_up()
-        measured = evaluate(comparisons, verifier, decoder, progress())
+        measured = evaluate(comparisons, verifier, decoder, progress(), options.ofiq)
     name = options.dataset or options.source.resolve().name
     how = {"replicates": options.replicates, "seed": options.seed}
     found = summarise(measured, pack, name, about=options.about, cross=options.cross, **how)
@@ -119,6 +126,15 @@ def _count(text: str) -> int:
     if not 1 <= value <= 100_000:
         raise argparse.ArgumentTypeError("must be 1 to 100000")
     return value
+
+
+def _scorer(text: str) -> OfiqScorer:
+    from faceverify.ofiq import OfiqScorer
+
+    scorer = OfiqScorer(command=tuple(shlex.split(text)))
+    if not scorer.present:
+        raise argparse.ArgumentTypeError(f"{text!r} is no program that is there")
+    return scorer
 
 
 def _rate(text: str) -> float:

@@ -17,17 +17,20 @@ from faceverify.evaluation.errors import EvaluationError
 from faceverify.evaluation.pictures import as_frame, as_portrait, digest, read_pictures
 from faceverify.fuse import MOST
 from faceverify.image import ImageError
+from faceverify.ofiq import OfiqQuality
 from faceverify.quality import COMPONENTS, FaceQuality
 from faceverify.samples import NotPerformed, Probe, Reference
 
 if TYPE_CHECKING:
     from faceverify.confined import ConfinedDecoder
+    from faceverify.ofiq import OfiqScorer
     from faceverify.ports import Verifier
 
 Values = NDArray[np.float64]
 Progress = Callable[[str, int, int], None]
 """What is being done, how many are done, of how many."""
 
+OFIQ = "OFIQ_unified_quality"
 TAKEN = "taken"
 """Outcome of a picture that gave features; any other is the reason why not."""
 
@@ -55,10 +58,17 @@ class Run:
     pack_sha256: str
 
 
-def evaluate(comparisons: Comparisons, verifier: Verifier, decoder: ConfinedDecoder, progress: Progress) -> Run:
+def evaluate(
+    comparisons: Comparisons,
+    verifier: Verifier,
+    decoder: ConfinedDecoder,
+    progress: Progress,
+    scorer: OfiqScorer | None = None,
+) -> Run:
     """Every picture through the gate's own path. One that cannot be read or measured is a failure to enrol or to acquire.
 
-    Raises EvaluationError where a picture is compared with a copy of itself.
+    ``scorer`` adds its unified score to the quality of every probe. Raises EvaluationError where a picture is compared with a copy
+    of itself.
     """
     hashes: dict[int, str] = {}
     references, probes = Taken(outcome={}), Taken(outcome={})
@@ -80,6 +90,8 @@ def evaluate(comparisons: Comparisons, verifier: Verifier, decoder: ConfinedDeco
         probes.outcome[picture] = _outcome(probe)
         if isinstance(probe, Probe):
             _note(probes, picture, probe)
+            if scorer is not None:
+                probes.quality[picture][OFIQ] = _scored(scorer, partial(load, picture), decoder)
             if probe.quality.shortfalls:
                 probe.wipe()
             else:
@@ -149,6 +161,16 @@ def quality_values(quality: FaceQuality) -> dict[str, float]:
         item.name: min(quality.values[item.name] - item.good[0], item.good[1] - quality.values[item.name]) for item in COMPONENTS
     }
     return {"score": float(quality.score), **edges}
+
+
+def _scored(scorer: OfiqScorer, load: Callable[[], list[bytes]], decoder: ConfinedDecoder) -> float:
+    """OFIQ's unified score of a probe (of a capture: of its first frame); -1 where it gives none, as OFIQ itself says it."""
+    try:
+        pixels = as_frame(load()[0], decoder)
+    except ImageError:
+        return -1.0
+    found = scorer.score(pixels)
+    return float(found.unified) if isinstance(found, OfiqQuality) else -1.0
 
 
 def _refuse_copies(comparisons: Comparisons, hashes: dict[int, str]) -> None:

@@ -15,9 +15,10 @@ from faceverify.evaluation.comparisons import read_comparisons
 from faceverify.evaluation.errors import EvaluationError
 from faceverify.evaluation.record import read_record, write_record
 from faceverify.evaluation.report import html, write_page
-from faceverify.evaluation.run import evaluate
+from faceverify.evaluation.run import OFIQ, evaluate
 from faceverify.evaluation.summary import summarise
 from faceverify.image import ImageError, ImageFault
+from faceverify.ofiq import OfiqQuality
 from faceverify.pad import PadResult
 from faceverify.quality import COMPONENTS, FaceQuality
 from faceverify.samples import NotPerformed, Probe, Reference
@@ -127,6 +128,21 @@ def test_a_picture_that_cannot_be_read_is_a_failure_to_enrol_or_to_acquire(peopl
     assert (found.fnmr.trials, found.frr.trials) == (1, 5)
     assert found.frr.errors == found.fnmr.errors + 4
     assert found.far.trials == 10
+
+
+class External:
+    """A scorer as OFIQ is one, that has an answer for everybody but the third person."""
+
+    def score(self, said):
+        if said["name"].startswith("citra"):
+            return NotPerformed(reason="ofiq_failed")
+        return OfiqQuality(scores={"UnifiedQualityScore": 61})
+
+
+def test_an_external_scorers_quality_stands_beside_ours(people, verifier):
+    run = evaluate(read_comparisons(people), verifier, verifier, lambda *_: None, External())
+    scored = {run.comparisons.pictures[number]: quality[OFIQ] for number, quality in run.probes.quality.items()}
+    assert scored == {"anna/1.jpg": 61.0, "budi/1.jpg": 61.0, "budi/2.jpg": 61.0, "citra/1.jpg": -1.0}
 
 
 def test_a_file_that_vanished_is_a_failure_too(people, verifier):
