@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from benchmarks import lane_world as w
 from benchmarks.lane_search import BITS, LOW, Search
 from benchmarks.lane_world import MEMORIES, PLANTS, Ids, Plant, require
-from gate.lane import LEASED_STATES, TABLE, Action, Event, Lane, State, Transition, View, step
+from gate.lane import LEASED, TABLE, TABLES, Action, Event, Lane, State, Transition, View, step
 from hardware.controller.protocol import Door, GateCommand, Leaf, Outcome, Telemetry
 from hardware.sim.interlock import Drive
 
@@ -76,7 +76,7 @@ def settled(plant: int, rest: int, *, ticked: bool = False) -> int:
     p: Plant = PLANTS.values[plant]
     known: Rest = RESTS.values[rest]
     unlocked = [door for door in Door if not p.locked(door)]
-    both = len(unlocked) == len(Door)
+    both = len(unlocked) == len(Door) and not p.open_zone
     told_shut = p.drives[Door.EXIT] in {Drive.SHUT, Drive.STOP}
     overdue = 0 if p.locked(Door.EXIT) or not told_shut else min(OVERDUE, known.overdue + ticked)
     egress = (known.egress and bool(unlocked)) or (both and (p.fire or overdue == OVERDUE))
@@ -142,12 +142,13 @@ def _obeyed(told: Telemetry, plant: int, rest: int, command: GateCommand) -> int
         empty = told.occupancy == 0 and not told.object_left and p.inside - just_in <= 0
         require("I8 the entry opens for admission on an empty trap only", empty)
     if command in {w.ADMIT, w.EJECT}:
-        require("I1 the entry opens with the exit locked", p.locked(Door.EXIT) or known.egress or known.overdue == OVERDUE)
+        excused = known.egress or known.overdue == OVERDUE or p.open_zone
+        require("I1 the entry opens with the exit locked", p.locked(Door.EXIT) or excused)
     if command == w.OPEN_EXIT:
         alone = told.occupancy == 1 and not told.object_left
         alone &= p.open_zone or (p.inside <= 1 and p.on_entry != w.IN)
         require("I2 the exit opens for one person and nothing left", alone or known.egress)
-        require("I2 the exit opens with the entry locked", p.locked(Door.ENTRY) or known.egress)
+        require("I2 the exit opens with the entry locked", p.locked(Door.ENTRY) or known.egress or p.open_zone)
         return rest if known.owed == w.FREE else RESTS(known._replace(owed=1))
     return rest
 
@@ -181,7 +182,7 @@ class AnyHost(Search):
         released(memory, plant)
         for label, after, left in w.people(plant):
             self.doing = label
-            yield label, (memory, after, walked(left, rest))
+            yield label, (memory, after, rest if self.open_zone else walked(left, rest))
         for label, after, other in plant_faults(plant, rest):
             yield label, (memory, after, other)
         for renewed in (True, False):
@@ -206,6 +207,8 @@ OUTSIDE = tuple(
         E.COMMAND_REFUSED,
         E.DEVICE_FAULT,
         E.LEASE_LAPSED,
+        E.PASSED,
+        E.WRONG_WAY,
         E.LINK_LOST,
         E.LINK_BACK,
         E.SUPERVISION_LOST,
@@ -223,8 +226,10 @@ class Lanes(Search):
     parts = (LANES, VIEWS, MEMORIES, PLANTS, RESTS)
 
     def __init__(self, table: Table = TABLE, *, faults: int = 2, open_zone: bool = False, late: bool = True) -> None:
-        """``late``: telemetry may come late or never; else with every tick."""
+        """``late``: telemetry may come late or never; else with every tick. ``open_zone``: the plant of a single door."""
         super().__init__()
+        self.leased = LEASED["single_door" if open_zone else "mantrap"]
+        table = TABLES["single_door"] if open_zone and table is TABLE else table
         self.table, self.faults, self.open_zone, self.late = table, faults, open_zone, late
         self.stepped: dict[tuple[int, Event, int], tuple[int, tuple[Action, ...], bool]] = {}
         self.heard = {
@@ -242,7 +247,7 @@ class Lanes(Search):
         released(memory, plant)
         for label, after, left in w.people(plant):
             self.doing = label
-            yield label, (lane, seen, memory, after, walked(left, rest))
+            yield label, (lane, seen, memory, after, rest if self.open_zone else walked(left, rest))
         for label, after, other in plant_faults(plant, rest):
             yield label, (lane, seen, memory, after, other)
         yield from self._time(whole, known)
@@ -256,7 +261,7 @@ class Lanes(Search):
 
     def _time(self, whole: Any, known: Rest) -> Iterator[tuple[str, tuple[int, ...]]]:
         lane, _, memory, plant, rest = whole
-        leased = known.linked and LANES.values[lane].state in LEASED_STATES
+        leased = known.linked and LANES.values[lane].state in self.leased
         self.doing = "a tick"
         yield "a tick", self._ticked(whole, w.tick(memory, plant, leased), rest)
         if leased and known.faults:
@@ -266,7 +271,14 @@ class Lanes(Search):
     def _ticked(self, whole: Any, ticked: w.Ticked, rest: int) -> tuple[int, ...]:
         after = (whole[0], whole[1], ticked.memory, ticked.plant, settled(ticked.plant, rest, ticked=True))
         if RESTS.values[rest].linked:
-            for told, event in ((ticked.lapsed, E.LEASE_LAPSED), (ticked.fault, E.DEVICE_FAULT)):
+            crossings = ((each == w.OUT_BY_THE_EXIT, each.inwards) for each in ticked.crossings if each.door is Door.EXIT)
+            passed, wrong_way = next(crossings, (False, False))
+            for told, event in (
+                (ticked.lapsed, E.LEASE_LAPSED),
+                (ticked.fault, E.DEVICE_FAULT),
+                (passed, E.PASSED),
+                (wrong_way, E.WRONG_WAY),
+            ):
                 after = self.deliver(after, event) if told else after
             if not self.late:
                 after = self.deliver(after, E.PLANT)
@@ -321,8 +333,9 @@ class Lanes(Search):
         if found is None:
             before, view = LANES.values[lane], VIEWS.values[seen]
             after, actions = step(before, event, view, self.table)
-            check_lane(after, event, view)
-            meant = tuple(action for action in actions if action in COMMAND_OF or action is A.ADMIT)
+            news = event is E.PLANT or (after.state is S.IDLE and before.state is not S.IDLE)
+            check_lane(after, view, news=news, open_zone=self.open_zone)
+            meant = tuple(action for action in actions if action in COMMAND_OF or action is A.VERDICT)
             found = self.stepped[key] = LANES(after), meant, verdict_dies(before, after, event, view)
         return found
 
@@ -334,7 +347,7 @@ class Lanes(Search):
             )
             require("I2 the exit opens under supervision alone", known.supervised)
             rest = RESTS(known._replace(verdict=False))
-        if action in {A.ADMIT, A.ADMIT}:
+        if event is E.ENTRY_GRANTED and action in {A.ADMIT, A.VERDICT}:
             rest = RESTS(known._replace(verdict=True))
         command = COMMAND_OF.get(action)
         if command is None or not known.linked:
@@ -391,15 +404,15 @@ def verdict_dies(before: Lane, after: Lane, event: Event, seen: View) -> bool:
     return crowd or gone or late or referred or after.state in AT_REST
 
 
-def check_lane(lane: Lane, event: Event, seen: View) -> None:
-    """What the lane must not say of what it sees."""
+def check_lane(lane: Lane, seen: View, *, news: bool, open_zone: bool) -> None:
+    """What the lane must not say of what it sees; ``news``: with telemetry, or on becoming free."""
     require("a transaction ends before the lane is free again", not (lane.open and lane.state in {S.IDLE, S.OUT_OF_SERVICE}))
     require("only a running transaction is live", lane.open or not lane.live)
     require("I11 a lane that is at rest holds no verdict", lane.state not in AT_REST or not lane.live)
-    if not seen.linked or event is not E.PLANT:
+    if not seen.linked or not news:
         return
     require("I4 fire leads to EMERGENCY", not seen.emergency or lane.state is S.EMERGENCY)
     require("without power nothing else is shown", seen.mains or seen.emergency or lane.state in {S.NO_POWER, S.EMERGENCY})
     shut = seen.entry is Leaf.LOCKED and seen.exit is Leaf.LOCKED
-    empty = seen.occupancy == 0 and not seen.object_left
+    empty = open_zone or (seen.occupancy == 0 and not seen.object_left)
     require("the lane is free only between locked leaves", lane.state is not S.IDLE or (shut and empty))

@@ -23,12 +23,14 @@ INVARIANTS = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I11", "I14")
 def searches(faults: int, *, quick: bool) -> Iterator[tuple[str, Search]]:
     """What is searched, smallest first. ``quick``: what ``make check`` has time for."""
     yield "mantrap, telemetry in time, 1 fault", Lanes(faults=1, late=False)
+    yield "single door, telemetry in time, 1 fault", Lanes(faults=1, late=False, open_zone=True)
     if quick:
         return
     yield "any host, no fault", AnyHost(faults=0)
     yield "mantrap, telemetry late, no fault", Lanes(faults=0)
     yield f"any host, {faults} faults", AnyHost(faults=faults)
     yield f"mantrap, telemetry in time, {faults} faults", Lanes(faults=faults, late=False)
+    yield f"single door, telemetry late, {faults} faults", Lanes(faults=faults, open_zone=True)
     yield f"mantrap, telemetry late, {faults} faults", Lanes(faults=faults)
 
 

@@ -56,7 +56,7 @@ class Lane(Section, frozen=True, kw_only=True):
     id: Name
     checkpoint: Checkpoint
     direction: Direction
-    kind: Literal["mantrap"] = "mantrap"
+    kind: Literal["mantrap", "single_door"] = "mantrap"
 
 
 class Timeouts(Section, frozen=True, kw_only=True):

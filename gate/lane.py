@@ -17,21 +17,25 @@ Whatever does not go that way ends in HOLD, where an officer rules, or nobody do
 * In :data:`LEASED_STATES` the lane loop renews its lease. In every other state it does not, so that the controller by itself
   releases the entry for somebody who is inside.
 
-Invariants I1–I14 and their model check: ``tests/gate/test_lane_model.py``. ``python -m gate.lane`` prints the diagram.
+A gate with a single door has a table of its own (``lane_single.py``). Invariants I1–I14 and their model check: by the table alone in
+``tests/gate/test_lane_model.py``, with the controller's own safety logic by ``make model-check``. ``python -m gate.lane`` prints the diagrams.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from gate import lane_guards as g
-from gate.lane_terms import Action, Event, Guard, Lane, State, Transition, View
+from gate.lane_rows import ABANDON, CRASH, EVERYWHERE, FORCED, Table, complete, row
+from gate.lane_single import SINGLE_DOOR
+from gate.lane_terms import Action, Event, Lane, State, Transition, View
 
 __all__ = [
     "EVERYWHERE",
+    "LEASED",
     "LEASED_STATES",
     "TABLE",
+    "TABLES",
     "TIMEOUT_KEY",
     "Action",
     "Event",
@@ -44,166 +48,140 @@ __all__ = [
 ]
 
 S, E, A = State, Event, Action
-_ABANDON = (A.VOID, A.END, A.REFER)
-_CRASH = (A.VOID, A.END, A.REFER, A.ALARM)
 _DISPUTED = (A.EJECT, A.VOID, A.COUNT_DISPUTED, A.REFER)
 
-
-def _row(event: Event | None, guard: Guard, target: State, *actions: Action, again: bool = False) -> Transition:
-    return Transition(event=event, guard=guard, next=target, actions=actions, again=again)
-
-
-_FIRE = _row(None, g.fire, S.EMERGENCY, *_CRASH)
-_POWER = _row(None, g.no_mains, S.NO_POWER, *_CRASH)
-_LINK = _row(None, g.link_gone, S.OUT_OF_SERVICE, *_CRASH)
-_BROKEN = _row(E.DEVICE_FAULT, g.always, S.FAULT, *_CRASH)
-_FORCED = _row(E.PLANT, g.exit_unlocked, S.FAULT, *_CRASH)
-EVERYWHERE = (_FIRE, _POWER, _LINK, _BROKEN)
-"""Rows that stand before a state's own, fire first, in every state but the few that already are where they lead."""
-
-_OWN: Mapping[State, tuple[Transition, ...]] = {
+_OWN: Table = {
     S.OUT_OF_SERVICE: (
-        _row(E.LINK_BACK, g.always, S.RECOVER),
-        _row(E.PLANT, g.ready, S.IDLE),
-        _row(E.PLANT, g.shut_not_vacant, S.HOLD, A.REFER),
-        _row(E.PLANT, g.exit_unlocked, S.RECOVER),
-        _row(E.PLANT, g.entry_unlocked, S.RECOVER),
+        row(E.LINK_BACK, g.always, S.RECOVER),
+        row(E.PLANT, g.ready, S.IDLE),
+        row(E.PLANT, g.shut_not_vacant, S.HOLD, A.REFER),
+        row(E.PLANT, g.exit_unlocked, S.RECOVER),
+        row(E.PLANT, g.entry_unlocked, S.RECOVER),
     ),
     S.IDLE: (
-        _FORCED,
-        _row(E.PLANT, g.entry_unlocked, S.FAULT, A.ALARM, A.REFER),
-        _row(E.PLANT, g.shut_not_vacant, S.HOLD, A.REFER),
-        _row(None, g.unsupervised, S.OUT_OF_SERVICE),
-        _row(E.DOCUMENT_PLACED, g.ready, S.DOCUMENT, A.BEGIN),
+        FORCED,
+        row(E.PLANT, g.entry_unlocked, S.FAULT, A.ALARM, A.REFER),
+        row(E.PLANT, g.shut_not_vacant, S.HOLD, A.REFER),
+        row(None, g.unsupervised, S.OUT_OF_SERVICE),
+        row(E.DOCUMENT_PLACED, g.ready, S.DOCUMENT, A.BEGIN),
     ),
     S.DOCUMENT: (
-        _FORCED,
-        _row(E.PLANT, g.entry_unlocked, S.FAULT, *_CRASH),
-        _row(E.PLANT, g.shut_not_vacant, S.HOLD, A.VOID, A.REFER),
-        _row(None, g.unsupervised, S.OUT_OF_SERVICE, *_ABANDON),
-        _row(E.ENTRY_GRANTED, g.ready, S.ENTRY_OPEN, A.ADMIT, A.SIGNAL_GREEN),
-        _row(E.ENTRY_GRANTED, g.always, S.IDLE, *_ABANDON),
-        _row(E.ENTRY_REFERRED, g.always, S.IDLE, *_ABANDON),
-        _row(E.DOCUMENT_REMOVED, g.always, S.IDLE, *_ABANDON),
-        _row(E.TIMEOUT, g.always, S.IDLE, *_ABANDON),
+        FORCED,
+        row(E.PLANT, g.entry_unlocked, S.FAULT, *CRASH),
+        row(E.PLANT, g.shut_not_vacant, S.HOLD, A.VOID, A.REFER),
+        row(None, g.unsupervised, S.OUT_OF_SERVICE, *ABANDON),
+        row(E.ENTRY_GRANTED, g.ready, S.ENTRY_OPEN, A.ADMIT, A.SIGNAL_GREEN),
+        row(E.ENTRY_GRANTED, g.always, S.IDLE, *ABANDON),
+        row(E.ENTRY_REFERRED, g.always, S.IDLE, *ABANDON),
+        row(E.DOCUMENT_REMOVED, g.always, S.IDLE, *ABANDON),
+        row(E.TIMEOUT, g.always, S.IDLE, *ABANDON),
     ),
     S.ENTRY_OPEN: (
-        _FORCED,
-        _row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED, A.SIGNAL_RED),
-        _row(E.SUPERVISION_LOST, g.always, S.EJECT, A.EJECT, A.VOID, A.REFER, A.SIGNAL_RED),
-        _row(E.LEASE_LAPSED, g.admissible_again, S.ENTRY_OPEN, A.ADMIT, again=True),
-        _row(E.PLANT, g.one_inside_clear, S.ENTRY_CLOSE, A.CLOSE_ENTRY, A.SIGNAL_RED),
-        _row(E.COMMAND_REFUSED, g.always, S.HOLD, A.VOID, A.REFER, A.SIGNAL_RED),
-        _row(E.TIMEOUT, g.entry_empty_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY, A.VOID, A.SIGNAL_RED),
-        _row(E.TIMEOUT, g.always, S.EJECT, A.EJECT, A.VOID, A.REFER, A.SIGNAL_RED),
+        FORCED,
+        row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED, A.SIGNAL_RED),
+        row(E.SUPERVISION_LOST, g.always, S.EJECT, A.EJECT, A.VOID, A.REFER, A.SIGNAL_RED),
+        row(E.LEASE_LAPSED, g.admissible_again, S.ENTRY_OPEN, A.ADMIT, again=True),
+        row(E.PLANT, g.one_inside_clear, S.ENTRY_CLOSE, A.CLOSE_ENTRY, A.SIGNAL_RED),
+        row(E.COMMAND_REFUSED, g.always, S.HOLD, A.VOID, A.REFER, A.SIGNAL_RED),
+        row(E.TIMEOUT, g.entry_empty_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY, A.VOID, A.SIGNAL_RED),
+        row(E.TIMEOUT, g.always, S.EJECT, A.EJECT, A.VOID, A.REFER, A.SIGNAL_RED),
     ),
     S.ENTRY_CLOSE: (
-        _FORCED,
-        _row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED),
-        _row(E.PLANT, g.locked_one_live, S.CAPTURE, A.CAPTURE),
-        _row(E.PLANT, g.vacant, S.IDLE, A.VOID, A.END),
-        _row(E.PLANT, g.locked_nobody, S.HOLD, A.VOID, A.REFER),
-        _row(E.TIMEOUT, g.both_locked, S.HOLD, A.VOID, A.COUNT_DISPUTED, A.REFER),
-        _row(E.TIMEOUT, g.retries_left, S.ENTRY_CLOSE, A.CLOSE_ENTRY, again=True),
-        _row(E.TIMEOUT, g.always, S.FAULT, *_CRASH),
+        FORCED,
+        row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED),
+        row(E.PLANT, g.locked_one_live, S.CAPTURE, A.CAPTURE),
+        row(E.PLANT, g.vacant, S.IDLE, A.VOID, A.END),
+        row(E.PLANT, g.locked_nobody, S.HOLD, A.VOID, A.REFER),
+        row(E.TIMEOUT, g.both_locked, S.HOLD, A.VOID, A.COUNT_DISPUTED, A.REFER),
+        row(E.TIMEOUT, g.retries_left, S.ENTRY_CLOSE, A.CLOSE_ENTRY, again=True),
+        row(E.TIMEOUT, g.always, S.FAULT, *CRASH),
     ),
     S.CAPTURE: (
-        _FORCED,
-        _row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED),
-        _row(E.PLANT, g.entry_unlocked, S.EJECT, A.EJECT, A.VOID, A.REFER),
-        _row(E.PLANT, g.nobody_inside, S.HOLD, A.VOID, A.REFER),
-        _row(E.SUPERVISION_LOST, g.always, S.HOLD, A.VOID, A.REFER),
-        _row(E.FACE_CHECKED, g.always, S.DECIDE),
-        _row(E.EXIT_REFERRED, g.always, S.HOLD, A.VOID, A.REFER),
-        _row(E.TIMEOUT, g.always, S.HOLD, A.VOID, A.REFER),
+        FORCED,
+        row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED),
+        row(E.PLANT, g.entry_unlocked, S.EJECT, A.EJECT, A.VOID, A.REFER),
+        row(E.PLANT, g.nobody_inside, S.HOLD, A.VOID, A.REFER),
+        row(E.SUPERVISION_LOST, g.always, S.HOLD, A.VOID, A.REFER),
+        row(E.FACE_CHECKED, g.always, S.DECIDE),
+        row(E.EXIT_REFERRED, g.always, S.HOLD, A.VOID, A.REFER),
+        row(E.TIMEOUT, g.always, S.HOLD, A.VOID, A.REFER),
     ),
     S.DECIDE: (
-        _FORCED,
-        _row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED),
-        _row(E.PLANT, g.entry_unlocked, S.EJECT, A.EJECT, A.VOID, A.REFER),
-        _row(E.PLANT, g.not_one, S.HOLD, A.VOID, A.COUNT_DISPUTED, A.REFER),
-        _row(E.SUPERVISION_LOST, g.always, S.HOLD, A.VOID, A.REFER),
-        _row(E.EXIT_GRANTED, g.permitted, S.EXIT_OPEN, A.OPEN_EXIT),
-        _row(E.EXIT_GRANTED, g.always, S.HOLD, A.VOID, A.REFER),
-        _row(E.EXIT_REFERRED, g.always, S.HOLD, A.VOID, A.REFER),
-        _row(E.TIMEOUT, g.always, S.HOLD, A.VOID, A.REFER),
+        FORCED,
+        row(E.PLANT, g.several_inside, S.EJECT, *_DISPUTED),
+        row(E.PLANT, g.entry_unlocked, S.EJECT, A.EJECT, A.VOID, A.REFER),
+        row(E.PLANT, g.not_one, S.HOLD, A.VOID, A.COUNT_DISPUTED, A.REFER),
+        row(E.SUPERVISION_LOST, g.always, S.HOLD, A.VOID, A.REFER),
+        row(E.EXIT_GRANTED, g.permitted, S.EXIT_OPEN, A.OPEN_EXIT),
+        row(E.EXIT_GRANTED, g.always, S.HOLD, A.VOID, A.REFER),
+        row(E.EXIT_REFERRED, g.always, S.HOLD, A.VOID, A.REFER),
+        row(E.TIMEOUT, g.always, S.HOLD, A.VOID, A.REFER),
     ),
     S.EXIT_OPEN: (
-        _row(E.PLANT, g.entry_unlocked, S.FAULT, *_CRASH),
-        _row(E.PLANT, g.several_inside, S.HOLD, A.CLOSE_EXIT, A.VOID, A.COUNT_DISPUTED, A.REFER),
-        _row(E.PLANT, g.exit_empty_clear, S.EXIT_CLOSE, A.CLOSE_EXIT),
-        _row(E.COMMAND_REFUSED, g.always, S.HOLD, A.VOID, A.REFER),
-        _row(E.TIMEOUT, g.always, S.HOLD, A.CLOSE_EXIT, A.VOID, A.REFER),
+        row(E.PLANT, g.entry_unlocked, S.FAULT, *CRASH),
+        row(E.PLANT, g.several_inside, S.HOLD, A.CLOSE_EXIT, A.VOID, A.COUNT_DISPUTED, A.REFER),
+        row(E.WRONG_WAY, g.always, S.HOLD, A.CLOSE_EXIT, A.VOID, A.REFER, A.ALARM),
+        row(E.PLANT, g.exit_empty_clear, S.EXIT_CLOSE, A.CLOSE_EXIT),
+        row(E.COMMAND_REFUSED, g.always, S.HOLD, A.VOID, A.REFER),
+        row(E.TIMEOUT, g.always, S.HOLD, A.CLOSE_EXIT, A.VOID, A.REFER),
     ),
     S.EXIT_CLOSE: (
-        _row(E.PLANT, g.entry_unlocked, S.FAULT, *_CRASH),
-        _row(E.PLANT, g.vacant, S.IDLE, A.END),
-        _row(E.PLANT, g.shut_not_vacant, S.HOLD, A.VOID, A.REFER),
-        _row(E.TIMEOUT, g.retries_left, S.EXIT_CLOSE, A.CLOSE_EXIT, again=True),
-        _row(E.TIMEOUT, g.always, S.FAULT, *_CRASH),
+        row(E.PLANT, g.entry_unlocked, S.FAULT, *CRASH),
+        row(E.PLANT, g.vacant, S.IDLE, A.END),
+        row(E.PLANT, g.shut_not_vacant, S.HOLD, A.VOID, A.REFER),
+        row(E.TIMEOUT, g.retries_left, S.EXIT_CLOSE, A.CLOSE_EXIT, again=True),
+        row(E.TIMEOUT, g.always, S.FAULT, *CRASH),
     ),
     S.HOLD: (
-        _row(E.PLANT, g.both_unlocked, S.FAULT, *_CRASH),
-        _row(E.PLANT, g.exit_closable, S.HOLD, A.CLOSE_EXIT),
-        _row(E.PLANT, g.occupied_entry_unlocked, S.EJECT, A.EJECT),
-        _row(E.PLANT, g.entry_closable, S.EJECT_CLOSE, A.CLOSE_ENTRY),
-        _row(E.PLANT, g.vacant, S.IDLE, A.END),
-        _row(E.OFFICER_PASS, g.passable, S.EXIT_OPEN, A.VOID, A.OPEN_EXIT),
-        _row(E.OFFICER_EJECT, g.exit_locked, S.EJECT, A.EJECT),
-        _row(E.TIMEOUT, g.occupied_exit_locked, S.EJECT, A.EJECT),
-        _row(E.TIMEOUT, g.always, S.HOLD, A.REFER),
+        row(E.PLANT, g.both_unlocked, S.FAULT, *CRASH),
+        row(E.PLANT, g.exit_closable, S.HOLD, A.CLOSE_EXIT),
+        row(E.PLANT, g.occupied_entry_unlocked, S.EJECT, A.EJECT),
+        row(E.PLANT, g.entry_closable, S.EJECT_CLOSE, A.CLOSE_ENTRY),
+        row(E.PLANT, g.vacant, S.IDLE, A.END),
+        row(E.OFFICER_PASS, g.passable, S.EXIT_OPEN, A.VOID, A.OPEN_EXIT),
+        row(E.OFFICER_EJECT, g.exit_locked, S.EJECT, A.EJECT),
+        row(E.TIMEOUT, g.occupied_exit_locked, S.EJECT, A.EJECT),
+        row(E.TIMEOUT, g.always, S.HOLD, A.REFER),
     ),
     S.EJECT: (
-        _FORCED,
-        _row(E.PLANT, g.all_gone_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY),
-        _row(E.COMMAND_REFUSED, g.always, S.HOLD, A.ALARM, A.REFER),
-        _row(E.TIMEOUT, g.entry_empty_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY),
-        _row(E.TIMEOUT, g.exit_locked, S.EJECT, A.EJECT, A.ALARM, A.REFER),
+        FORCED,
+        row(E.PLANT, g.all_gone_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY),
+        row(E.COMMAND_REFUSED, g.always, S.HOLD, A.ALARM, A.REFER),
+        row(E.TIMEOUT, g.entry_empty_clear, S.EJECT_CLOSE, A.CLOSE_ENTRY),
+        row(E.TIMEOUT, g.exit_locked, S.EJECT, A.EJECT, A.ALARM, A.REFER),
     ),
     S.EJECT_CLOSE: (
-        _FORCED,
-        _row(E.PLANT, g.occupied_entry_unlocked, S.EJECT, A.EJECT, A.REFER),
-        _row(E.PLANT, g.vacant, S.IDLE, A.END),
-        _row(E.PLANT, g.shut_not_vacant, S.HOLD, A.REFER),
-        _row(E.TIMEOUT, g.retries_left, S.EJECT_CLOSE, A.CLOSE_ENTRY, again=True),
-        _row(E.TIMEOUT, g.always, S.FAULT, *_CRASH),
+        FORCED,
+        row(E.PLANT, g.occupied_entry_unlocked, S.EJECT, A.EJECT, A.REFER),
+        row(E.PLANT, g.vacant, S.IDLE, A.END),
+        row(E.PLANT, g.shut_not_vacant, S.HOLD, A.REFER),
+        row(E.TIMEOUT, g.retries_left, S.EJECT_CLOSE, A.CLOSE_ENTRY, again=True),
+        row(E.TIMEOUT, g.always, S.FAULT, *CRASH),
     ),
-    S.FAULT: (_row(E.OFFICER_RESET, g.always, S.RECOVER),),
-    S.EMERGENCY: (_row(E.OFFICER_RESET, g.always, S.RECOVER),),
-    S.NO_POWER: (_row(E.PLANT, g.always, S.RECOVER),),
+    S.FAULT: (row(E.OFFICER_RESET, g.always, S.RECOVER),),
+    S.EMERGENCY: (row(E.OFFICER_RESET, g.always, S.RECOVER),),
+    S.NO_POWER: (row(E.PLANT, g.always, S.RECOVER),),
     S.RECOVER: (
-        _row(E.PLANT, g.ready, S.IDLE),
-        _row(E.PLANT, g.vacant, S.OUT_OF_SERVICE),
-        _row(E.PLANT, g.shut_not_vacant, S.HOLD, A.REFER),
-        _row(E.PLANT, g.exit_closable, S.RECOVER, A.CLOSE_EXIT),
-        _row(E.PLANT, g.entry_closable, S.RECOVER, A.CLOSE_ENTRY),
+        row(E.PLANT, g.ready, S.IDLE),
+        row(E.PLANT, g.vacant, S.OUT_OF_SERVICE),
+        row(E.PLANT, g.shut_not_vacant, S.HOLD, A.REFER),
+        row(E.PLANT, g.exit_closable, S.RECOVER, A.CLOSE_EXIT),
+        row(E.PLANT, g.entry_closable, S.RECOVER, A.CLOSE_ENTRY),
     ),
 }
 
 
-def _stay(row: Transition, state: State) -> Transition:
-    """The same condition where the lane already waits for its end: nothing moves, no other row is looked at."""
-    return replace(row, next=state, actions=())
-
-
-def _everywhere(state: State) -> tuple[Transition, ...]:
-    match state:
-        case State.EMERGENCY:
-            return (_stay(_FIRE, state), _stay(_POWER, state), _stay(_LINK, state))
-        case State.NO_POWER:
-            return (_FIRE, _stay(_POWER, state), _stay(_LINK, state))
-        case State.FAULT:
-            return (_FIRE, _POWER, _stay(_LINK, state))
-        case State.OUT_OF_SERVICE:
-            return (_FIRE, _POWER, _stay(_LINK, state), _BROKEN)
-        case _:
-            return EVERYWHERE
-
-
-TABLE: Mapping[State, tuple[Transition, ...]] = {state: _everywhere(state) + rows for state, rows in _OWN.items()}
+TABLE = complete(_OWN)
+TABLES: Mapping[str, Table] = {"mantrap": TABLE, "single_door": complete(SINGLE_DOOR)}
+"""By ``lane.kind`` of the configuration."""
 
 LEASED_STATES = frozenset(S) - {S.OUT_OF_SERVICE, S.FAULT, S.EMERGENCY, S.NO_POWER, S.RECOVER}
 """Here the loop sends Renew. Elsewhere it stays silent, and the controller by itself lets out of the entry whoever is inside."""
+LEASED: Mapping[str, frozenset[State]] = {
+    "mantrap": LEASED_STATES,
+    "single_door": frozenset(S) - {S.FAULT, S.EMERGENCY, S.NO_POWER},
+}
+"""By kind. A single door shuts nobody in, so its lane renews wherever the door may be driven."""
 
 TIMEOUT_KEY: Mapping[State, str] = {
     S.DOCUMENT: "document_s",
@@ -220,27 +198,25 @@ TIMEOUT_KEY: Mapping[State, str] = {
 """Which configured time limits a state; states that are not named wait without limit. ``entry_s`` is one attempt at closing a leaf."""
 
 
-def step(
-    lane: Lane, event: Event, view: View, table: Mapping[State, tuple[Transition, ...]] = TABLE
-) -> tuple[Lane, tuple[Action, ...]]:
+def step(lane: Lane, event: Event, view: View, table: Table = TABLE) -> tuple[Lane, tuple[Action, ...]]:
     """Where the lane goes and what is to be done, in order. Total: a pair without a row stays, with no actions.
 
     VOID and END appear only while a transaction is open, so that each BEGIN has exactly one END.
     """
-    for row in table[lane.state]:
-        if (row.event is None or row.event is event) and row.guard(lane, view):
-            return _follow(lane, row)
+    for each in table[lane.state]:
+        if (each.event is None or each.event is event) and each.guard(lane, view):
+            return _follow(lane, each)
     return lane, ()
 
 
-def _follow(lane: Lane, row: Transition) -> tuple[Lane, tuple[Action, ...]]:
+def _follow(lane: Lane, taken: Transition) -> tuple[Lane, tuple[Action, ...]]:
     opened, live = lane.open, lane.live
-    actions = tuple(action for action in row.actions if opened or action not in {Action.VOID, Action.END})
+    actions = tuple(action for action in taken.actions if opened or action not in {Action.VOID, Action.END})
     for action in actions:
         match action:
             case Action.BEGIN:
                 opened, live = True, False
-            case Action.ADMIT:
+            case Action.ADMIT | Action.VERDICT:
                 live = True
             case Action.VOID | Action.OPEN_EXIT:
                 live = False
@@ -248,29 +224,30 @@ def _follow(lane: Lane, row: Transition) -> tuple[Lane, tuple[Action, ...]]:
                 opened = live = False
             case _:
                 pass
-    return Lane(state=row.next, open=opened, live=live, retries=_retries(lane, row)), actions
+    return Lane(state=taken.next, open=opened, live=live, retries=_retries(lane, taken)), actions
 
 
-def _retries(lane: Lane, row: Transition) -> int:
+def _retries(lane: Lane, taken: Transition) -> int:
     """Repetitions within a state."""
-    if row.again:
+    if taken.again:
         return lane.retries + 1
-    return lane.retries if row.next is lane.state else 0
+    return lane.retries if taken.next is lane.state else 0
 
 
-def diagram() -> str:
-    """The table as a fenced Mermaid state diagram."""
+def diagram(kind: str = "mantrap") -> str:
+    """The table of ``kind`` as a fenced Mermaid state diagram."""
+    own = {"mantrap": _OWN, "single_door": SINGLE_DOOR}[kind]
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {State.OUT_OF_SERVICE}"]
-    lines += [f"    every_state --> {row.next} : {_label(row)}" for row in EVERYWHERE]
-    lines += [f"    {state} --> {row.next} : {_label(row)}" for state, rows in _OWN.items() for row in rows]
+    lines += [f"    every_state --> {each.next} : {_label(each)}" for each in EVERYWHERE]
+    lines += [f"    {state} --> {each.next} : {_label(each)}" for state, rows in own.items() for each in rows]
     return "\n".join([*lines, "```"])
 
 
-def _label(row: Transition) -> str:
-    guard = "" if row.guard is g.always else f" [{row.guard.__name__}]"
-    effect = f" / {', '.join(row.actions)}" if row.actions else ""
-    return f"{row.event or 'any event'}{guard}{effect}"
+def _label(told: Transition) -> str:
+    guard = "" if told.guard is g.always else f" [{told.guard.__name__}]"
+    effect = f" / {', '.join(told.actions)}" if told.actions else ""
+    return f"{told.event or 'any event'}{guard}{effect}"
 
 
 if __name__ == "__main__":
-    print(diagram())
+    print("\n".join(diagram(kind) for kind in TABLES))

@@ -70,6 +70,16 @@ def ready(lane: Lane, view: View) -> bool:
     return vacant(lane, view) and view.supervised and view.linked
 
 
+def free(lane: Lane, view: View) -> bool:
+    """A single door may serve: it is locked, nothing lies before it. Who stands there is no matter yet."""
+    return both_locked(lane, view) and not view.object_left and view.supervised and view.linked
+
+
+def entry_off_its_strap(lane: Lane, view: View) -> bool:
+    """The controller, left alone, unlocked an entry that a single door has not."""
+    return exit_locked(lane, view) and entry_unlocked(lane, view)
+
+
 def shut_not_vacant(lane: Lane, view: View) -> bool:
     return both_locked(lane, view) and not vacant(lane, view)
 

@@ -43,6 +43,10 @@ class Event(StrEnum):
     EXIT_REFERRED = auto()
     PLANT = auto()
     """Telemetry came; feed it with every telemetry frame, changed or not."""
+    PASSED = auto()
+    """Somebody is through the exit, outwards."""
+    WRONG_WAY = auto()
+    """Somebody came in by the exit."""
     COMMAND_REFUSED = auto()
     """The controller refused, or let expire, a command to a *door*."""
     DEVICE_FAULT = auto()
@@ -66,6 +70,8 @@ class Action(StrEnum):
     """Start a transaction."""
     ADMIT = auto()
     """Open the entry with purpose ADMIT."""
+    VERDICT = auto()
+    """The document verdict stands, and no door moves: what ADMIT is where there is no entry."""
     CLOSE_ENTRY = auto()
     CAPTURE = auto()
     """Have the face looked at (again)."""

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from gate.config import check_command
-from gate.lane import diagram
+from gate.lane import TABLES, diagram
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRACKED = ["*.py", "*.md", "*.toml", "Makefile", ".ci/run", "*.lock", "*.in", "*.txt", "*.html", "*.css", "*.js", "*.svg"]
@@ -39,6 +39,12 @@ def test_the_diagram_in_the_architecture_is_the_lanes_table():
     shown = re.search(r"<!-- lane-diagram -->\n(.*?)\n<!-- /lane-diagram -->", text, re.DOTALL)
     assert shown
     assert shown[1] == diagram()
+
+
+def test_the_diagrams_of_the_lane_are_its_tables():
+    text = (REPOSITORY / "docs/lane.md").read_text(encoding="utf-8")
+    shown = dict(re.findall(r"<!-- lane-diagram (\w+) -->\n(.*?)\n<!-- /lane-diagram -->", text, re.DOTALL))
+    assert shown == {kind: diagram(kind) for kind in TABLES}
 
 
 def test_locks_hold_hashes_and_no_addresses():

@@ -13,7 +13,7 @@ from typing import Protocol, assert_never
 
 from gate.clock import SystemClock
 from gate.config import Timeouts
-from gate.lane import LEASED_STATES, TIMEOUT_KEY, Action, Event, Lane, State, View, step
+from gate.lane import LEASED, TABLES, TIMEOUT_KEY, Action, Event, Lane, State, View, step
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
@@ -78,8 +78,17 @@ class LaneActor:
     """Where the lane stands, and the only thing that moves it. Its methods run on the loop; other threads use :meth:`post`."""
 
     def __init__(
-        self, timeouts: Timeouts, clock: SystemClock, controller: Controller, casework: Casework, display: Display
+        self,
+        timeouts: Timeouts,
+        clock: SystemClock,
+        controller: Controller,
+        casework: Casework,
+        display: Display,
+        *,
+        kind: str = "mantrap",
     ) -> None:
+        """``kind``: of the lane, as the configuration names it."""
+        self._table, self._leased, self._kind = TABLES[kind], LEASED[kind], kind
         self._timeouts, self._clock, self._controller, self._case, self._display = timeouts, clock, controller, casework, display
         self._loop = asyncio.get_running_loop()
         self._inbox: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
@@ -111,7 +120,7 @@ class LaneActor:
             await asyncio.sleep(RENEW_EVERY_MS / 1000)
 
     def _renew(self) -> None:
-        if self._lane.state in LEASED_STATES and self._view.linked:
+        if self._lane.state in self._leased and self._view.linked:
             self._controller.renew()
         if self._case.forget_referral(self._lane.state):
             self._publish()
@@ -120,7 +129,7 @@ class LaneActor:
 
     def _apply(self, event: Event) -> None:
         before = self._lane
-        self._lane, actions = step(before, event, self._view)
+        self._lane, actions = step(before, event, self._view, self._table)
         moved = self._lane.state is not before.state
         if moved:
             self._left(before.state)
@@ -139,8 +148,8 @@ class LaneActor:
         now = self._clock.boot()
         if state in _STAGE_OF_STATE:
             self._case.stage(_STAGE_OF_STATE[state], self._entered, now, f"→ {self._lane.state}")
-        if (state, self._lane.state) == (State.EXIT_OPEN, State.EXIT_CLOSE):
-            self._case.passed()
+        if self._kind == "mantrap" and (state, self._lane.state) == (State.EXIT_OPEN, State.EXIT_CLOSE):
+            self._case.passed()  # a trap that is empty while the exit stands open; from an open zone one may also walk away
         self._entered = now
 
     def _note(self, before: State, event: Event) -> None:
@@ -181,6 +190,8 @@ class LaneActor:
                 self._door("controller.close_exit", Close(command_id=self._controller.next_command_id(), door=Door.EXIT))
             case Action.CAPTURE:
                 self._case.capture()
+            case Action.VERDICT:
+                pass  # the table itself remembers it
             case Action.VOID:
                 self._case.void()
             case Action.COUNT_DISPUTED:
@@ -226,6 +237,11 @@ class LaneActor:
                 self._apply(Event.DEVICE_FAULT)
             case LeaseLapsed():
                 self._apply(Event.LEASE_LAPSED)
+            case Passage(door=Door.EXIT):
+                leaving = self._lane.state in {State.EXIT_OPEN, State.EXIT_CLOSE}
+                if self._kind == "single_door" and leaving and not event.inwards:
+                    self._case.passed()
+                self._apply(Event.WRONG_WAY if event.inwards else Event.PASSED)
             case Passage() | Obstruction():
                 pass  # the telemetry that follows says what came of it
             case _:

@@ -77,7 +77,7 @@ class LaneProcess:
         )
         self._ids = CommandIds(self._clock)
         casework = self._casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
-        self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell))
+        self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell), kind=config.lane.kind)
         self._link = GateLink(
             lambda: SerialPort(config.controller.device, config.controller.baud), key, self._clock, self._on_controller
         )
