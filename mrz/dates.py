@@ -22,11 +22,6 @@ class MrzDate:
         return "<" not in self.raw
 
     @property
-    def plain(self) -> bool:
-        """A day of every year, wholly known: :attr:`complete` and :attr:`possible` at once, except for 29 February."""
-        return self.raw[2:] in _PLAIN and "<" not in self.raw
-
-    @property
     def possible(self) -> bool:
         """Each part is wholly known or wholly unknown, and the known parts fit some day of some century."""
         year, day = self.raw[:2], self.raw[2:]
@@ -64,4 +59,3 @@ def _date(year: int, month: int, day: int) -> date | None:
 _LONGEST = {"<<": 31} | {f"{month:02}": monthrange(2000, month)[1] for month in range(1, 13)}
 _DAYS = frozenset(f"{month}{day}" for month, last in _LONGEST.items() for day in ["<<", *(f"{n:02}" for n in range(1, last + 1))])
 """MMDD of each day of a leap year, and of each day or month that is unknown."""
-_PLAIN = frozenset(day for day in _DAYS if "<" not in day) - {"0229"}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 from mrz.checkdigit import VALUES, check_digit
@@ -35,6 +36,7 @@ _ELEMENTS = (
 
 
 _EVERY_THIRD = 256**3 - 1
+_ZERO = ord("0")
 
 
 class _Sum(NamedTuple):
@@ -61,6 +63,12 @@ class _Grammar:
     sums: tuple[_Sum, ...]
 
 
+@cache
+def _result(field: str, expected: str, found: str, ok: bool) -> CheckDigit:
+    """Made once: there are few, and one digit tells nothing of a person."""
+    return CheckDigit(field=field, expected=expected, found=found, ok=ok)
+
+
 def _grammar(form: Format) -> _Grammar:
     cut = [field.name for field in form.fields if field.name in _ELEMENTS]
     missing = [name for name in _ELEMENTS if name not in cut]
@@ -72,7 +80,7 @@ def _grammar(form: Format) -> _Grammar:
 
     def ready(rule: Sum) -> _Sum:
         first, *rest = (slice(place(line, start), place(line, end) + 1) for line, start, end in rule.over)
-        right = tuple(CheckDigit(field=rule.field, expected=digit, found=digit, ok=True) for digit in "0123456789")
+        right = tuple(_result(rule.field, digit, digit, True) for digit in "0123456789")  # by position for the cache
         return _Sum(first, tuple(rest), place(*rule.digit), right, rule)
 
     order = [*cut, *missing]  # an element that a format lacks is an empty group at its end
@@ -111,8 +119,9 @@ def parse(text: str | bytes | Sequence[str]) -> MrzRecord:
         or nationality not in NATIONALITIES
         or not number
         or sex not in SEXES
-        or not date_of_birth.plain
-        or not date_of_expiry.plain
+        or not date_of_birth.possible
+        or not date_of_expiry.possible
+        or "<" in expiry
         or oddity(grammar.format.name, code, state)
     ):
         findings += oddities(grammar.format, code, state, number, nationality, date_of_birth, sex, date_of_expiry)
@@ -204,16 +213,18 @@ def _check(zone: str, grammar: _Grammar, findings: list[Finding]) -> list[CheckD
     :func:`mrz.check_digit` in half the time: 256³ is 1 modulo 256³ - 1, so the remainder of the bytes read as one number holds the sums
     of every third value side by side; with at most 50 values below 10 none of them reaches 255.
     """
-    values, digits = zone.encode().translate(VALUES), []
+    printed, digits = zone.encode(), list[CheckDigit]()
+    values = printed.translate(VALUES)
     for first, rest, at, right, rule in grammar.sums:
         covered = values[first]
         for span in rest:
             covered += values[span]
         thirds = int.from_bytes(covered, "little") % _EVERY_THIRD
-        digit = right[(7 * (thirds & 255) + 3 * (thirds >> 8 & 255) + (thirds >> 16)) % 10]
-        if digit.found != zone[at]:
-            digit = _otherwise(rule, digit.expected, zone[at], zone[first], findings)
-        digits.append(digit)
+        expected = (7 * (thirds & 255) + 3 * (thirds >> 8 & 255) + (thirds >> 16)) % 10
+        if printed[at] == _ZERO + expected:
+            digits.append(right[expected])
+        else:
+            digits.append(_otherwise(rule, str(expected), zone[at], zone[first], findings))
     return digits
 
 
@@ -221,7 +232,7 @@ def _otherwise(rule: Sum, expected: str, found: str, covered: str, findings: lis
     unused = rule.optional and found == "<" and not covered.strip("<")
     if not unused:
         findings.append(finding("check_digit", *rule.digit, f"{rule.field}_check_digit_wrong", expected))
-    return CheckDigit(field=rule.field, expected=expected, found=found, ok=unused)
+    return _result(rule.field, expected, found, unused)
 
 
 def _long_number(form: Format, number: str, optional: str, digits: list[CheckDigit], findings: list[Finding]) -> tuple[str, str]:

@@ -123,9 +123,12 @@ class MrzRecord:
 
 
 def assembled(fields: dict[str, object]) -> MrzRecord:
-    """A record of *all* its fields at once: a frozen dataclass sets each by a call of its own, and that was a third of a parse."""
+    """A record of *all* its fields at once: a frozen dataclass sets each by a call of its own, and that was a third of a parse.
+
+    ``fields`` becomes the record's own: nobody else may keep it.
+    """
     record = object.__new__(MrzRecord)
-    record.__dict__.update(fields)
+    object.__setattr__(record, "__dict__", fields)
     return record
 
 

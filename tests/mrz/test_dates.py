@@ -72,9 +72,3 @@ def test_unknown_parts_are_possible_and_half_unknown_ones_are_not():
     assert not MrzDate("<<0230").possible
     assert not MrzDate("7408<2").possible
     assert not MrzDate("7413<<").possible
-
-
-@given(PARTS, PARTS, PARTS)
-def test_a_plain_day_is_complete_and_possible(year, month, day):
-    value = MrzDate(year + month + day)
-    assert value.plain == (value.complete and value.possible and month + day != "0229")
