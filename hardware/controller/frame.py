@@ -8,9 +8,10 @@ COBS removes every zero byte, so that a zero on the line is always the end of a 
 next one, whatever noise came before. The body is at most 253 bytes, which keeps COBS at its simplest: one code byte per zero
 and one at the start, never the 0xFF code.
 
-The check is CRC-16 with the polynomial x¹⁶+x¹²+x⁵+1 (0x1021), start value 0xFFFF: at this length it finds every error of one, two or
-three bits and every burst up to 16 bits (an 8-bit sum misses one in sixteen of the two-bit errors), and the standard library computes
-it in C. It guards against noise only; against people the session's MAC does (``session.py``).
+The check is CRC-16 with the polynomial x¹⁶+x¹²+x⁵+1 (0x1021), start value 0xFFFF. Over a body of this length its Hamming distance is 4: every
+error of one, two or three bits and every burst up to 16 bits is found (an 8-bit sum misses one in sixteen of the two-bit errors). A flip on
+the line that hits a COBS code changes more of the body than one bit, so nothing acts on the strength of the check: it guards against
+noise and saves work, and the session's MAC does the rest (``session.py``). The standard library computes it in C.
 """
 
 from __future__ import annotations
