@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 
 import msgspec
 
@@ -19,7 +20,24 @@ from gate.policy.engine import decide
 from gate.policy.schema import load_rules
 from gate.processes import messages as m
 from gate.processes.channel import Channel, ChannelClosed
-from hardware.controller.protocol import Close, Door, Leaf, OpenEntry, OpenExit, Purpose, SetSignal, Signal
+from hardware.controller.link import LinkUp
+from hardware.controller.protocol import (
+    Close,
+    CommandResult,
+    Door,
+    Fault,
+    GateCommand,
+    Leaf,
+    LeaseLapsed,
+    OpenEntry,
+    OpenExit,
+    Passage,
+    Purpose,
+    SetSignal,
+    Signal,
+    Telemetry,
+)
+from hardware.controller.protocol import Outcome as ControllerOutcome
 
 
 @contextmanager
@@ -75,15 +93,15 @@ def lane_walks() -> Iterator[Case]:
     """Random events under views that jump about: no step raises, and none opens against the invariants."""
 
     def case(dice: random.Random) -> str:
-        here, view = lane.Lane(), _view(dice, tame=True)
+        here, view, table = lane.Lane(), _view(dice, tame=True), dice.choice(tuple(lane.TABLES.values()))
         admitted = passes = exits = 0
         for _ in range(STEPS):
             event = dice.choice(list(E))
             if dice.random() < 0.6:  # whatever changes is told by telemetry, which is an event of its own
                 view, event = _view(dice, tame=dice.random() < 0.8), E.PLANT
-            after, actions = lane.step(here, event, view)
+            after, actions = lane.step(here, event, view, table)
             _allowed(here, event, view, after, actions)
-            admitted += A.ADMIT in actions and event is E.ENTRY_GRANTED
+            admitted += bool({A.ADMIT, A.VERDICT} & set(actions)) and event is E.ENTRY_GRANTED
             passes += A.OPEN_EXIT in actions and event is E.OFFICER_PASS
             exits += A.OPEN_EXIT in actions
             assert exits <= admitted + passes
@@ -130,6 +148,68 @@ def _allowed(before: lane.Lane, event: lane.Event, view: lane.View, after: lane.
     assert not view.emergency or after.state is S.EMERGENCY, told
     assert after.open or not after.live, told
     assert (A.BEGIN in actions) <= (not before.open), told
+
+
+COMMAND: dict[lane.Action, Callable[[int], GateCommand]] = {
+    A.ADMIT: lambda number: OpenEntry(command_id=number, purpose=Purpose.ADMIT),
+    A.EJECT: lambda number: OpenEntry(command_id=number, purpose=Purpose.EJECT),
+    A.OPEN_EXIT: lambda number: OpenExit(command_id=number),
+    A.CLOSE_ENTRY: lambda number: Close(command_id=number, door=Door.ENTRY),
+    A.CLOSE_EXIT: lambda number: Close(command_id=number, door=Door.EXIT),
+}
+LIKELY = (E.DOCUMENT_PLACED, E.ENTRY_GRANTED, E.FACE_CHECKED, E.EXIT_GRANTED)
+"""A traveller whose way is smooth; everything else comes now and then."""
+UNLIKELY = tuple(set(E) - {E.PLANT, E.LINK_BACK, E.LINK_LOST, E.SUPERVISION_LOST, E.SUPERVISION_BACK})
+
+
+@contextmanager
+def lane_on_a_line() -> Iterator[Case]:
+    """The real table, session, firmware and safety logic over a bad line, with people: the plant never does what it must not."""
+
+    def case(dice: random.Random) -> str:
+        virtual, here, view, numbers = VirtualLane(dice), lane.Lane(), lane.View(supervised=True), count(1)
+        permits = 0
+        for _ in range(STEPS):
+            virtual.renewing = here.state in lane.LEASED_STATES and dice.random() < 0.99
+            virtual.run(0.05)
+            if virtual.plant.fire or dice.random() < 0.002:
+                virtual.plant.fire = not virtual.plant.fire
+            if dice.random() < 0.05:
+                virtual.arrive(dice)
+            told, virtual.heard = virtual.heard, []
+            for heard in (*told, dice.choice(LIKELY if dice.random() < 0.95 else UNLIKELY)):
+                view, event = (view, heard) if isinstance(heard, lane.Event) else _heard(view, heard)
+                here, actions = lane.step(here, event, view)
+                permits += A.ADMIT in actions or (A.OPEN_EXIT in actions and event is E.OFFICER_PASS)
+                for action in filter(COMMAND.__contains__, actions):
+                    virtual.submit(COMMAND[action](next(numbers)))
+        exits = sum(line["what"] == "exit opening" for line in virtual.plant.log)
+        assert virtual.plant.violations == [], virtual.plant.violations
+        assert exits <= permits, (exits, permits)
+        return "an exit opened" if exits else "nothing opened"
+
+    yield case
+
+
+def _heard(view: lane.View, heard: object) -> tuple[lane.View, lane.Event]:
+    match heard:
+        case None:
+            return lane.View(supervised=True), E.LINK_LOST
+        case LinkUp():
+            return lane.View(supervised=True), E.LINK_BACK
+        case Telemetry():
+            seen = {name: getattr(heard, name) for name in lane.View.__slots__ if hasattr(heard, name)}
+            return lane.View(**seen, linked=True, supervised=True), E.PLANT
+        case LeaseLapsed():
+            return view, E.LEASE_LAPSED
+        case Fault():
+            return view, E.DEVICE_FAULT
+        case CommandResult() if heard.outcome is not ControllerOutcome.EXECUTED:
+            return view, E.COMMAND_REFUSED
+        case Passage() if heard.door is Door.EXIT:
+            return view, E.WRONG_WAY if heard.inwards else E.PASSED
+        case _:
+            return view, E.PASSED
 
 
 ALWAYS = {

@@ -16,7 +16,7 @@ from benchmarks.soak_captures import EXACT, captures, negatives
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
 from benchmarks.soak_documents import chip_responses, images, mrz_text
-from benchmarks.soak_gate import channel_messages, gate_link, lane_walks, policy
+from benchmarks.soak_gate import channel_messages, gate_link, lane_on_a_line, lane_walks, policy
 from benchmarks.soak_gate_link import AGREEMENT_SEES, INJECTION_SEES, firmware_agreement, injections
 from benchmarks.soak_mrz import any_input, round_trips
 from benchmarks.soak_readings import readings
@@ -129,7 +129,8 @@ SUITES: dict[str, Suite] = {
     "gate_link_injections_python": Suite(cases=100_000, prepare=injections("python"), must_see=INJECTION_SEES),
     "gate_link_injections_c": Suite(cases=100_000, prepare=injections("c"), must_see=INJECTION_SEES),
     "gate_link": Suite(cases=5_000, prepare=gate_link, must_see=frozenset({"every command answered, line damaged"})),
-    "lane_walks": Suite(cases=20_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
+    "lane_on_a_line": Suite(cases=5_000, prepare=lane_on_a_line, must_see=frozenset({"an exit opened", "nothing opened"})),
+    "lane_walks": Suite(cases=50_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
     "policy": Suite(cases=500_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),
     "channel_messages": Suite(cases=300_000, prepare=channel_messages, must_see=frozenset({"hung up", "DocumentChecked"})),
 }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from hardware.controller.link import HostSession, LinkBroken
-from hardware.controller.protocol import CommandResult, GateCommand, Outcome
+from hardware.controller.link import HostSession, LinkBroken, LinkUp
+from hardware.controller.protocol import CommandResult, GateCommand, GateEvent, Outcome
 from hardware.sim.firmware import Firmware
 from hardware.sim.people import Manner
 from hardware.sim.plant import Plant
@@ -46,6 +46,9 @@ class VirtualLane:
         self.host: HostSession | None = None
         self.outcomes: dict[int, list[Outcome]] = {}
         self.breaks = 0
+        self.renewing = True
+        self.heard: list[GateEvent | LinkUp | None] = []
+        """What the host heard; None: its session broke. The caller clears it."""
 
     @property
     def now(self) -> float:
@@ -85,13 +88,15 @@ class VirtualLane:
             self._exchange(self.host)
         except LinkBroken:
             self.host, self.breaks = None, self.breaks + 1
+            self.heard.append(None)
 
     def _exchange(self, host: HostSession) -> None:
-        if self._ticks % RENEW_TICKS == 0:
+        if self.renewing and self._ticks % RENEW_TICKS == 0:
             host.renew(250)
         host.poll(self.now)
         for _ in range(3):  # question, answer, acknowledgement within a tick
             self._firmware.receive(self._to_device.carry(host.outgoing()), self._ticks * 10)
             for event in host.receive(self._to_host.carry(self._firmware.transmit()), self.now):
+                self.heard.append(event)
                 if isinstance(event, CommandResult):
                     self.outcomes.setdefault(event.command_id, []).append(event.outcome)
