@@ -146,10 +146,11 @@ def _obeyed(told: Telemetry, plant: int, rest: int, command: GateCommand) -> int
         require("I1 the entry opens with the exit locked", p.locked(Door.EXIT) or excused)
     if command == w.OPEN_EXIT:
         alone = told.occupancy == 1 and not told.object_left
-        alone &= p.open_zone or (p.inside <= 1 and p.on_entry != w.IN)
+        alone &= not p.locked(Door.EXIT) or p.open_zone or (p.inside <= 1 and p.on_entry != w.IN)
         require("I2 the exit opens for one person and nothing left", alone or known.egress)
         require("I2 the exit opens with the entry locked", p.locked(Door.ENTRY) or known.egress or p.open_zone)
-        return rest if known.owed == w.FREE else RESTS(known._replace(owed=1))
+        again = 0 if p.locked(Door.EXIT) else known.owed
+        return rest if known.owed == w.FREE else RESTS(known._replace(owed=min(w.FREE - 1, again + 1)))
     return rest
 
 
