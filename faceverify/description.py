@@ -85,6 +85,8 @@ class RecogniserSpec:
     features: int
     output_norm: str
     metric: str
+    agreement: float | None = None
+    """Score from which two frames of one moment show one person; None: that of the threshold, which is set for other moments, and higher."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

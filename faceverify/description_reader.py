@@ -118,6 +118,7 @@ def _recogniser(table: Table) -> RecogniserSpec:
         features=table.integer("features", 16),
         output_norm=table.one_of("output_norm", ("unit", "free")),
         metric=table.one_of("metric", ("cosine", "euclidean")),
+        agreement=table.number("agreement", -10.0, 1.0) if "agreement" in table else None,
     )
     table.close()
     if not all(0 <= value <= spec.size for point in spec.template for value in point):

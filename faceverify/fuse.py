@@ -34,7 +34,7 @@ LEAST_WEIGHT = 1e-3
 def fuse(probes: Sequence[Probe], pack: Pack) -> Probe | NotPerformed:
     """One probe with the mean of the features, weighted by sharpness, the quality of the best frame and the most suspicious PAD result.
 
-    Frames too poor to compare are left out, and so is one that would not match most of the others at the pack's threshold:
+    Frames too poor to compare are left out, and so is one that does not agree with most of the others (the pack says from which score on):
     ``disagreement`` where no majority is of one person, or those left out are of one person too; ``no_probe`` without a frame.
     """
     if not probes:
@@ -64,7 +64,8 @@ def _of_one_person(probes: Sequence[Probe], pack: Pack) -> list[Probe]:
     """The probe that most others match, with those others. All of them where the pack has no threshold: nothing is compared then."""
     if pack.threshold is None:
         return list(probes)
-    low = pack.threshold.score
+    agreed = pack.recogniser.agreement
+    low = pack.threshold.score if agreed is None else agreed
 
     def agreeing(one: Probe) -> list[Probe]:
         metric = pack.recogniser.metric

@@ -16,7 +16,7 @@ from faceverify.quality import FaceQuality
 from faceverify.samples import NotPerformed, Probe
 
 PACK = SimpleNamespace(
-    sha256="p" * 64, threshold=SimpleNamespace(score=0.5), recogniser=SimpleNamespace(metric="cosine"), id="test"
+    sha256="p" * 64, threshold=SimpleNamespace(score=0.5), recogniser=SimpleNamespace(metric="cosine", agreement=None), id="test"
 )
 BONA_FIDE = PadResult(score=0.1, threshold=0.5, decision="bona_fide")
 ATTACK = PadResult(score=0.8, threshold=0.5, decision="attack")
@@ -66,7 +66,7 @@ def test_a_mean_for_euclidean_is_between_the_frames_and_nearer_to_the_sharper():
 
 @pytest.mark.parametrize("metric", ["cosine", "euclidean"])
 def test_one_frame_fused_is_that_frame(metric):
-    pack = SimpleNamespace(**{**vars(PACK), "recogniser": SimpleNamespace(metric=metric)})
+    pack = SimpleNamespace(**{**vars(PACK), "recogniser": SimpleNamespace(metric=metric, agreement=None)})
     one = person(1)
     fused = fuse([one], pack)
     assert comparison_score(fused.features, one.features, "cosine") == pytest.approx(1)
@@ -105,6 +105,16 @@ def test_a_second_person_among_the_frames_is_not_outvoted():
     assert fuse([*ours, theirs[0]], PACK).frames == 3
     assert fuse([*ours, *theirs], PACK).reason == "disagreement"
     assert fuse([*ours, theirs[0], person(3, 0.1)], PACK).frames == 3
+
+
+def test_frames_of_one_moment_agree_from_the_packs_own_score_on():
+    """A threshold for other moments, and years, would throw away most blurred captures of one person."""
+    strict = SimpleNamespace(**{**vars(PACK), "threshold": SimpleNamespace(score=0.999)})
+    lenient = SimpleNamespace(**{**vars(strict), "recogniser": SimpleNamespace(metric="cosine", agreement=0.5)})
+    ours, theirs = [person(1, 0.3) for _ in range(3)], [person(2, 0.3) for _ in range(2)]
+    assert fuse(ours, strict).reason == "disagreement"
+    assert fuse(ours, lenient).frames == 3
+    assert fuse([*ours, *theirs], lenient).reason == "disagreement"
 
 
 def test_poor_frames_and_frames_of_another_pack_are_not_fused():
