@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, Self
 
-from hardware.sim.controller import Terminal
+from hardware.sim.terminal import Terminal
 
 TICK_S = 0.005
 
