@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mrz.recognise import ALPHABET, BLANK, LogProbabilities
+from mrz.recognise import BLANK, LogProbabilities
 from mrz.strips import STRIDE
 
 Vector = NDArray[np.float64]
@@ -75,11 +75,6 @@ class Cells:
         inside = range(max(start, 0), min(start + length, len(self.presence)))
         places[inside.start - start : inside.stop - start] = self.presence[inside.start : inside.stop]
         return places
-
-    def text(self) -> str:
-        """What stands where there is more likely a character than none; a blank elsewhere. For looking at, not for believing."""
-        best = self.characters.argmax(axis=1)
-        return "".join(ALPHABET[k] if sure > 0 else " " for k, sure in zip(best, self.presence, strict=True))
 
 
 def cells(columns: LogProbabilities) -> Cells | None:

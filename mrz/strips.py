@@ -41,10 +41,6 @@ class Cut:
         """Pixels of the working image after the line's start."""
         return self.first + column * self.step
 
-    def mirrored(self) -> Cut:
-        """What a mirror shows of the strip. Columns lead nowhere then."""
-        return replace(self, pixels=self.pixels[:, ::-1])
-
     def turned(self) -> Cut:
         """The same strip upside down."""
         last = self.along(self.pixels.shape[1] - 1)
