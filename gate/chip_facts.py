@@ -183,9 +183,14 @@ def _result(good: bool) -> CheckResult:
     return CheckResult.SUCCESSFUL if good else CheckResult.FAILED
 
 
-def portrait(verdict: Authentic) -> bytes:
-    """The encoded image out of the verified DG2, empty where there is none."""
+def portrait(verdict: Authentic) -> tuple[bytes, str]:
+    """The encoded image out of the verified DG2 and how it was stored, in the words of the records: the standard of the record, the kind of
+    picture, and whether only its first bytes told that. Empty where there is none, with the reason.
+    """
     try:
-        return dg2_image(verdict.data_groups[2]).image
-    except (KeyError, LdsError):
-        return b""
+        found_image = dg2_image(verdict.data_groups[2])
+    except KeyError:
+        return b"", "DG2_UNREAD"
+    except LdsError as error:
+        return b"", error.code
+    return found_image.image, f"{found_image.record} {found_image.kind} by {found_image.kind_by}, {found_image.encodings} faces"

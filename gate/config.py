@@ -118,6 +118,7 @@ class Waiver(Section, frozen=True, kw_only=True):
 class Face(Section, frozen=True, kw_only=True):
     pack: Name
     packs_dir: Path
+    backend: Literal["onnxruntime", "insightface"] = "onnxruntime"
     waiver: Waiver | None = None
 
 

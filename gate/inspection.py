@@ -251,7 +251,10 @@ def _judge(
             compromised = reading.active_authentication_compromised
             authenticity, offer = judge_chip(verdict, chip, proofs.card_security, active_key_compromised=compromised)
             facts |= bound_facts(verdict, authenticity, offer, printed)
-            inspected, picture = with_chip(inspected, authenticity, offer), portrait(verdict)
+            inspected = with_chip(inspected, authenticity, offer)
+            opened = timeline.clock.boot()
+            picture, stored = portrait(verdict)
+            timeline.add("chip.portrait", opened, timeline.clock.boot(), stored)
         checks = inspection_checks(inspected)
     timeline.add("pki.verdict", begun, timeline.clock.boot(), facts["passive_authentication"].value)
     return ChipInspection(

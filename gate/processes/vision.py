@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 import msgspec
 
@@ -75,6 +76,18 @@ def open_pack(config: Config) -> tuple[Pack, str]:
 def may_serve(pack: Pack, config: Config, clock: Clock) -> PackError | None:
     """None where the pack may serve under this configuration on this day of the checkpoint, else why not."""
     return may_run(pack, config.profile, waiver_of(config), civil_date(clock.wall(), config.lane.checkpoint))
+
+
+def backend(config: Config) -> type[FaceVerifier]:
+    """What runs the pack's networks. insightface wants an environment of its own (``make setup-insightface``)."""
+    match config.face.backend:
+        case "onnxruntime":
+            return FaceVerifier
+        case "insightface":
+            from faceverify.insightface_backend import InsightfaceVerifier
+
+            return InsightfaceVerifier
+    assert_never(config.face.backend)
 
 
 def waiver_of(config: Config) -> Waiver | None:
@@ -203,12 +216,15 @@ class FaceWatcher:
 
 async def serve(config: Config, runtime: Runtime) -> None:
     """Warm the sessions, connect to the lane, work until it hangs up."""
+    decoder = ConfinedDecoder(max_pixels=PORTRAIT_PIXELS, timeout_s=PORTRAIT_TIMEOUT_S)
+    decoder.begin()  # its process starts beside the networks
     try:
         pack, served = open_pack(config)
+        verifier = backend(config)(pack, decoder=decoder)
     except PackError as error:
+        decoder.close()
         raise Misconfigured(str(error)) from error
-    decoder = ConfinedDecoder(max_pixels=PORTRAIT_PIXELS, timeout_s=PORTRAIT_TIMEOUT_S)
-    with FaceVerifier(pack, decoder=decoder) as verifier:
+    with verifier:
         verifier.warm_up()
         camera = open_camera(config, runtime.secret)
         if (frame := camera.newest(FRAME_WAIT_S)) is not None:
@@ -216,7 +232,7 @@ async def serve(config: Config, runtime: Runtime) -> None:
             if isinstance(first, Probe):
                 first.wipe()  # of whoever happens to stand there
         backends = {
-            "face": served,
+            "face": served if config.face.backend == "onnxruntime" else f"{served}; run by {config.face.backend}",
             "pad": f"available: {LABEL}" if pack.pad else "PAD not available",
             "camera": config.camera.kind,
         }
