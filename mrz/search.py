@@ -110,7 +110,7 @@ class Search:
             return None
         others = self._read([cut(self.frame, line, self.found.scale, capital=_capital(seed)) for line in beside])
         stack = sorted((seed, *others), key=lambda line: across(level, line.strip.line))
-        zones = (self._zone(run, length) for run, length in _runs(stack, stack.index(seed)))
+        zones = (self._zone(run, length) for run, length in _runs(stack, stack.index(seed)) if not _goes_on(stack, run, length))
         return max((zone for zone in zones if zone is not None), key=lambda zone: zone.worth, default=None)
 
     def _zone(self, run: Sequence[ReadLine], length: int) -> Zone | None:
@@ -159,6 +159,21 @@ def _runs(stack: Sequence[ReadLine], seed: int) -> Iterator[tuple[Sequence[ReadL
     for count, length in SHAPES:
         for first in range(max(0, seed - count + 1), min(seed, len(stack) - count) + 1):
             yield stack[first : first + count], length
+
+
+def _goes_on(stack: Sequence[ReadLine], run: Sequence[ReadLine], length: int) -> bool:
+    """Whether a line above or below ``run`` stands on its grid and is as long: no zone has more lines than its format, so which of them
+    are one is not for a reader to say.
+    """
+    first = run[0].placed(run[0].cells.window(length)[0], length)
+    for line in stack:
+        if any(line is each for each in run):
+            continue
+        start, placed = line.cells.window(length)
+        aside = abs(along(first, line.placed(start, length).start))
+        if placed > PLACED and aside < ALIGNED * line.pitch() and line.cells.irregularity < ON_GRID:
+            return True
+    return False
 
 
 def _placed(line: ReadLine) -> tuple[int, int]:

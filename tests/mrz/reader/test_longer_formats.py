@@ -59,3 +59,10 @@ def test_a_visa_is_read_whole_whichever_way_it_lies(page, reader, turns, scale):
     drawn = cv2.resize(page(VISA, at=(640, 60), size=(900, 1250)), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     reading = reader.read([np.ascontiguousarray(np.rot90(drawn, turns))], second_look=True)
     assert not isinstance(reading, Accepted) or reading.lines == VISA
+
+
+@pytest.mark.parametrize("order", [(0, 1, 1), (0, 0, 1), (0, 1, 0)])
+def test_a_line_too_many_is_no_zone_whichever_two_would_be_one(page, reader, zone, order):
+    lines = zone("TD3")
+    reading = reader.read([page([lines[index] for index in order], at=(600, 90))], second_look=True)
+    assert not isinstance(reading, Accepted)
