@@ -93,7 +93,8 @@ Light = Literal["white", "infrared"]
 class PageFrame:
     """A picture of what lies on the glass. ``pixels`` is uint8, grey of shape (height, width) or BGR of shape (height, width, 3).
 
-    ``dpi``: pixels to the inch on the glass, 0 where the device does not say; ``boot``: its capture time in boot seconds.
+    The array is the receiver's own, and is overwritten once it was looked at: it shows the portrait. ``dpi``: pixels to the inch on the
+    glass, 0 where the device does not say; ``boot``: its capture time in boot seconds.
     """
 
     pixels: NDArray[np.uint8] = field(repr=False)
