@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from benchmarks import lane_world as w
 from hardware.controller.protocol import Close, Door, GateCommand, Leaf, OpenEntry, OpenExit, Outcome
 from hardware.sim import interlock
-from hardware.sim.interlock import Drive, Inputs
+from hardware.sim.interlock import Drive, Inputs, Interlock
 
 Want = interlock._Want
 
 
-class OpensExitForAnyCount(w.Device):
+class OpensExitForAnyCount(Interlock):
     def _open_exit(self, command: OpenExit, now: int) -> Outcome:
         if self._inputs.fire or self.leaf(Door.ENTRY) is not Leaf.LOCKED:
             return Outcome.REFUSED_INTERLOCK
@@ -25,7 +25,7 @@ class OpensExitForAnyCount(w.Device):
         return Outcome.EXECUTED
 
 
-class OpensExitBesideAnOpenEntry(w.Device):
+class OpensExitBesideAnOpenEntry(Interlock):
     def _open_exit(self, command: OpenExit, now: int) -> Outcome:
         if self._inputs.fire or self._inputs.occupancy != 1 or self._inputs.object_left:
             return Outcome.REFUSED_OCCUPIED
@@ -33,13 +33,13 @@ class OpensExitBesideAnOpenEntry(w.Device):
         return Outcome.EXECUTED
 
 
-class OpensExitInFire(w.Device):
+class OpensExitInFire(Interlock):
     def _open_exit(self, command: OpenExit, now: int) -> Outcome:
         self._open(Door.EXIT, command.lease_ms, now)
         return Outcome.EXECUTED
 
 
-class AdmitsOntoAnOccupiedTrap(w.Device):
+class AdmitsOntoAnOccupiedTrap(Interlock):
     def _open_entry(self, command: OpenEntry, now: int) -> Outcome:
         if self._inputs.fire or self.leaf(Door.EXIT) is not Leaf.LOCKED:
             return Outcome.REFUSED_INTERLOCK
@@ -47,7 +47,7 @@ class AdmitsOntoAnOccupiedTrap(w.Device):
         return Outcome.EXECUTED
 
 
-class OpensEntryBesideAnOpenExit(w.Device):
+class OpensEntryBesideAnOpenExit(Interlock):
     def _open_entry(self, command: OpenEntry, now: int) -> Outcome:
         if self._inputs.fire:
             return Outcome.REFUSED_EMERGENCY
@@ -55,32 +55,32 @@ class OpensEntryBesideAnOpenExit(w.Device):
         return Outcome.EXECUTED
 
 
-class ClosesOnSomebody(w.Device):
+class ClosesOnSomebody(Interlock):
     def _blocked(self, door: Door, state: object, now: int) -> bool:
         return False
 
 
-class ClosesInFire(w.Device):
+class ClosesInFire(Interlock):
     def _free_all(self, now: int) -> None:
         self._order(Door.ENTRY, Want.FREE, now)
 
 
-class FireIsTheHostsBusiness(w.Device):
+class FireIsTheHostsBusiness(Interlock):
     def _free_all(self, now: int) -> None:
         return
 
 
-class LeaseNeverLapses(w.Device):
+class LeaseNeverLapses(Interlock):
     def _end_lease(self, now: int) -> None:
         return
 
 
-class LapseStopsNothing(w.Device):
+class LapseStopsNothing(Interlock):
     def _lapse(self, door: Door, now: int) -> None:
         self._leased = None
 
 
-class LapseLocksTheOccupantIn(w.Device):
+class LapseLocksTheOccupantIn(Interlock):
     def _lapse(self, door: Door, now: int) -> None:
         self._order(door, Want.SHUT, now)
 
@@ -88,36 +88,36 @@ class LapseLocksTheOccupantIn(w.Device):
         return
 
 
-class NobodyIsReleased(w.Device):
+class NobodyIsReleased(Interlock):
     def _release_or_relock(self, now: int) -> None:
         return
 
 
-class ReleaseNeedsALockedExit(w.Device):
+class ReleaseNeedsALockedExit(Interlock):
     def _exit_given_up(self, now: int) -> bool:
         return False
 
 
-class ReleaseForgetsTheExit(w.Device):
+class ReleaseForgetsTheExit(Interlock):
     def _exit_given_up(self, now: int) -> bool:
         return True
 
 
-class OnePermitManyPassages(w.Device):
+class OnePermitManyPassages(Interlock):
     def _end_lease(self, now: int) -> None:
         door = self._leased
         if door is not None and (now >= self._lease_until or not self._inputs.mains):
             self._lapse(door, now)
 
 
-class FollowsEveryDrive(w.Device):
+class FollowsEveryDrive(Interlock):
     """Puts out what the last command wished, lease or not."""
 
     def _drive(self, door: Door, now: int) -> Drive:
         return {Want.FREE: Drive.FREE, Want.OPEN: Drive.OPEN, Want.SHUT: Drive.SHUT}[self._doors[door].want]
 
 
-class AnyRenewalOpensAgain(w.Device):
+class AnyRenewalOpensAgain(Interlock):
     def renew(self, lease_ms: int, now: int) -> None:
         super().renew(lease_ms, now)
         if self._leased is None and self._inputs.occupancy == 1 and not self._inputs.fire:
@@ -125,14 +125,14 @@ class AnyRenewalOpensAgain(w.Device):
             self._leased = Door.EXIT
 
 
-class BelievesTheHostsClose(w.Device):
+class BelievesTheHostsClose(Interlock):
     """A leaf that was told to shut counts as locked at once."""
 
     def leaf(self, door: Door) -> Leaf:
         return Leaf.LOCKED if self._doors[door].want is Want.SHUT else super().leaf(door)
 
 
-class CloseFreesTheOther(w.Device):
+class CloseFreesTheOther(Interlock):
     def execute(self, command: GateCommand, now: int) -> Outcome:
         outcome = super().execute(command, now)
         if isinstance(command, Close) and command.door is Door.EXIT and outcome is Outcome.EXECUTED:
@@ -140,14 +140,14 @@ class CloseFreesTheOther(w.Device):
         return outcome
 
 
-class UncertainIsNobody(w.Device):
+class UncertainIsNobody(Interlock):
     def tick(self, now: int, inputs: Inputs) -> interlock.Outputs:
         return super().tick(now, w.replace(inputs, occupancy=inputs.occupancy or 0))
 
 
 HOST, BROKEN_HOST, TABLE = "any host", "any host and a fault", "the table and a fault"
 
-CONTROLLERS: dict[str, tuple[type[w.Device], str]] = {
+CONTROLLERS: dict[str, tuple[type[Interlock], str]] = {
     "the exit opens for any count": (OpensExitForAnyCount, BROKEN_HOST),
     "the exit opens beside an open entry": (OpensExitBesideAnOpenEntry, HOST),
     "the exit opens in a fire": (OpensExitInFire, BROKEN_HOST),
@@ -173,7 +173,7 @@ CONTROLLERS: dict[str, tuple[type[w.Device], str]] = {
 
 
 @contextmanager
-def controller(defective: type[w.Device]) -> Iterator[None]:
+def controller(defective: type[Interlock]) -> Iterator[None]:
     """The world has this controller."""
     former, w.BUILD = w.BUILD, defective
     try:

@@ -18,7 +18,6 @@ from hardware.controller.protocol import (
     Door,
     Fault,
     GateCommand,
-    Leaf,
     LeaseLapsed,
     OpenEntry,
     OpenExit,
@@ -46,7 +45,6 @@ TICKS = {
 """The controller's times in ticks, in their own order: a lease ends with the first renewal that fails, the release comes two ticks later,
 and only a jam takes longer than a leaf's way."""
 OUT_BY_THE_EXIT = Passage(door=Door.EXIT, inwards=False)
-"""Keeps another opening's lease for the tick in which it is seen."""
 LONGEST = 3
 """Ticks after which a past moment is only "long ago": one more than the largest figure of :data:`TICKS`."""
 NOW = 1_000
@@ -141,24 +139,7 @@ class Plant(NamedTuple):
 START = Plant()
 
 
-class Device(Interlock):
-    """The controller, with one reading of its sensors a tick: two commands between two readings are not told from each other.
-
-    What the simulated firmware would answer within those 10 ms is left out: a leaf whose drive is not shut yet, or no longer, is not
-    locked, and an exit that is to open again is not given up.
-    """
-
-    driven: tuple[Drive, Drive] = (Drive.SHUT, Drive.SHUT)
-
-    def leaf(self, door: Door) -> Leaf:
-        told = super().leaf(door)
-        return Leaf.CLOSING if told is Leaf.LOCKED and self.driven[door] is not Drive.SHUT else told
-
-    def _exit_given_up(self, now: int) -> bool:
-        return super()._exit_given_up(now) and self._doors[Door.EXIT].want is interlock._Want.SHUT
-
-
-BUILD: type[Device] = Device
+BUILD: type[Interlock] = Interlock
 """Which controller the world has."""
 
 
@@ -184,15 +165,14 @@ Memory = int
 MEMORIES, PLANTS = Ids(), Ids()
 
 
-def remember(device: Device) -> Memory:
+def remember(device: Interlock) -> Memory:
     """Everything that ``device`` knows. Whole numbers are moments and are kept relative to now; what is long past is all one."""
     return MEMORIES(tuple(_frozen(value) for name, value in vars(device).items() if name not in {"happenings", "_signal"}))
 
 
-def recall(memory: Memory, *, age: int = 0) -> Device:
+def recall(memory: Memory, *, age: int = 0) -> Interlock:
     """The controller ``age`` ticks after it knew ``memory``."""
     device = BUILD(inputs(START))
-    device.driven = START.drives
     names = [name for name in vars(device) if name not in {"happenings", "_signal"}]
     for name, value in zip(names, MEMORIES.values[memory], strict=True):
         setattr(device, name, _thawed(value, age))
@@ -230,7 +210,6 @@ def _thawed(value: Any, age: int) -> Any:
 def cold(p: Plant) -> Memory:
     """A controller that was just switched on."""
     device = BUILD(inputs(p))
-    device.driven = p.drives
     for name, value in vars(device).items():
         if type(value) is int:
             setattr(device, name, NOW - LONGEST)
@@ -258,11 +237,9 @@ def tick(memory: Memory, plant: int, renewed: bool) -> Ticked:
     device = recall(memory, age=1)
     if renewed:
         device.renew(interlock.LEASE_MS, NOW)
-    device.driven = p.drives
     drives = device.tick(NOW, inputs(moved))
-    device.driven = (drives.entry, drives.exit)
     after = moved._replace(drives=(drives.entry, drives.exit), crossings=())
-    _judge(after, renewed or OUT_BY_THE_EXIT in p.crossings)
+    _judge(after, renewed)
     require("I3 one opening is for one passage", OUT_BY_THE_EXIT not in p.crossings or drives.exit is not Drive.OPEN)
     happened = device.happenings
     return Ticked(

@@ -280,8 +280,9 @@ class Intruder:
     def ready(self, door: Door) -> Inputs:
         """The plant as it must be for that door to open, and a host that is there."""
         inputs = replace(VACANT, occupancy=0 if door is Door.ENTRY else 1)
-        self.now += 10
-        self.device.tick(self.now, inputs)
+        for _ in range(2):  # a bolt counts in the second tick after an order to shut
+            self.now += 10
+            self.device.tick(self.now, inputs)
         self.say(Renew())
         return inputs
 

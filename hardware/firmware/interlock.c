@@ -49,15 +49,18 @@ enum leaf interlock_leaf(const struct interlock *lock, enum door door)
         return lock->in.leaf[door].wide ? LEAF_OPEN : LEAF_OPENING;
     case WANT_SHUT:
     default:
-        return lock->in.leaf[door].bolted ? LEAF_LOCKED : LEAF_CLOSING;
+        return lock->in.leaf[door].bolted && lock->door[door].proven ? LEAF_LOCKED : LEAF_CLOSING;
     }
 }
 
 /* Give a door a new order: only an opening keeps its lease, only the entry's keeps its purpose. */
 static void order(struct interlock *lock, enum door door, enum want want, uint64_t now)
 {
-    if (lock->door[door].want != want)
+    if (lock->door[door].want != want) {
         lock->door[door] = (struct door_state){.want = want, .since = now};
+        if (door == EXIT)
+            lock->exit_settled_at = now;
+    }
     if (lock->leased == door)
         lock->leased = NO_DOOR;
     if (door == ENTRY)
@@ -72,7 +75,7 @@ static bool occupied(const struct interlock *lock)
 /* The exit was to lock and did not for so long that it will not. */
 static bool exit_given_up(const struct interlock *lock, uint64_t now)
 {
-    return now - lock->exit_settled_at > STUCK_MS;
+    return interlock_leaf(lock, EXIT) == LEAF_CLOSING && now - lock->exit_settled_at > STUCK_MS;
 }
 
 /* --- from the host ------------------------------------------------------------------------------------------------- */
@@ -148,6 +151,8 @@ enum outcome interlock_close(struct interlock *lock, enum door door, uint64_t no
 void interlock_power_on(struct interlock *lock, const struct inputs *in)
 {
     *lock = (struct interlock){.in = *in, .leased = NO_DOOR};
+    for (int door = 0; door < DOORS; door++)
+        lock->door[door].driven_shut = lock->door[door].proven = true;
 }
 
 static void note_crossings(struct interlock *lock)
@@ -170,7 +175,7 @@ static void end_lease(struct interlock *lock, uint64_t now)
 {
     if (lock->leased == NO_DOOR)
         return;
-    if (left_by_the_exit(lock))
+    if (lock->leased == EXIT && left_by_the_exit(lock))
         order(lock, EXIT, WANT_SHUT, now); /* one permit, one passage */
     else if (now >= lock->lease_until || !lock->in.mains)
         lapse(lock, lock->leased, now);
@@ -202,14 +207,15 @@ static bool blocked(struct interlock *lock, enum door door, uint64_t now)
     return state->blocked && now - state->blocked_at < CLEAR_AGAIN_MS;
 }
 
-static enum drive drive(struct interlock *lock, enum door door, uint64_t now)
+static enum drive due(struct interlock *lock, enum door door, uint64_t now)
 {
     struct door_state *state = &lock->door[door];
 
     if (state->want == WANT_FREE)
         return DRIVE_FREE;
     if (state->want == WANT_OPEN ? lock->in.leaf[door].wide : lock->in.leaf[door].bolted) {
-        *state = (struct door_state){.want = state->want, .since = now};
+        state->since = now;
+        state->blocked = state->faulty = false;
     } else if (state->want == WANT_SHUT && blocked(lock, door, now)) {
         state->since = now;
         return DRIVE_STOP;
@@ -220,11 +226,21 @@ static enum drive drive(struct interlock *lock, enum door door, uint64_t now)
     return state->want == WANT_OPEN ? DRIVE_OPEN : DRIVE_SHUT;
 }
 
+static enum drive drive(struct interlock *lock, enum door door, uint64_t now)
+{
+    enum drive drive = due(lock, door, now);
+
+    lock->door[door].driven_shut = drive == DRIVE_SHUT;
+    return drive;
+}
+
 struct outputs interlock_tick(struct interlock *lock, const struct inputs *in, uint64_t now)
 {
     struct outputs out;
 
     lock->in = *in;
+    for (int door = 0; door < DOORS; door++)
+        lock->door[door].proven = lock->door[door].driven_shut;
     note_crossings(lock);
     if (occupied(lock))
         lock->occupied_at = now;

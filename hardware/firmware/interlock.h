@@ -55,6 +55,8 @@ struct door_state {
     bool blocked;
     uint64_t blocked_at; /* last moment at which the threshold was not clear while the leaf was to shut */
     bool faulty;
+    bool driven_shut;    /* under its present order the last tick drove it shut */
+    bool proven;         /* its switches were read under that drive: a leaf told to open a moment ago may still show its bolt */
 };
 
 struct interlock {

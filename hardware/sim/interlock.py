@@ -3,7 +3,8 @@
 It believes its own sensors and nobody's word. Two leaves, each with one of three orders: shut (drive shut and bolt), open, free
 (unbolted, no drive, to be pushed). What holds, whatever the host sends or fails to send (facts of the lane, I1 … I8):
 
-- A door is unlocked only while the other one is bolted; fire unlocks both (I1, I4), and so may the next rule but one.
+- A door is unlocked only while the other one is bolted; fire unlocks both (I1, I4), and so may the last rule. A bolt counts once it was
+  read under a drive that was already shut: commands come between two readings, and what was read before an order proves nothing after it.
 - The exit opens for exactly one person counted inside and no object left, and for one passage (I2, I3).
 - No leaf is driven shut while its threshold is not clear (I5): it stops, and goes on by itself once the threshold stayed clear.
 - The entry opens on an occupied trap only to eject (I8).
@@ -112,6 +113,10 @@ class _Door:
     blocked_at: int | None = None
     """Last moment at which the threshold was not clear while the leaf was to shut."""
     faulty: bool = False
+    driven_shut: bool = False
+    """Under its present order the last tick drove it shut."""
+    proven: bool = False
+    """Its switches were read under that drive. A leaf that was told to open a moment ago may show its bolt for another moment."""
 
 
 class Interlock:
@@ -119,7 +124,7 @@ class Interlock:
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs
-        self._doors = {door: _Door() for door in Door}
+        self._doors = {door: _Door(driven_shut=True, proven=True) for door in Door}
         self._signal = Signal.RED_CROSS
         self._leased: Door | None = None
         self._lease_until = 0
@@ -129,7 +134,7 @@ class Interlock:
         """The entry is free because somebody was shut in, not because of a fire."""
         self._occupied_at = 0
         self._exit_settled_at = 0
-        """Last moment at which the exit was locked, or not meant to be."""
+        """Last moment at which the exit was locked, or not meant to be, or got another order."""
         self.happenings: list[Passage | Obstruction | LeaseLapsed | Fault] = []
         """What is to be reported; the caller takes and clears it."""
 
@@ -202,6 +207,8 @@ class Interlock:
     def tick(self, now: int, inputs: Inputs) -> Outputs:
         """Look at the sensors, do what is due by itself, say what the drives shall do."""
         self._inputs = inputs
+        for state in self._doors.values():
+            state.proven = state.driven_shut
         self.happenings += inputs.crossings
         if inputs.occupancy != 0:
             self._occupied_at = now
@@ -229,8 +236,8 @@ class Interlock:
         door = self._leased
         if door is None:
             return
-        if Passage(door=Door.EXIT, inwards=False) in self._inputs.crossings:
-            self._order(Door.EXIT, _Want.SHUT, now)  # one permit, one passage
+        if door is Door.EXIT and Passage(door=door, inwards=False) in self._inputs.crossings:
+            self._order(door, _Want.SHUT, now)  # one permit, one passage
         elif now >= self._lease_until or not self._inputs.mains:
             self._lapse(door, now)
 
@@ -251,19 +258,26 @@ class Interlock:
             self._order(Door.ENTRY, _Want.SHUT, now)
 
     def _exit_given_up(self, now: int) -> bool:
-        return now - self._exit_settled_at > STUCK_MS
+        return self.leaf(Door.EXIT) is Leaf.CLOSING and now - self._exit_settled_at > STUCK_MS
 
     def _order(self, door: Door, want: _Want, now: int) -> None:
         """Give ``door`` a new order; only an opening keeps its lease, only the entry's keeps its purpose."""
         state = self._doors[door]
         if state.want is not want:
             self._doors[door] = _Door(want=want, since=now)
+            if door is Door.EXIT:
+                self._exit_settled_at = now
         if self._leased is door:
             self._leased = None
         if door is Door.ENTRY:
             self._ejecting = self._refuge = False
 
     def _drive(self, door: Door, now: int) -> Drive:
+        drive = self._due(door, now)
+        self._doors[door].driven_shut = drive is Drive.SHUT
+        return drive
+
+    def _due(self, door: Door, now: int) -> Drive:
         state, sensors = self._doors[door], self._inputs.leaf(door)
         if state.want is _Want.FREE:
             return Drive.FREE
@@ -288,15 +302,15 @@ class Interlock:
     # --- what it sees ----------------------------------------------------------------------------------------------------
 
     def leaf(self, door: Door) -> Leaf:
-        """Where ``door`` is, by its own switches and its present order."""
-        sensors = self._inputs.leaf(door)
-        match self._doors[door].want:
+        """Where ``door`` is, by its own switches and its present order; locked only by a bolt that was read under the drive to shut."""
+        sensors, state = self._inputs.leaf(door), self._doors[door]
+        match state.want:
             case _Want.FREE:
                 return Leaf.RELEASED
             case _Want.OPEN:
                 return Leaf.OPEN if sensors.wide else Leaf.OPENING
             case _Want.SHUT:
-                return Leaf.LOCKED if sensors.bolted else Leaf.CLOSING
+                return Leaf.LOCKED if sensors.bolted and state.proven else Leaf.CLOSING
 
     def telemetry(self, now: int) -> Telemetry:
         return Telemetry(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,13 +18,14 @@ from hardware.controller.protocol import (
     OpenEntry,
     OpenExit,
     Outcome,
+    Passage,
     Purpose,
     SetSignal,
     Signal,
     Telemetry,
 )
 from hardware.sim import interlock
-from hardware.sim.interlock import Interlock
+from hardware.sim.interlock import Interlock, LeafSensors
 from hardware.sim.people import Place
 
 ADMIT = {"purpose": Purpose.ADMIT}
@@ -86,6 +89,36 @@ def test_the_two_doors_exclude_each_other(bench):
     bench.run(2, until=lambda: newest(bench).entry is Leaf.LOCKED)
     bench.let_out()
     assert bench.do(OpenEntry, **EJECT) is Outcome.REFUSED_INTERLOCK
+
+
+@pytest.mark.parametrize(
+    ("opens", "shuts", "then_opens"),
+    [((OpenExit, {}), Door.EXIT, (OpenEntry, EJECT)), ((OpenEntry, EJECT), Door.ENTRY, (OpenExit, {}))],
+    ids=["exit first", "entry first"],
+)
+def test_a_bolt_that_was_read_before_the_leaf_was_driven_open_proves_nothing_after_it(bench, opens, shuts, then_opens):
+    bench.admit()
+    assert bench.do(opens[0], **opens[1]) is Outcome.EXECUTED
+    closing, other = bench.send(Close, door=shuts), bench.send(then_opens[0], **then_opens[1])
+    bench.step()  # the drive is told to open on pins that still say bolted; both commands come before the next look at them
+    assert bench.outcomes(closing) == [Outcome.EXECUTED]
+    assert bench.outcomes(other) == [Outcome.REFUSED_INTERLOCK]
+    bench.run(2)
+    assert bench.plant.violations == []
+
+
+def test_a_slow_bolt_that_still_shows_under_the_drive_to_open_proves_nothing(bench, monkeypatch):
+    bench.admit()
+    assert bench.do(OpenExit) is Outcome.EXECUTED
+    bench.send(Close, door=Door.EXIT)
+    bench.step()
+    look = bench.plant.step
+    bolted = LeafSensors(bolted=True, wide=False, clear=True)
+    monkeypatch.setattr(bench.plant, "step", lambda now, outputs: replace(look(now, outputs), exit=bolted))
+    early = bench.send(OpenEntry, **EJECT)
+    bench.step()  # this reading was taken while the drive was still to open; the next one will not be
+    assert bench.outcomes(early) == [Outcome.REFUSED_INTERLOCK]
+    assert bench.do(OpenEntry, **EJECT) is Outcome.EXECUTED
 
 
 # --- leases --------------------------------------------------------------------------------------------------------------
@@ -197,6 +230,38 @@ def test_a_host_that_works_may_eject_past_an_exit_that_was_given_up_but_admit_no
     assert bench.plant.leaves[Door.ENTRY].locked
     assert bench.do(OpenEntry, **ADMIT) is Outcome.REFUSED_INTERLOCK
     assert bench.plant.violations == []
+
+
+def test_an_exit_that_was_given_up_and_is_to_open_again_keeps_the_entry_locked(bench):
+    exit_held(bench, "jammed")
+    bench.run(5.5)
+    bench.plant.leaves[Door.EXIT].jammed = False
+    again, other = bench.send(OpenExit), bench.send(OpenEntry, **EJECT)
+    bench.step()
+    assert bench.outcomes(again) == [Outcome.EXECUTED]
+    assert bench.outcomes(other) == [Outcome.REFUSED_INTERLOCK]
+    bench.run(2)
+    assert bench.plant.violations == []
+
+
+def test_an_exit_that_was_given_up_is_not_so_any_more_once_it_was_told_otherwise(bench):
+    exit_held(bench, "jammed")
+    bench.run(5.5)
+    bench.send(OpenExit)
+    bench.send(Close, door=Door.EXIT)
+    other = bench.send(OpenEntry, **EJECT)
+    bench.step()
+    assert bench.outcomes(other) == [Outcome.REFUSED_INTERLOCK]
+    assert bench.run(6, until=lambda: bench.now - bench.said("exit closing")[0] > 11)
+    assert bench.do(OpenEntry, **EJECT) is Outcome.EXECUTED
+
+
+def test_what_passes_the_exit_does_not_prolong_the_lease_of_the_entry(bench, monkeypatch):
+    assert bench.do(OpenEntry, **ADMIT) is Outcome.EXECUTED
+    bench.renewing = False
+    look, out = bench.plant.step, Passage(door=Door.EXIT, inwards=False)
+    monkeypatch.setattr(bench.plant, "step", lambda now, outputs: replace(look(now, outputs), crossings=(out,)))
+    assert bench.run(0.3, until=lambda: bench.said("entry closing") != [])
 
 
 def test_a_host_that_renews_is_not_taken_for_dead(bench):
