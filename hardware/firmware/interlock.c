@@ -184,7 +184,8 @@ static void end_lease(struct interlock *lock, uint64_t now)
 static void release_or_relock(struct interlock *lock, uint64_t now)
 {
     bool hostless = now >= lock->host_until + RELEASE_AFTER_MS || !lock->in.mains;
-    bool exit_out_of_play = interlock_leaf(lock, EXIT) == LEAF_LOCKED || exit_given_up(lock, now);
+    enum leaf exit = interlock_leaf(lock, EXIT);
+    bool exit_out_of_play = exit == LEAF_LOCKED || exit == LEAF_RELEASED || exit_given_up(lock, now);
 
     if (lock->door[ENTRY].want == WANT_SHUT && hostless && occupied(lock) && exit_out_of_play) {
         order(lock, ENTRY, WANT_FREE, now);

@@ -9,7 +9,8 @@ It believes its own sensors and nobody's word. Two leaves, each with one of thre
 - No leaf is driven shut while its threshold is not clear (I5): it stops, and goes on by itself once the threshold stayed clear.
 - The entry opens on an occupied trap only to eject (I8).
 - An opening is a lease. When it lapses the leaf stops opening; an exit re-locks, an entry re-locks on an empty trap and is released
-  on an occupied one. Two seconds without a host and with somebody inside, a locked entry is released too (I6, I7).
+  on an occupied one. Two seconds without a host and with somebody inside, a locked entry is released too (I6, I7), even where a fire
+  left the exit free: it may be jammed.
 - An exit that was to lock and for five seconds did not is given up. It is driven shut on, but no longer keeps the entry from being released
   or opened to eject: whoever stands behind an exit that jammed half shut would otherwise stay shut in. Nothing else unlocks both doors.
 """
@@ -250,7 +251,7 @@ class Interlock:
     def _release_or_relock(self, now: int) -> None:
         hostless = now >= self._host_until + RELEASE_AFTER_S * 1000 or not self._inputs.mains
         entry_shut = self._doors[Door.ENTRY].want is _Want.SHUT
-        exit_out_of_play = self.leaf(Door.EXIT) is Leaf.LOCKED or self._exit_given_up(now)
+        exit_out_of_play = self.leaf(Door.EXIT) in {Leaf.LOCKED, Leaf.RELEASED} or self._exit_given_up(now)
         if entry_shut and hostless and self._inputs.occupancy != 0 and exit_out_of_play:
             self._order(Door.ENTRY, _Want.FREE, now)
             self._refuge = True

@@ -232,6 +232,20 @@ def test_a_host_that_works_may_eject_past_an_exit_that_was_given_up_but_admit_no
     assert bench.plant.violations == []
 
 
+def test_who_is_shut_in_beside_an_exit_that_a_fire_left_free_and_jammed_gets_out_by_the_entry(bench):
+    bench.admit()
+    bench.plant.leaves[Door.EXIT].jammed = bench.plant.fire = True
+    bench.run(0.05)
+    bench.plant.fire = False
+    bench.step()
+    assert bench.do(Close, door=Door.ENTRY) is Outcome.EXECUTED
+    bench.run(0.1)
+    bench.host = None
+    assert bench.plant.leaves[Door.ENTRY].locked
+    assert bench.run(6, until=lambda: bench.plant.count(Place.EJECTED) == 1)
+    assert bench.plant.violations == []
+
+
 def test_an_exit_that_was_given_up_and_is_to_open_again_keeps_the_entry_locked(bench):
     exit_held(bench, "jammed")
     bench.run(5.5)
