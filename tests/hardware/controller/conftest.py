@@ -127,6 +127,16 @@ class Bench:
     def let_out(self) -> None:
         assert self.do(OpenExit) is Outcome.EXECUTED
 
+    def hold_exit(self, how: str) -> None:
+        """Bring somebody inside, and an exit that was just beginning to open for them and cannot shut: nobody fits through."""
+        self.admit()
+        self.renewing = False
+        assert self.do(OpenExit, lease_ms=100) is Outcome.EXECUTED
+        self.run(0.05)
+        setattr(self.plant.leaves[Door.EXIT], how, True)
+        self.run(0.1)
+        self.renewing = True
+
 
 def there(program: Path) -> Path:
     """``program``, or a skip with the reason (a failure where every real component is required)."""
