@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ BITS = 24
 LOW = (1 << BITS) - 1
 
 
-class Search:
+class Search(ABC):
     """Breadth first over states that are tuples of numbers, of the values in ``parts``; subclasses say where it starts and what follows."""
 
     parts: tuple[Ids, ...]
@@ -34,11 +35,13 @@ class Search:
         self.transitions = 0
         self.doing = "?"
 
+    @abstractmethod
     def start(self) -> tuple[int, ...]:
-        raise NotImplementedError
+        """The state that the search begins with."""
 
+    @abstractmethod
     def successors(self, whole: Any) -> Iterator[tuple[str, tuple[int, ...]]]:
-        raise NotImplementedError
+        """What may happen in the state ``whole``, and where that leads."""
 
     def after(self) -> str | None:
         """What is checked once all states are known; a broken invariant with its trace, or None."""
