@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 FILE = "drawn_face.ppm"
 WIDTH, HEIGHT = 240, 300
-POINTS = ((86.0, 132.0), (154.0, 132.0), (120.0, 176.0), (94.0, 214.0), (146.0, 214.0))
-"""Left eye, right eye, nose tip, left and right mouth corner, as seen in the picture."""
 
 _PARTS: tuple[tuple[int, int, int, int, tuple[int, int, int]], ...] = (
     (120, 130, 96, 118, (52, 38, 30)),  # hair
