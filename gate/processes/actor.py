@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Protocol, assert_never
 
 from gate.clock import SystemClock
@@ -17,6 +18,7 @@ from gate.lane import LEASED, TABLES, TIMEOUT_KEY, Action, Event, Lane, State, V
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
+from gate.processes.lag import LoopLag
 from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, Role
 from gate.records import LaneEvent
 from hardware.controller.link import LinkDown, LinkUp
@@ -97,6 +99,7 @@ class LaneActor:
         self._visit = 0
         self._sent: dict[int, tuple[str, float]] = {}
         self._link_up = self._faulty = False
+        self.lag = LoopLag()
         casework.attach(self._apply, self.post, self._gate_words)
 
     # --- the loop ---------------------------------------------------------------------------------------------------------
@@ -115,11 +118,14 @@ class LaneActor:
             beat.cancel()
 
     async def _beat(self) -> None:
+        due = self._loop.time()
         while True:
-            self._inbox.put_nowait(self._renew)
+            self._inbox.put_nowait(partial(self._renew, due))
+            due = self._loop.time() + RENEW_EVERY_MS / 1000
             await asyncio.sleep(RENEW_EVERY_MS / 1000)
 
-    def _renew(self) -> None:
+    def _renew(self, due: float) -> None:
+        self.lag.note(self._loop.time() - due)
         if self._lane.state in self._leased and self._view.linked:
             self._controller.renew()
         if self._case.forget_referral(self._lane.state):

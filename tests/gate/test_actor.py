@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gate.processes import messages as m
 from gate.processes.actor import LaneActor
 from gate.processes.casework import Casework
 from gate.processes.display import Display
+from gate.processes.lag import BOUNDS_MS
 from gate.records import LaneEvent, StageTiming, TransactionRecord
 from hardware.controller.link import DownReason, LinkDown, LinkUp
 from hardware.controller.protocol import Close, Door, Fault, Leaf, LeaseLapsed, OpenEntry, OpenExit, Purpose, Telemetry
@@ -345,6 +347,14 @@ async def test_a_loop_that_does_not_handle_events_does_not_renew(hand: Hand):
     renewed = hand.renewed
     await asyncio.sleep(0.3)
     assert hand.renewed == renewed
+
+
+async def test_a_loop_that_is_held_up_says_so(hand: Hand):
+    await hand.until(lambda: hand.renewed or sum(hand.actor.lag.counts) > 1)
+    hand.actor.post(lambda: time.sleep(0.1))
+    await hand.settle()
+    await hand.until(lambda: hand.actor.lag.worst_ms > 40)  # a beat fell due at the latest 50 ms after the sleep began
+    assert sum(hand.actor.lag.counts[BOUNDS_MS.index(50.0) :]) >= 1
 
 
 async def test_what_happens_off_the_ordinary_way_is_in_the_log(hand: Hand):
