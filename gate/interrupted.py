@@ -43,6 +43,7 @@ def close_interrupted(log: AuditLog, config: Config, now: datetime, boot: float)
         decisions=decisions,
         backends={},
         demonstration=PROFILES[config.profile].demonstration,
+        kind=config.lane.kind,
     )
     log.append("transaction", last, record, at=now, boot=boot)
     return last

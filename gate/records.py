@@ -8,6 +8,7 @@ import msgspec
 
 from gate.evidence import CheckResult, Direction, Evidence
 from gate.outcome import Outcome, PolicyDecision
+from hardware.controller.protocol import LaneKind
 
 
 class StageTiming(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,3 +83,5 @@ class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     demonstration: bool
     inspection: tuple[InspectionCheck, ...] = ()
     """Every check of the electronic proof, also those that decided nothing; empty where no chip was read."""
+    kind: LaneKind = "mantrap"
+    """Of the lane. Before a single door only the exit's decision moves a door."""

@@ -14,6 +14,7 @@ from gate.clock import civil_date
 from gate.evidence import NOT_PERFORMED, VOCABULARY, CheckResult, Direction, Evidence, Fact, not_performed
 from gate.outcome import Outcome, PolicyDecision
 from gate.records import DecisionRecord, InspectionCheck, StageTiming, TransactionRecord, stage_of
+from hardware.controller.protocol import LaneKind
 
 Witness = Literal["reader", "vision", "lane"]
 
@@ -47,9 +48,10 @@ class Transaction:
         started: datetime,
         boot: float,
         profile: str,
+        kind: LaneKind = "mantrap",
     ) -> None:
         self.id, self.lane, self.checkpoint, self.direction = transaction, lane, checkpoint, direction
-        self.started, self.boot = started, boot
+        self.started, self.boot, self.kind = started, boot, kind
         self.document_key = ""
         self.inspection: tuple[InspectionCheck, ...] = ()
         self._facts: dict[str, Fact] = {}
@@ -124,4 +126,5 @@ class Transaction:
             backends=dict(backends),
             demonstration=demonstration,
             inspection=self.inspection,
+            kind=self.kind,
         )

@@ -27,10 +27,17 @@ _BY_STATE: Mapping[State, TravellerScreen] = {
 }
 
 
-def traveller_screen(state: State, *, document_there: bool, referral: TravellerScreen | None) -> TravellerScreen:
-    """The screen word. ``referral`` is the word of the last referral's lane action while it concerns whoever stands there."""
+def traveller_screen(
+    state: State, *, document_there: bool, referral: TravellerScreen | None, single_door: bool = False
+) -> TravellerScreen:
+    """The screen word. ``referral`` is the word of the last referral's lane action while it concerns whoever stands there.
+
+    Before a single door whoever is looked at, or let out, is the one whose document lies there; in a mantrap that is the next one.
+    """
     match state:
         case State.ENTRY_OPEN if document_there:
+            return "lift"
+        case State.CAPTURE | State.EXIT_OPEN if document_there and single_door:
             return "lift"
         case State.IDLE | State.HOLD | State.EJECT if referral is not None:
             return referral

@@ -6,6 +6,7 @@ Nothing in here knows what should become of anybody. The director also joins the
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from gate.records import TransactionRecord
 
 READY_TIMEOUT_S = 60.0
 TRANSACTION_TIMEOUT_S = 90.0
+WALK_TIMEOUT_S = 20.0
 JOIN_EVERY_S = 0.05
 """How often an onlooker tries to reach a lane that went."""
 LOOK_S = 0.3
@@ -120,6 +122,8 @@ class Director:
             walk_in_s=behaviour.walk_s,
             walk_out_s=behaviour.walk_s,
         )
+        if self._stage.lane == "single_door":  # the reader stands at the door, not in front of the lane
+            await self._until_inside(behaviour.people)
         passport = self._stage.passports[traveller.id]
         await asyncio.to_thread(self._stage.world.place, passport, conditions=traveller.page)
         acting = asyncio.create_task(self._act(traveller))
@@ -164,3 +168,12 @@ class Director:
             await asyncio.sleep(PLUG_AGAIN_S)
             await asyncio.to_thread(stage.controller.control, "plug")
         await asyncio.to_thread(stage.controller.control, "leave")
+        await self._until_inside(0)
+
+    async def _until_inside(self, people: int) -> None:
+        """Wait until so many stand in the lane. Raises DemoError."""
+        deadline = time.monotonic() + WALK_TIMEOUT_S
+        while (await asyncio.to_thread(self._stage.controller.control, "state"))["inside"] != people:
+            if time.monotonic() > deadline:
+                raise DemoError(f"{people} were to stand in the lane: see {self._stage.log}")
+            await asyncio.sleep(LOOK_S)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 
@@ -25,6 +26,7 @@ from gate.processes.channel import ChannelClosed
 from gate.records import TransactionRecord
 from gate.service import Service, ServiceError, commands
 from gate.trust_store import OpenedStore, open_configured
+from hardware.controller.protocol import LaneKind
 from hardware.ports import DeviceError
 from pki.errors import PkiError
 
@@ -59,6 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="firmware of the gate controller: c is the reference (make firmware)",
     )
     parser.add_argument(
+        "--lane", choices=get_args(LaneKind), default="mantrap", help="two doors with a space between, or one door"
+    )
+    parser.add_argument(
         "--trust", type=Path, metavar="DIR", help="believe the States of this trust store beside the pretend ones"
     )
     parser.add_argument("--traveller-port", type=int, default=8410)
@@ -82,6 +87,7 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             trust=options.trust,
             pack=folder.name,
             firmware=options.controller,
+            lane=options.lane,
         )
         with stage:
             return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
@@ -201,6 +207,7 @@ def as_json(
                 "traveller": traveller.id,
                 "title": title,
                 "transaction": record.transaction,
+                "lane": record.kind,
                 "outcome": record.outcome,
                 "reasons": record.reasons,
                 "tolerances": tolerances(record),

@@ -22,6 +22,7 @@ from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
 from gate.demo.trust import write_trust
 from gate.runtime import Runtime
+from hardware.controller.protocol import LaneKind
 from hardware.sim.controller import FirmwareKind, SimulatedController
 from hardware.sim.vpcd import slot_port
 from hardware.sim.world import World
@@ -38,6 +39,7 @@ state_dir = "{state}"
 id = "demo-1"
 checkpoint = "CGK"
 direction = "departure"
+kind = "{kind}"
 
 [timeouts]
 capture_s = 8
@@ -96,11 +98,14 @@ class DemoStage:
         trust: Path | None = None,
         pack: str = "demo",
         firmware: FirmwareKind = "python",
+        lane: LaneKind = "mantrap",
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
+        ``lane``: what stands there.
         """
         self._firmware: FirmwareKind = firmware
+        self.lane: LaneKind = lane
         self._chip_reader, self._trust = chip_reader, trust
         self._cast, self._ports, self._packs, self._pack = cast, ports, packs, pack
         self.state, self.log = state.resolve(), state.resolve() / "processes.log"
@@ -126,7 +131,7 @@ class DemoStage:
     def _raise_curtain(self) -> None:
         key = _key(self.state / KEY_FILE)
         folder = self.runtime.folder
-        self.controller = SimulatedController(folder, key, firmware=self._firmware)
+        self.controller = SimulatedController(folder, key, firmware=self._firmware, lane=self.lane)
         self.world = World(folder, self.runtime.secret)
         vpcd_port = _vpcd_port(self._chip_reader)
         self._start_registry()
@@ -136,6 +141,7 @@ class DemoStage:
         port = self._registry_port()
         text = CONFIG.format(
             state=self.state,
+            kind=self.lane,
             world=folder,
             chip=f'link = "pcsc"\nreader = "{self._chip_reader}"' if self._chip_reader else 'link = "scanner"',
             tty=self.controller.tty,

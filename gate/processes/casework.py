@@ -122,6 +122,7 @@ class Casework:
             started=self._clock.wall(),
             boot=zero,
             profile=self._config.profile,
+            kind=self._config.lane.kind,
         )
         self._unread, self.progress, self._referral, self._waiting = False, 0.0, None, {DOCUMENT}
         self._passed = False
@@ -226,13 +227,18 @@ class Casework:
     # --- judging --------------------------------------------------------------------------------------------------------------
 
     def _judge(self, stage: Stage, since: float, *, granted: Event, referred: Event) -> None:
-        """Decide; a grant moves the table once it is durable, a referral at once."""
+        """Decide; what grants a door moves the table once it is durable, all else at once.
+
+        Before a single door no door stands between the two decisions: the one on the document says whether the face is looked at, the
+        exit's rules on both at once and is the only permit.
+        """
         record = self._decide(stage, since)
-        if record.decision.outcome is Outcome.OPEN:
+        opens = record.decision.outcome is Outcome.OPEN
+        if opens and (stage is Stage.EXIT or self._config.lane.kind == "mantrap"):
             self._commit("permit", record, granted, referred)
         else:
             self._commit("decision", record)
-            self._apply(referred)
+            self._apply(granted if opens else referred)
 
     def rule_again(self) -> None:
         """A verdict was voided after it was made, or never was: rule on what is known now, so that the record says why."""

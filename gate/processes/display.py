@@ -21,6 +21,7 @@ class Display:
 
     def __init__(self, config: Config, tell: Callable[[Role, AnyMessage], None]) -> None:
         self._config, self._tell = config, tell
+        self._single_door = config.lane.kind == "single_door"
         self._shown: dict[Role, AnyMessage] = {}
         self._joined: set[Role] = set()
 
@@ -31,7 +32,12 @@ class Display:
 
     def show(self, state: State, view: View, controller: str, case: Casework) -> None:
         """Tell every role what changed for it."""
-        screen = traveller_screen(state, document_there=case.document_there, referral=case.referral_screen)
+        screen = traveller_screen(
+            state,
+            document_there=case.document_there,
+            referral=case.referral_screen,
+            single_door=self._single_door,
+        )
         progress = case.progress if screen == "reading" else 0.0
         guidance = case.guidance if state is State.CAPTURE else ""
         self._show("traveller_screen", TravellerView(screen=screen, progress=progress, guidance=guidance))
@@ -56,7 +62,7 @@ class Display:
             profile=self._config.profile,
             state=state,
             controller=controller,
-            entry=view.entry.name.lower() if view.linked else "unknown",
+            entry=self._entry(view),
             exit=view.exit.name.lower() if view.linked else "unknown",
             occupancy="unknown" if view.occupancy is None else str(view.occupancy),
             transaction=running.id if running else "",
@@ -66,6 +72,11 @@ class Display:
             ended=case.ended,
             warnings=self._warnings(case.backends),
         )
+
+    def _entry(self, view: View) -> str:
+        if self._single_door:
+            return "none"  # gate.ui.words.NO_LEAF
+        return view.entry.name.lower() if view.linked else "unknown"
 
     def _warnings(self, backends: dict[str, str]) -> tuple[str, ...]:
         waived = (

@@ -69,7 +69,7 @@ def render_trial(records: Iterable[TransactionRecord]) -> str:
     return _template().render(
         records=kept,
         left_out=left_out,
-        lanes=sorted({f"{record.checkpoint} {record.lane}" for record in kept}),
+        lanes=sorted({f"{record.checkpoint} {record.lane} ({record.kind.replace('_', ' ')})" for record in kept}),
         profiles=sorted({_profile(record) for record in kept}),
         rules=sorted({decision.decision.rules_version for record in kept for decision in record.decisions}),
         backends=sorted(Counter(item for record in kept for item in record.backends.items()).items()),

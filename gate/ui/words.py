@@ -48,6 +48,8 @@ LEAVES: dict[str, Words] = {
     "released": ("Bebas didorong", "Released"),
     "unknown": ("Tidak diketahui", "Unknown"),
 }
+NO_LEAF = "none"
+"""What is told of the entry of a gate with a single door, which is not drawn."""
 OCCUPANCIES: dict[str, Words] = {
     "none": ("Kosong", "Empty"),
     "one": ("1 orang", "1 person"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, unique
+from typing import Literal
 
 LEASE_MS = 250
 """How long an opening lasts without renewal: klipper's figure; short enough that doors are safe ≤ 300 ms after the host died."""
@@ -19,6 +20,10 @@ RELEASE_AFTER_S = 2.0
 """Without a host and with somebody inside, the controller releases the entry after this long: nobody is shut in by a dead computer."""
 COMMS_LOST_S = 1.0
 """No frame from the controller for this long means that it is lost (20 telemetry frames missed)."""
+
+
+LaneKind = Literal["mantrap", "single_door"]
+"""What the controller stands at. A single door has no entry: its inputs are strapped to "bolted" (``docs/gate-link.md``, section 8)."""
 
 
 @unique

@@ -1,6 +1,6 @@
 """A gate controller to plug in: firmware and plant as a process of its own, behind a pseudo-terminal.
 
-``python -m hardware.sim.controller --tty-link PATH --control PATH --key-file PATH [--seed N] [--travel-s S] [--firmware c] [--until-stdin-closes]``
+``python -m hardware.sim.controller --tty-link PATH --control PATH --key-file PATH [--seed N] [--travel-s S] [--firmware c] [--lane single_door] [--until-stdin-closes]``
 
 ``--tty-link`` becomes a symbolic link to the pseudo-terminal (a stable name, as under ``/dev/serial/by-id``), ``--key-file`` holds the
 link key as raw bytes. ``--firmware c`` runs the reference firmware in C, which then has the line to itself. ``--control`` is a Unix socket: one JSON object a line in, one out, ``{"ok": true, …}`` or ``{"ok": false, "error": …}``.
@@ -23,9 +23,9 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-from hardware.controller.protocol import Door
+from hardware.controller.protocol import Door, LaneKind
 from hardware.ports import DeviceError
 from hardware.sim.compiled import PROGRAM, CompiledFirmware
 from hardware.sim.firmware import Device, Firmware
@@ -64,9 +64,10 @@ class Simulation:
         seed: int | None = None,
         travel_s: float = TRAVEL_S,
         kind: FirmwareKind = "python",
+        lane: LaneKind = "mantrap",
     ) -> None:
         self._began = time.monotonic()
-        self.plant = Plant(self._began, travel_s)
+        self.plant = Plant(self._began, travel_s, lane)
         self.firmware = firmware(kind, key, self.plant.sense())
         self._outputs = self.firmware.tick(0, self.plant.sense())
         self._now = self._began
@@ -240,10 +241,17 @@ class SimulatedController:
     """Starts and ends the process; for the demo and for tests. Use it as a context manager."""
 
     def __init__(
-        self, folder: Path, key: bytes, *, seed: int | None = None, travel_s: float = TRAVEL_S, firmware: FirmwareKind = "python"
+        self,
+        folder: Path,
+        key: bytes,
+        *,
+        seed: int | None = None,
+        travel_s: float = TRAVEL_S,
+        firmware: FirmwareKind = "python",
+        lane: LaneKind = "mantrap",
     ) -> None:
         """Its files live in ``folder``, which must exist: :attr:`tty` is what the host opens."""
-        self._firmware = firmware
+        self._firmware, self._lane = firmware, lane
         self.tty, self._socket, self._key_file = (
             folder / "gate-controller",
             folder / "gate-control.sock",
@@ -260,6 +268,7 @@ class SimulatedController:
             file.write(self._key)
         command = [sys.executable, "-m", "hardware.sim.controller", "--tty-link", str(self.tty)]
         command += ["--control", str(self._socket), "--key-file", str(self._key_file)]
+        command += ["--lane", self._lane]
         command += ["--firmware", self._firmware, "--until-stdin-closes", "--travel-s", str(self._travel_s)] + (
             ["--seed", str(self._seed)] if self._seed is not None else []
         )
@@ -328,6 +337,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="lets people's times vary by 10 %%")
     parser.add_argument("--travel-s", type=float, default=TRAVEL_S, help="seconds a leaf takes to open or shut")
     parser.add_argument("--firmware", choices=("python", "c"), default="python", help="c: the reference firmware (make firmware)")
+    parser.add_argument("--lane", choices=get_args(LaneKind), default="mantrap")
     parser.add_argument("--until-stdin-closes", action="store_true")
     options = parser.parse_args()
     with contextlib.suppress(PermissionError):  # firmware has a processor of its own: nothing else may make its clock stumble
@@ -338,6 +348,7 @@ def main() -> int:
         seed=options.seed,
         travel_s=options.travel_s,
         kind=options.firmware,
+        lane=options.lane,
     )
     _Control(simulation, options.control)
     if options.until_stdin_closes:

@@ -73,6 +73,8 @@ class Person:
     def __init__(self, manner: Manner) -> None:
         self.manner = manner
         self.place = Place.WAITING
+        self.gives_up = False
+        """Reads on the screen that this is not the way, and leaves by the one they came."""
         self._walk: _Walk | None = None
 
     @property
@@ -112,7 +114,8 @@ class Person:
             return None
         if scene.exit is not Way.SHUT:
             return (Door.EXIT, False)
-        return (Door.ENTRY, False) if scene.turn_back and scene.entry is not Way.SHUT else None
+        turns_back = scene.turn_back or self.gives_up
+        return (Door.ENTRY, False) if turns_back and scene.entry is not Way.SHUT else None
 
     def _plan(self, door: Door, inwards: bool) -> _Walk:
         seconds = self.manner.walk_in_s if inwards else self.manner.walk_out_s

@@ -1,4 +1,7 @@
-"""The simulated lane itself: two leaves that take time, thresholds, sensors, people. It knows no host and obeys the drives.
+"""The simulated lane itself: leaves that take time, thresholds, sensors, people. It knows no host and obeys the drives.
+
+A gate with a single door has no entry leaf: people walk up to the exit from an open side, and walk away to it. What a mantrap's
+controller would do to the entry moves nothing there, and its inputs for the entry are strapped to "bolted".
 
 It keeps its own log and its own count of what must never happen, so that a test judges safety by the plant and not by what the
 controller or the host says about it.
@@ -9,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from hardware.controller.protocol import Door
+from hardware.controller.protocol import Door, LaneKind
 from hardware.sim.interlock import Drive, Inputs, LeafSensors, Outputs
 from hardware.sim.people import Manner, Person, Place, Scene, Way
 
@@ -71,11 +74,32 @@ class Leaf:
             self.position = min(1.0, self.position + step) if opening else max(0.0, self.position - step)
 
 
+class OpenSide(Leaf):
+    """Where a gate with a single door has no leaf: always open to people, "bolted" to the controller."""
+
+    @property
+    def locked(self) -> bool:
+        return True
+
+    @property
+    def way(self) -> Way:
+        return Way.OPEN
+
+    @property
+    def word(self) -> str:
+        return "none"
+
+    def move(self, drive: Drive, seconds: float, *, pushed: bool, blocked: bool) -> None:
+        """There is nothing to move."""
+
+
 class Plant:
     """The lane. ``now`` is any monotonic time in seconds; it is what the log shows."""
 
-    def __init__(self, now: float, travel_s: float = TRAVEL_S) -> None:
-        self.leaves = {door: Leaf(travel_s) for door in Door}
+    def __init__(self, now: float, travel_s: float = TRAVEL_S, kind: LaneKind = "mantrap") -> None:
+        self.kind = kind
+        entry = OpenSide() if kind == "single_door" else Leaf(travel_s)
+        self.leaves = {Door.ENTRY: entry, Door.EXIT: Leaf(travel_s)}
         self.people: list[Person] = []
         self.fire = self.blind = self.object_left = False
         self.mains = True
@@ -102,8 +126,10 @@ class Plant:
         self.note(f"{people} arrived")
 
     def give_up(self) -> None:
-        """Whoever waits in front of the entry goes away."""
+        """Whoever waits in front of the entry goes away; so does whoever stands before a single door."""
         self.people = [person for person in self.people if person.place is not Place.WAITING or person.blocks is not None]
+        for person in self.people:
+            person.gives_up = self.kind == "single_door"
         self.note("party gave up")
 
     def count(self, place: Place) -> int:
@@ -115,7 +141,7 @@ class Plant:
     def step(self, now: float, outputs: Outputs) -> Inputs:
         """Let time pass up to ``now`` under ``outputs``; return what the sensors say then."""
         seconds, self._now = now - self._now, now
-        self._turn_back = outputs.turn_back
+        self._turn_back = outputs.turn_back and self.kind == "mantrap"
         for door, drive in ((Door.ENTRY, outputs.entry), (Door.EXIT, outputs.exit)):
             pushed = any(person.pushes is door for person in self.people)
             self.leaves[door].move(drive, seconds, pushed=pushed, blocked=not self._clear(door))
@@ -147,7 +173,8 @@ class Plant:
         for person in self.people:
             passage = person.step(seconds, scene)
             if passage is not None:
-                crossings.append(passage)
+                if not isinstance(self.leaves[passage.door], OpenSide):  # no barrier of light stands on the open side
+                    crossings.append(passage)
                 self.note(f"passage {passage.door.name.lower()} {'in' if passage.inwards else 'out'}")
                 if person.manner.luggage and not passage.inwards:
                     self.object_left = True
@@ -162,7 +189,10 @@ class Plant:
         return LeafSensors(bolted=leaf.locked, wide=leaf.position >= 1, clear=self._clear(door))
 
     def _clear(self, door: Door) -> bool:
-        return not self.leaves[door].obstructed and all(person.blocks is not door for person in self.people)
+        leaf = self.leaves[door]
+        if isinstance(leaf, OpenSide):
+            return True
+        return not leaf.obstructed and all(person.blocks is not door for person in self.people)
 
     def _judge(self) -> None:
         """Log what changed and note what must never happen."""

@@ -102,6 +102,7 @@ def performances() -> Iterator[dict[str, Performance]]:
     running = {
         "default": Performance("default", cast),
         "changed": Performance("changed", (HERE / "changed.toml").read_text(encoding="utf-8"), options=reference_firmware),
+        "single_door": Performance("single", only(cast, "diplomatic", "two-on-one"), options=["--lane", "single_door"]),
         "without_pki": Performance("pki", openers, "pki"),
         "without_faceverify": Performance("face", openers, "faceverify"),
     }

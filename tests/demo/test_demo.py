@@ -70,6 +70,15 @@ def test_without_the_result_of_a_room_nobody_passes(performances, room):
     assert all(outcome not in {"OPEN", "RETRY"} for outcome, _ in outcomes.values()), outcomes
 
 
+def test_a_gate_with_a_single_door_comes_to_the_same_and_opens_on_one_permit(performances):
+    run = performances["single_door"].ended()
+    assert run.outcomes() == {name: EXPECTED[name] for name in ("diplomatic", "two-on-one")}
+    assert {each["lane"] for each in run.result["transactions"]} == {"single_door"}
+    with open_readonly(run.state / FILE_NAME) as log:
+        assert [record.kind for record in log.records()].count("permit") == 1
+        assert all(result.same for result in replay(log, rule_sets(run.state)))
+
+
 @pytest.mark.parametrize("key", ["outcome", "reasons", "expected"])
 def test_a_cast_may_not_say_what_becomes_of_anybody(tmp_path, key):
     cast = tmp_path / "cast.toml"

@@ -22,7 +22,19 @@ from gate.processes.display import Display
 from gate.processes.lag import BOUNDS_MS
 from gate.records import LaneEvent, StageTiming, TransactionRecord
 from hardware.controller.link import DownReason, LinkDown, LinkUp
-from hardware.controller.protocol import Close, Door, Fault, Leaf, LeaseLapsed, OpenEntry, OpenExit, Purpose, Telemetry
+from hardware.controller.protocol import (
+    Close,
+    Door,
+    Fault,
+    LaneKind,
+    Leaf,
+    LeaseLapsed,
+    OpenEntry,
+    OpenExit,
+    Passage,
+    Purpose,
+    Telemetry,
+)
 
 KEY = b"k" * 32
 RULES = load_rules()
@@ -59,12 +71,12 @@ class Log(AuditWriter):
 class Hand:
     """Plays everything around the actor."""
 
-    def __init__(self, folder: Path, **timeouts: float) -> None:
+    def __init__(self, folder: Path, kind: LaneKind = "mantrap", **timeouts: float) -> None:
         self.folder = folder
         config = Config(
             profile="demo",
             state_dir=folder,
-            lane=Lane(id="x", checkpoint="CGK", direction=Direction.DEPARTURE),
+            lane=Lane(id="x", checkpoint="CGK", direction=Direction.DEPARTURE, kind=kind),
             timeouts=Timeouts(**timeouts),
             scanner=Scanner(kind="simulator", address="x"),
             camera=Camera(kind="simulator", address="x"),
@@ -78,7 +90,7 @@ class Hand:
         self.commands: list[Any] = []
         self.renewed = self.handled = 0
         self.case = Casework(config, RULES, self.log, clock=self.clock, helpers=self, key=KEY)
-        self.actor = LaneActor(config.timeouts, self.clock, self, self.case, Display(config, self.tell))
+        self.actor = LaneActor(config.timeouts, self.clock, self, self.case, Display(config, self.tell), kind=kind)
         self.running = asyncio.create_task(self.actor.run())
         self._plant = {"entry": Leaf.LOCKED, "exit": Leaf.LOCKED, "occupancy": 0, "object_left": False}
         self._plant |= {"entry_clear": True, "exit_clear": True, "emergency": False, "mains": True, "leased": False}
@@ -466,3 +478,88 @@ async def test_an_officers_reset_forgives_a_fault_that_is_mended(hand: Hand):
     await hand.plant()
     assert hand.state is State.IDLE
     assert hand.actor._gate_words()[0] == "ready"
+
+
+# --- a gate with a single door
+
+
+@pytest.fixture
+async def single(tmp_path):
+    hand = Hand(tmp_path, kind="single_door", capture_s=2, exit_s=1, await_officer_s=1)
+    await hand.ready()
+    await hand.plant(occupancy=1)
+    yield hand
+    await hand.close()
+
+
+async def kinds(hand: Hand) -> list[str]:
+    """What of the last transaction stands in the log."""
+    await hand.record()
+    with open_readonly(hand.folder / FILE_NAME) as log:
+        return [record.kind for record in log.records() if record.transaction == hand.transaction]
+
+
+async def walk_through(hand: Hand) -> None:
+    await hand.until(lambda: hand.state is State.EXIT_OPEN)
+    await hand.plant(exit=Leaf.OPEN)
+    await hand.controller(Passage(door=Door.EXIT, inwards=False))
+    await hand.plant(occupancy=0)
+    await hand.plant(exit=Leaf.LOCKED)
+
+
+async def test_before_a_single_door_the_exits_decision_is_the_only_permit(single: Hand):
+    await single.document()
+    assert single.state is State.CAPTURE
+    single.log.gate.clear()
+    await single.face()
+    await asyncio.sleep(0.1)
+    assert not single.opened_exit(), "opened before the permit was durable"
+    single.log.gate.set()
+    await walk_through(single)
+    record = await single.record()
+    assert (record.outcome, record.kind) == ("OPEN", "single_door")
+    assert sorted(await kinds(single)) == ["decision", "permit", "transaction"]
+    assert not any(isinstance(command, OpenEntry) for command in single.commands)
+
+
+async def test_whoever_walks_away_from_an_open_single_door_did_not_pass(single: Hand):
+    await single.document()
+    await single.face()
+    await single.until(lambda: single.state is State.EXIT_OPEN)
+    await single.plant(exit=Leaf.OPEN)
+    await single.plant(occupancy=0)
+    await single.plant(exit=Leaf.LOCKED)
+    record = await single.record()
+    assert (record.outcome, record.reasons) == ("COUNTER", ("PERMIT_VOIDED",))
+
+
+@pytest.mark.parametrize("occupancy", [None, 2])
+async def test_before_a_single_door_a_count_that_is_not_one_opens_nothing(single: Hand, occupancy: int | None):
+    await single.plant(occupancy=occupancy)
+    await single.document()
+    await single.face()
+    record = await single.record()
+    assert record.outcome != "OPEN"
+    assert not single.opened_exit()
+
+
+async def test_before_a_single_door_no_face_is_looked_at_for_a_document_that_failed(single: Hand):
+    await single.document(chip_authenticity="not_genuine")
+    record = await single.record()
+    assert record.outcome == "HOLD"
+    assert not any(isinstance(message, m.StartCapture) for _, message in single.told)
+
+
+async def test_before_a_single_door_the_screen_asks_for_the_document_before_the_face(single: Hand):
+    shown = lambda: [message.screen for role, message in single.told if role == "traveller_screen"]
+    await single.document()
+    assert shown()[-1] == "lift"
+    await single.say("reader", m.DocumentRemoved())
+    assert shown()[-1] == "face"
+
+
+async def test_an_officers_eject_opens_nothing_at_a_single_door(single: Hand):
+    await single.document()
+    single.actor.post(lambda: single.actor.order("eject"))
+    await single.settle()
+    assert not any(isinstance(command, OpenEntry | OpenExit) for command in single.commands)

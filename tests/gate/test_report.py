@@ -137,6 +137,12 @@ def test_one_demonstration_among_the_records_puts_the_banner_on_the_page():
     assert "Profile demo, trial" in text
 
 
+def test_each_lane_is_named_with_its_kind():
+    assert "lane-1 (mantrap)" in plain(render_trial([record(1)]))
+    single = msgspec.structs.replace(record(1), kind="single_door")
+    assert "lane-1 (single door)" in plain(render_trial([single]))
+
+
 def test_records_that_do_not_count_are_named_with_the_reason():
     text = plain(render_trial([record(1), record(2, seconds=-1), record(1, Outcome.HOLD, "CHIP_NOT_GENUINE")]))
     assert "1 counted, 2 left out" in text

@@ -90,6 +90,12 @@ def test_there_is_a_screen_for_every_word_and_a_word_for_every_state_check_resul
     assert sorted(fact for _, members in words.CHECK_TREE for fact, _ in members) == sorted(VOCABULARY)
 
 
+def test_the_entry_that_a_single_door_has_not_is_no_tile_on_the_officers_page():
+    tiles = lambda entry: [tile["name"][1] for tile in msgspec.json.decode(present.encode(view(entry=entry))["lane"])["tiles"]]
+    assert "Entry" in tiles("locked")
+    assert "Entry" not in tiles("none")
+
+
 @pytest.mark.parametrize(
     ("count", "word"), [("0", "none"), ("1", "one"), ("2", "many"), ("unknown", "uncertain"), ("-1", "uncertain")]
 )

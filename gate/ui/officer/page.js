@@ -88,6 +88,7 @@ function plan(doors) {
   };
   put("path", { d: "M40 10H260M40 66H260", class: "wall" });
   for (const [x, leaf] of [[80, doors.entry], [220, doors.exit]]) {
+    if (leaf === "none") continue;
     const moving = leaf === "opening" || leaf === "closing";
     const shut = leaf === "locked";
     const d = shut ? `M${x} 12V64` : moving ? `M${x} 12V28M${x} 48V64` : `M${x} 12h16M${x} 64h16`;

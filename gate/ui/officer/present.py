@@ -63,10 +63,11 @@ def _tiles(view: OfficerView) -> list[Json]:
         return {"name": name, "value": _words(table, word), "tone": tone}
 
     state, controller, occupancy = view.state.lower(), view.controller.lower(), _occupancy(view)
+    entry = (tile(("Pintu masuk", "Entry"), words.LEAVES, view.entry.lower(), _leaf_tone(view.entry)),)
     return [
         tile(("Lajur", "Lane"), words.STATES, state, words.STATE_TONES.get(state, "busy")),
         tile(("Pengendali", "Controller"), words.CONTROLLERS, controller, "good" if controller == "ready" else "bad"),
-        tile(("Pintu masuk", "Entry"), words.LEAVES, view.entry.lower(), _leaf_tone(view.entry)),
+        *(entry if view.entry != words.NO_LEAF else ()),
         tile(("Pintu keluar", "Exit"), words.LEAVES, view.exit.lower(), _leaf_tone(view.exit)),
         tile(("Di dalam", "Inside"), words.OCCUPANCIES, occupancy, {"none": "good", "one": "busy"}.get(occupancy, "warn")),
     ]
