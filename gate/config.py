@@ -43,6 +43,7 @@ Signer = Annotated[
 ]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
 Words = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,120}$", description="1 to 120 characters")]
+Pixels = Annotated[int, Meta(ge=160, le=8192)]
 Milliseconds = Annotated[int, Meta(ge=50, le=10_000)]
 Port = Annotated[int, Meta(ge=1024, le=65_535)]
 Baud = Literal[9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600]
@@ -95,8 +96,14 @@ class Chip(Section, frozen=True, kw_only=True):
 
 
 class Camera(Section, frozen=True, kw_only=True):
+    """``opencv``: a video device, by its name below /dev/v4l/by-id, or in demonstrations a recording (``hardware.camera``)."""
+
     kind: Literal["simulator", "opencv"]
     address: Address
+    width: Pixels | None = None
+    height: Pixels | None = None
+    fps: Annotated[int, Meta(ge=5, le=120)] | None = None
+    """What a device is asked for; what is left out it chooses by itself."""
 
 
 class Controller(Section, frozen=True, kw_only=True):
@@ -117,6 +124,8 @@ class Waiver(Section, frozen=True, kw_only=True):
 
 class Face(Section, frozen=True, kw_only=True):
     pack: Name
+    pack_sha256: Sha256 | None = None
+    """What ``autogate models check`` prints for the pack that was approved: another one under its name does not start."""
     packs_dir: Path
     backend: Literal["onnxruntime", "insightface"] = "onnxruntime"
     waiver: Waiver | None = None
@@ -154,6 +163,11 @@ class Screens(Section, frozen=True, kw_only=True):
     officer_port: Port = 8411
 
 
+class Health(Section, frozen=True, kw_only=True):
+    port: Port | None = None
+    """Where, on loopback, ``/healthz``, ``/readyz`` and ``/metrics`` are answered; None: nowhere."""
+
+
 class Config(Section, frozen=True, kw_only=True):
     profile: Literal["demo", "training", "trial"]
     state_dir: Path
@@ -168,6 +182,7 @@ class Config(Section, frozen=True, kw_only=True):
     registries: Registries = Registries()
     rules: Rules = Rules()
     screens: Screens = Screens()
+    health: Health = Health()
 
 
 class ConfigFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -341,12 +356,31 @@ class _Reader:
         if self._right.get("lane.checkpoint", next(iter(CHECKPOINT_ZONES))) not in CHECKPOINT_ZONES:
             self._find("lane.checkpoint", "no time zone is known for it", f"one of {', '.join(CHECKPOINT_ZONES)}")
         self._check_scanner()
+        self._check_camera()
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
             self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
         if self._right.get("chip.link") == "scanner" and self._right.get("chip.reader") is not None:
             self._find("chip.reader", "not used: the scanner reads the chip", 'leave it out, or write link = "pcsc"')
         if self._right.get("screens.officer_port", 0) == self._right.get("screens.traveller_port"):
             self._find("screens.officer_port", "the travellers' port", "give the officer page a port of its own")
+        if self._right.get("health.port") in {
+            self._right.get("screens.traveller_port", 0),
+            self._right.get("screens.officer_port", 0),
+        }:
+            self._find("health.port", "the port of a screen", "give health a port of its own")
+
+    def _check_camera(self) -> None:
+        """Demonstrations look at recordings, other gates at cameras."""
+        if (
+            self._right.get("camera.kind") == "opencv"
+            and "camera.address" in self._right
+            and self._right.get("profile") in PROFILES
+        ):
+            demonstration = PROFILES[self._right["profile"]].demonstration
+            if demonstration is is_real_device(self._right["camera.address"]):
+                what = "a real device" if demonstration else "not a camera but a recording"
+                remedy = "name a recording" if demonstration else "name it below /dev/v4l/by-id"
+                self._find("camera.address", f"profile {self._right['profile']} refuses it: {what}", remedy)
 
     def _check_scanner(self) -> None:
         if self._right.get("scanner.kind") != "serial":

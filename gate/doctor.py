@@ -180,7 +180,8 @@ def _check_controller(config: Config | None) -> Finding | None:
 def _check_ports(config: Config | None) -> Finding | None:
     if config is None:
         return None
-    ports = (config.screens.traveller_port, config.screens.officer_port)
+    health = () if config.health.port is None else (config.health.port,)
+    ports = (config.screens.traveller_port, config.screens.officer_port, *health)
     taken = [str(port) for port in ports if not _is_free(port)]
     problem = f"{' and '.join(taken)} on {LOOPBACK} already in use" if taken else ""
     return _finding("ports", problem, "stop what listens there, or change [screens]", " and ".join(map(str, ports)) + " are free")
@@ -214,14 +215,14 @@ def _check_face_pack(config: Config | None) -> Finding | None:
     if config.face.pack == "demo":
         missing = [name for name in DEMO_PACK_SOURCES if importlib.util.find_spec(name) is None]
         problem = f"{', '.join(missing)} not installed" if missing else ""
-        return _finding("face pack", problem, "run make setup", "demonstration, not for operation")
+        return _finding("face pack", problem, "run make setup", f"demonstration, not for operation; run by {config.face.backend}")
     # By name, because the lane starts with this module too and its import contract counts every import statement.
     vision, packs = importlib.import_module("gate.processes.vision"), importlib.import_module("faceverify.packs")
     try:
         _, served = vision.open_pack(config)
     except packs.PackError as error:
         return _finding("face pack", f"{error}", f"autogate models install into {config.face.packs_dir}", "")
-    return _finding("face pack", "", "", served)
+    return _finding("face pack", "", "", f"{served}; run by {config.face.backend}")
 
 
 CHECKS: tuple[Check, ...] = (
@@ -257,13 +258,14 @@ def _examine(config: Config | None, checks: Iterable[Check]) -> Iterator[Finding
 def doctor_command(config_path: Path | None = None) -> int:
     """``autogate doctor [--config FILE]``: a table. Returns 0, 1 where a check fails, 2 where the configuration is broken."""
     from gate.config import EXIT_BROKEN, ConfigError, load
+    from gate.devices import CHECKS as DEVICES
 
     try:
         config = None if config_path is None else load(config_path)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_BROKEN
-    findings = examine(config)
+    findings = examine(config, DEVICES)
     for finding in findings:
         print(
             f"{'ok  ' if finding.ok else 'FAIL'}  {finding.check:<10}  {finding.what}"

@@ -102,6 +102,7 @@ def _check(folder: Path) -> bool:
         print(f"autogate models check: {error}", file=sys.stderr)
         return False
     print(f"{folder}: {label(report.pack)}")
+    print(f"  pack sha256 {report.pack.sha256}")
     for net in report.pack.nets:
         print(
             f"  {net.file}: {net.licence}; sha256 {net.sha256}"

@@ -85,7 +85,6 @@ def _lets_unsafe_pass(folder: Path | None) -> bool:
 
 
 _SIMULATORS_ONLY = (
-    Refusal(key="camera.kind", refuses=lambda kind: kind != "simulator", what="not a simulator", remedy='write "simulator"'),
     Refusal(key="controller.device", refuses=is_real_device, what="a real device", remedy="name the simulator's pseudo-terminal"),
     Refusal(
         key="trust.store",

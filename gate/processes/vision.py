@@ -12,6 +12,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtim
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
@@ -42,9 +43,11 @@ from gate.processes.messages import (
 from gate.processes.worker import Misconfigured, Worker, worker_main
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
-from hardware.ports import Clock, DeviceError, FrameSource
+from hardware.ports import Clock, FrameSource
 
 POLL_S = 0.2
+IDLE_LOOK_S = 1.0
+"""How often the camera is looked at while nobody stands before it: the lane shall not let in whom nobody can see."""
 PORTRAIT_PIXELS = 2_000_000
 """Largest portrait decoded: Doc 9303-9 portraits are 413×531; two megapixels leave room and bound the memory."""
 PORTRAIT_TIMEOUT_S = 1.0
@@ -57,8 +60,12 @@ def open_camera(config: Config, secret: str) -> FrameSource:
             from hardware.sim.camera import SimulatedCamera
 
             return SimulatedCamera(Path(config.camera.address), secret)
-        case kind:
-            raise DeviceError("camera", f"no driver for {kind!r} in this release", 'use kind = "simulator"')
+        case "opencv":
+            from hardware.camera import OpenCvCamera, Wish
+
+            asked = config.camera
+            return OpenCvCamera(asked.address, Wish(width=asked.width, height=asked.height, fps=asked.fps))
+    assert_never(config.camera.kind)
 
 
 def open_pack(config: Config) -> tuple[Pack, str]:
@@ -68,6 +75,12 @@ def open_pack(config: Config) -> tuple[Pack, str]:
     """
     folder = config.face.packs_dir
     pack = demo_pack(folder) if config.face.pack == "demo" else installed_pack(folder / config.face.pack)
+    if config.face.pack_sha256 not in {None, pack.sha256}:
+        raise PackError(
+            str(folder / config.face.pack),
+            f"its sha256 is {pack.sha256}, not face.pack_sha256",
+            "install the approved pack, or approve this one",
+        )
     if (refusal := may_serve(pack, config, SystemClock())) is not None:
         raise refusal
     return pack, label(pack, waiver_of(config) if pack.grant == "non_commercial" else None)
@@ -124,6 +137,7 @@ class FaceWatcher:
         self._over = ""
         """The transaction that the lane last had us forget: whatever still waits for it is not begun."""
         self._subject: _Subject | None = None
+        self._looked = self._clock.boot()
 
     def take(self, message: AnyMessage) -> None:
         """A message from the lane; called on the loop."""
@@ -140,6 +154,7 @@ class FaceWatcher:
             try:
                 job = self._jobs.get(timeout=POLL_S)
             except queue.Empty:
+                self._look_at_camera()
                 continue
             match job:
                 case PrepareReference():
@@ -151,6 +166,14 @@ class FaceWatcher:
                 case _:
                     pass  # not for this process
         self._forget()
+
+    def _look_at_camera(self) -> None:
+        """Notice while nobody waits that the camera is gone. Raises DeviceError."""
+        if self._clock.boot() - self._looked > IDLE_LOOK_S:
+            self._looked = self._clock.boot()
+            frame = self._camera.newest(0.0)
+            if frame is not None and frame.pixels.flags.writeable:
+                frame.pixels.fill(0)
 
     def _prepare(self, job: PrepareReference) -> None:
         self._forget()
@@ -216,6 +239,11 @@ class FaceWatcher:
 
 async def serve(config: Config, runtime: Runtime) -> None:
     """Warm the sessions, connect to the lane, work until it hangs up."""
+    with closing(open_camera(config, runtime.secret)) as camera:  # before the networks: looking for it again shall cost little
+        await _serve(config, runtime, camera)
+
+
+async def _serve(config: Config, runtime: Runtime, camera: FrameSource) -> None:
     decoder = ConfinedDecoder(max_pixels=PORTRAIT_PIXELS, timeout_s=PORTRAIT_TIMEOUT_S)
     decoder.begin()  # its process starts beside the networks
     try:
@@ -226,7 +254,6 @@ async def serve(config: Config, runtime: Runtime) -> None:
         raise Misconfigured(str(error)) from error
     with verifier:
         verifier.warm_up()
-        camera = open_camera(config, runtime.secret)
         if (frame := camera.newest(FRAME_WAIT_S)) is not None:
             first = verifier.probe(frame.pixels)  # the first frame of its size costs more than any later one
             if isinstance(first, Probe):
@@ -234,7 +261,7 @@ async def serve(config: Config, runtime: Runtime) -> None:
         backends = {
             "face": served if config.face.backend == "onnxruntime" else f"{served}; run by {config.face.backend}",
             "pad": f"available: {LABEL}" if pack.pad else "PAD not available",
-            "camera": config.camera.kind,
+            "camera": config.camera.kind if config.camera.kind == "simulator" else f"opencv {config.camera.address}",
         }
         worker = Worker("vision", runtime, backends)
         clock = SystemClock()

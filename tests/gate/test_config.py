@@ -235,7 +235,7 @@ def test_the_command_says_file_line_key_and_remedy(write, capsys):
             f'{SERIAL}\naddress = "/dev/ttyUSB1"\n[chip]\nlink = "pcsc"\nreader = "Virtual PCD 00 00"',
             "scanner.address",
         ),
-        ('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "0"', "camera.kind"),
+        ('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "/dev/video0"', "camera.address"),
         ('device = "run/controller.tty"', 'device = "/dev/ttyUSB0"', "controller.device"),
         ('device = "run/controller.tty"', 'device = "/dev/serial/by-id/usb-gate"', "controller.device"),
         ('store = "trust"', 'store = "."', "trust.store"),
@@ -292,7 +292,7 @@ def test_a_link_to_a_pseudo_terminal_is_a_simulator_wherever_it_lies(write, tmp_
 TRIAL = (
     GOOD.replace('"demo"\nstate_dir', '"trial"\nstate_dir')
     .replace('kind = "simulator"\naddress = "world/scanner.sock"', f'{SERIAL}\naddress = "/dev/ttyUSB1"')
-    .replace('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "0"')
+    .replace('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "/dev/v4l/by-id/gate"')
     .replace('device = "run/controller.tty"', 'device = "/dev/ttyUSB0"\nkey_file = "key"')
     .replace('pack = "demo"', 'pack = "operator-2026"')
     .replace('store = "trust"', f'store = "operator-trust"\nsigners = ["first:{"01" * 32}", "second:{"02" * 32}"]')
@@ -308,6 +308,7 @@ TRIAL = (
         ("/dev/ttyUSB1", "/dev/pts/4", "scanner.address"),
         ("/dev/ttyUSB1", "scanner.tty", "scanner.address"),
         ('"opencv"', '"simulator"', "camera.kind"),
+        ("/dev/v4l/by-id/gate", "recordings/film.avi", "camera.address"),
         ("/dev/ttyUSB0", "/dev/pts/3", "controller.device"),
         ("/dev/ttyUSB0", "somewhere.tty", "controller.device"),
         ('key_file = "key"', "", "controller.key_file"),
@@ -372,3 +373,14 @@ def test_any_bytes_give_a_config_or_findings(tmp_path_factory, data):
     path.write_bytes(data)
     with contextlib.suppress(ConfigError):
         assert isinstance(load(path), Config)
+
+
+def test_a_demonstration_may_look_at_a_recording(write):
+    film = GOOD.replace('kind = "simulator"\naddress = "world/camera.sock"', 'kind = "opencv"\naddress = "film.avi"')
+    assert load(write(film)).camera.kind == "opencv"
+
+
+def test_health_has_a_port_of_its_own(write):
+    assert load(write(GOOD)).health.port is None
+    assert load(write(GOOD + "\n[health]\nport = 8412\n")).health.port == 8412
+    assert [key for _, key in broken(write(GOOD + "\n[health]\nport = 8411\n"))] == ["health.port"]

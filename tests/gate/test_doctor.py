@@ -17,6 +17,7 @@ import pytest
 from gate import doctor
 from gate.clock import WALL_FLOOR_FILE
 from gate.config import Camera, Config, Controller, Face, Lane, Scanner, Screens, Trust
+from gate.devices import CHECKS as DEVICES
 from gate.doctor import OUR_NAMES, Finding, doctor_command, examine, foreign_names, refuse_foreign_names
 from gate.evidence import Direction
 from pki.sim import PretendState
@@ -129,7 +130,7 @@ def test_a_check_that_the_system_stops_is_a_finding_and_further_checks_run_last(
 def test_the_command_prints_a_line_for_each_check_and_says_by_its_exit_whether_one_failed(capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert doctor_command() == 0
-    assert capsys.readouterr().out.count("\n") == len(examine(None)) + 1
+    assert capsys.readouterr().out.count("\n") == len(examine(None, DEVICES)) + 1
     monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "0")
     assert doctor_command() == 1
     assert "FAIL  telemetry" in capsys.readouterr().out

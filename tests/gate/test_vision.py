@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import get_args
 
+import cv2
 import msgspec
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from faceverify.pad import PadResult
 from faceverify.quality import Instruction
 from faceverify.samples import NotPerformed, Probe, Reference
 from faceverify.track import Sighting
+from gate.config import Camera as ConfiguredCamera
 from gate.config import Waiver, load
 from gate.processes import vision
 from gate.processes.bounds import bounded_backends
@@ -26,7 +29,7 @@ from gate.processes.capture import STEADY_S, Guide, pad_fact
 from gate.processes.display import Display
 from gate.processes.messages import AnyMessage, FaceChecked, FaceGuidance, Forget, Guidance, PrepareReference, StartCapture
 from gate.processes.vision import FaceWatcher
-from hardware.ports import Frame
+from hardware.ports import DeviceLost, Frame
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "gate.example.toml"
 PIXELS = np.zeros((8, 8, 3), np.uint8)
@@ -351,3 +354,37 @@ def test_a_waiver_stands_in_every_record_and_on_the_officers_page(research):
     kept = bounded_backends("vision", {"face": served})["face"]
     assert kept.endswith("waived by Director Siti until 2999-12-31: comparison of recognisers")
     assert Display(config, lambda *_: None)._warnings({"face": kept}) == ("face weights for research alone, waived",)
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "insightface"])
+def test_a_pack_that_is_not_the_approved_one_does_not_serve(research, backend):
+    config = research(WAIVED)
+    approved = msgspec.structs.replace(config.face, backend=backend, pack_sha256="a1" * 32)
+    assert vision.open_pack(msgspec.structs.replace(config, face=approved))[0].sha256 == "a1" * 32
+    other = msgspec.structs.replace(approved, pack_sha256="a2" * 32)
+    with pytest.raises(PackError, match=r"not face\.pack_sha256"):
+        vision.open_pack(msgspec.structs.replace(config, face=other))
+
+
+# --- the camera between travellers
+
+
+def test_a_camera_that_goes_while_nobody_waits_ends_the_work_of_the_process(monkeypatch):
+    class Gone(Camera):
+        def newest(self, timeout: float) -> Frame:
+            raise DeviceLost("camera", "it is gone")
+
+    monkeypatch.setattr(vision, "IDLE_LOOK_S", 0.0)
+    monkeypatch.setattr(vision, "POLL_S", 0.01)
+    with pytest.raises(DeviceLost):
+        FaceWatcher(Verifier("good"), Gone(), lambda _: None).run()  # type: ignore[arg-type] # set by hand
+
+
+def test_the_configured_recording_is_what_the_process_looks_at(tmp_path):
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((32, 48, 3), 77, np.uint8))
+    config = msgspec.structs.replace(load(EXAMPLE), camera=ConfiguredCamera(kind="opencv", address=str(tmp_path / "%d.png")))
+    with closing(vision.open_camera(config, "")) as camera:
+        frame = camera.newest(5)
+    assert frame is not None
+    assert (frame.pixels == 77).all()
