@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/faces.lock
 STAMP  := $(VENV)/.setup-stamp
 PCSC   := $(VENV)/.pcsc-stamp
+MODBUS := $(VENV)/.modbus-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
 INSIGHTFACE := $(VENV)/peer-insightface
 PEER   := $(VENV)/peer-pymrtd
@@ -24,7 +25,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware demo test interop fuzz check model-check soak bench bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check soak bench bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -46,6 +47,12 @@ $(PCSC): $(STAMP) requirements/pcsc.lock requirements/pcsc-build.lock
 	@$(BIN)/python requirements/missing.py
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps \
 	    --build-constraints requirements/pcsc-build.lock -r requirements/pcsc.lock
+	@touch $@
+
+setup-modbus: $(MODBUS) ## add pymodbus, for gate controllers on Modbus RTU
+
+$(MODBUS): $(STAMP) requirements/modbus.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/modbus.lock
 	@touch $@
 
 setup-fuzz: $(ATHERIS) ## add atheris, which steers fuzzing by what it reaches (Linux, Python 3.11 to 3.13)
@@ -83,8 +90,11 @@ setup-mrz-peers: $(STAMP) ## add other readers of pictures (MIT, AGPL, Apache) i
 demo: $(STAMP) ## twelve travellers through a simulated lane (ARGS="--headless --once --json out.json")
 	$(BIN)/autogate demo $(ARGS)
 
-firmware: ## the gate controller's reference firmware in C, plain and with sanitizers (wants a C compiler)
+firmware: ## the gate controller's reference firmware in C, plain and with sanitizers (wants a C compiler; with libmodbus that on Modbus, too)
 	$(MAKE) --no-print-directory -C hardware/firmware
+
+modbus-controller: ## the gate controller on Modbus RTU in C (wants libmodbus-dev)
+	$(MAKE) --no-print-directory -C hardware/firmware modbus
 
 # Where there is no C compiler, the tests of the firmware in C are skipped and say why.
 test: $(STAMP) $(if $(shell command -v cc),firmware) ## all tests (TESTS=tests/mrz for some)
@@ -96,8 +106,8 @@ interop: $(STAMP) ## a thousand sessions of each protocol variant against indepe
 fuzz: $(STAMP) ## any bytes into whatever parses a chip's (SECONDS=60 in all; ARGS="--only dg2" for some)
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(ARGS)
 
-# Where every real component is required, atheris and insightface are among them.
-check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant and a minute of fuzzing come last
+# Where every real component is required, atheris, insightface and pymodbus are among them.
+check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(MODBUS) $(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant and a minute of fuzzing come last
 	$(MAKE) interop SESSIONS=20 ARGS="--numprocesses $(WORKERS) -q -q"
 	$(MAKE) fuzz ARGS=
 

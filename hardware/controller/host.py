@@ -11,6 +11,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 from hardware.controller.link import DownReason, HostSession, LinkBroken, LinkDown, LinkUp
 from hardware.controller.messages import encode
@@ -39,7 +40,33 @@ class CommandIds:
         return self._next
 
 
-class GateLink:
+class ControllerLink(Protocol):
+    """What the lane process asks of a link to a gate controller, whatever is spoken on it. Thread-safe; nothing here waits for the line.
+
+    The events that it tells: LinkUp and LinkDown as the controller comes and goes, in between what the controller says, in its order.
+    """
+
+    def start(self) -> None:
+        """Begin to connect. The first event says whether that worked: LinkUp or LinkDown."""
+        ...
+
+    def send(self, command: GateCommand) -> None:
+        """Send ``command``; its CommandResult comes as an event. Without a link it is not sent and comes back as EXPIRED.
+
+        Raises MessageError if a field does not fit the protocol.
+        """
+        ...
+
+    def renew(self, lease_ms: int = LEASE_MS) -> None:
+        """Tell the controller that the lane loop works. Without a link: nothing."""
+        ...
+
+    def close(self) -> None:
+        """Give up the link; the controller lets its leases lapse. The last event is LinkDown(CLOSED)."""
+        ...
+
+
+class GateLink(ControllerLink):
     """Thread-safe link to one gate controller. ``on_event`` is called from the link's own thread, one event at a time."""
 
     def __init__(
@@ -62,15 +89,10 @@ class GateLink:
         self._writer = threading.Thread(target=self._write, name="gate-link-writer", daemon=True)
 
     def start(self) -> None:
-        """Begin to connect. The first event says whether that worked: LinkUp or LinkDown."""
         self._writer.start()
         self._thread.start()
 
     def send(self, command: GateCommand) -> None:
-        """Send ``command``; its CommandResult comes as an event. Without a link it is not sent and comes back as EXPIRED.
-
-        Raises MessageError if a field does not fit the protocol. Never blocks on the controller.
-        """
         encode(command)
         with self._lock:
             if self._session is None or not self._session.up:
@@ -80,7 +102,6 @@ class GateLink:
             self._flush()
 
     def renew(self, lease_ms: int = LEASE_MS) -> None:
-        """Tell the controller that the lane loop works. Without a link: nothing."""
         encode(Renew(lease_ms=lease_ms))
         with self._lock:
             if self._session is not None:
@@ -88,7 +109,6 @@ class GateLink:
                 self._flush()
 
     def close(self) -> None:
-        """Give up the link; the controller lets its leases lapse. The last event is LinkDown(CLOSED)."""
         self._stop.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()

@@ -20,6 +20,9 @@ PROGRAM = Path(__file__).resolve().parents[2] / "build" / "firmware" / "gate-fir
 """Where ``make firmware`` puts it."""
 CHECKED = PROGRAM.with_name("gate-firmware-checked")
 """The same with the address and undefined behaviour sanitizers: any misstep ends it."""
+MODBUS = PROGRAM.with_name("modbus-controller")
+"""Its safety logic and pins behind registers, served by libmodbus (``docs/modbus.md``)."""
+MODBUS_CHECKED = PROGRAM.with_name("modbus-controller-checked")
 NAME = "autogate reference firmware 1"
 
 _DRIVES = (Drive.SHUT, Drive.OPEN, Drive.STOP, Drive.FREE)
@@ -46,7 +49,7 @@ class CompiledFirmware:
             self._process = subprocess.Popen([program], stdin=firmware.fileno())
         except OSError as error:
             plant.close()
-            raise DeviceError(str(program), "the firmware in C is not there", "build it: make firmware") from error
+            raise DeviceError(str(program), "the firmware in C is not there", _remedy(program)) from error
         finally:
             firmware.close()
         self.power_on(key, inputs)
@@ -107,6 +110,12 @@ class CompiledFirmware:
         self._out += answer[_ANSWER.size :]
         entry, exit_, signal, turn_back = pins
         return entry, exit_, signal, turn_back
+
+
+def _remedy(program: Path) -> str:
+    if program in (MODBUS, MODBUS_CHECKED):
+        return "build it: make modbus-controller, which needs libmodbus (Debian: libmodbus-dev)"
+    return "build it: make firmware"
 
 
 def _time(now_ms: int) -> bytes:

@@ -3,7 +3,7 @@
 ``python -m hardware.sim.controller --tty-link PATH --control PATH --key-file PATH [--seed N] [--travel-s S] [--firmware c] [--lane single_door] [--until-stdin-closes]``
 
 ``--tty-link`` becomes a symbolic link to the pseudo-terminal (a stable name, as under ``/dev/serial/by-id``), ``--key-file`` holds the
-link key as raw bytes. ``--firmware c`` runs the reference firmware in C, which then has the line to itself. ``--control`` is a Unix socket: one JSON object a line in, one out, ``{"ok": true, …}`` or ``{"ok": false, "error": …}``.
+link key as raw bytes. ``--firmware c`` runs the reference firmware in C, ``modbus`` the controller of ``docs/modbus.md``; either then has the line to itself. ``--control`` is a Unix socket: one JSON object a line in, one out, ``{"ok": true, …}`` or ``{"ok": false, "error": …}``.
 What it understands is :data:`_ORDERS`. The process prints ``ready``, and ends on ``stop``, on SIGTERM and, if told so, with the process that
 holds the other end of its standard input.
 """
@@ -27,7 +27,7 @@ from typing import Any, Literal, Self, get_args
 
 from hardware.controller.protocol import Door, LaneKind
 from hardware.ports import DeviceError
-from hardware.sim.compiled import PROGRAM, CompiledFirmware
+from hardware.sim.compiled import MODBUS, PROGRAM, CompiledFirmware
 from hardware.sim.firmware import Device, Firmware
 from hardware.sim.interlock import Inputs
 from hardware.sim.people import Manner
@@ -45,12 +45,15 @@ _START_S = 10.0
 _STOP_S = 5.0
 
 
-FirmwareKind = Literal["python", "c"]
+FirmwareKind = Literal["python", "c", "modbus"]
+"""``modbus``: the controller in C that speaks Modbus RTU in place of the gate-link."""
 
 
 def firmware(kind: FirmwareKind, key: bytes, inputs: Inputs) -> Device:
-    """A controller fresh from power-on. Raises DeviceError where the one in C was not built."""
-    return CompiledFirmware(key, inputs, PROGRAM) if kind == "c" else Firmware(key, inputs)
+    """A controller fresh from power-on. Raises DeviceError where one in C was not built."""
+    if kind == "python":
+        return Firmware(key, inputs)
+    return CompiledFirmware(key, inputs, PROGRAM if kind == "c" else MODBUS)
 
 
 class Simulation:
@@ -336,7 +339,7 @@ def main() -> int:
     parser.add_argument("--key-file", type=Path, required=True)
     parser.add_argument("--seed", type=int, help="lets people's times vary by 10 %%")
     parser.add_argument("--travel-s", type=float, default=TRAVEL_S, help="seconds a leaf takes to open or shut")
-    parser.add_argument("--firmware", choices=("python", "c"), default="python", help="c: the reference firmware (make firmware)")
+    parser.add_argument("--firmware", choices=get_args(FirmwareKind), default="python", help="those in C: make firmware")
     parser.add_argument("--lane", choices=get_args(LaneKind), default="mantrap")
     parser.add_argument("--until-stdin-closes", action="store_true")
     options = parser.parse_args()
