@@ -25,7 +25,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check soak bench bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test soak bench bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -107,9 +107,10 @@ fuzz: $(STAMP) ## any bytes into whatever parses a chip's (SECONDS=60 in all; AR
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(ARGS)
 
 # Where every real component is required, atheris, insightface and pymodbus are among them.
-check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(MODBUS) $(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant and a minute of fuzzing come last
+check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(MODBUS) $(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant, a minute of fuzzing and fifty killed hosts come last
 	$(MAKE) interop SESSIONS=20 ARGS="--numprocesses $(WORKERS) -q -q"
 	$(MAKE) fuzz ARGS=
+	$(MAKE) kill-test ARGS="--trials 54 --lanes 14 --at-least 50 --most-void 0.5"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -123,6 +124,9 @@ layers: $(STAMP)
 
 model-check: $(STAMP) ## every reachable state of lane, controller, plant and people under two faults (ARGS=--quick: under one, telemetry in time)
 	$(BIN)/python -m benchmarks.model_check $(ARGS)
+
+kill-test: $(STAMP) $(if $(shell command -v cc),firmware) ## hosts killed and stopped at a thousand random moments: what the doors do then (ARGS="--trials 54 --lanes 14")
+	$(BIN)/python -m benchmarks.kill_test $(ARGS)
 
 soak: $(STAMP) ## the long suites at full count, with a JSON report
 	$(BIN)/python -m benchmarks.soak $(ARGS)
