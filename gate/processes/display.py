@@ -7,8 +7,9 @@ from collections.abc import Callable
 from gate.config import Config
 from gate.lane import State, View
 from gate.processes.casework import Casework
-from gate.processes.messages import AnyMessage, LaneReady, OfficerView, Role, TravellerView
+from gate.processes.messages import AnyMessage, EndedTransactions, LaneReady, OfficerView, Role, TravellerView
 from gate.profiles import PROFILES
+from gate.records import TransactionRecord
 from gate.views import traveller_screen
 
 WAIVED = "; waived by "
@@ -24,10 +25,13 @@ class Display:
         self._single_door = config.lane.kind == "single_door"
         self._shown: dict[Role, AnyMessage] = {}
         self._joined: set[Role] = set()
+        self._listed: tuple[TransactionRecord, ...] | None = None
 
     def peer(self, role: Role, *, joined: bool) -> None:
         """A peer of ``role`` came (show it everything again) or the last one went."""
         self._shown.pop(role, None)
+        if role == "officer_screen":
+            self._listed = None
         (self._joined.add if joined else self._joined.discard)(role)
 
     def show(self, state: State, view: View, controller: str, case: Casework) -> None:
@@ -41,6 +45,9 @@ class Display:
         progress = case.progress if screen == "reading" else 0.0
         guidance = case.guidance if state is State.CAPTURE else ""
         self._show("traveller_screen", TravellerView(screen=screen, progress=progress, guidance=guidance))
+        if self._listed is not case.ended:
+            self._listed = case.ended
+            self._tell("officer_screen", EndedTransactions(records=case.ended))
         self._show("officer_screen", self._officer_view(state, view, controller, case))
         if state is State.IDLE and self._joined >= WORKERS:
             self._show("director", LaneReady(state=state))
@@ -69,7 +76,6 @@ class Display:
             stages=running.stages if running else (),
             outcome=last.outcome if last else None,
             reasons=last.reasons if last else (),
-            ended=case.ended,
             warnings=self._warnings(case.backends),
         )
 

@@ -164,7 +164,10 @@ class TravellerView(Message, frozen=True, kw_only=True):
 
 
 class OfficerView(Message, frozen=True, kw_only=True):
-    """What the officer page shows: the lane, the transaction that runs, and those that ended (newest first)."""
+    """What the officer page shows: the lane, the transaction that runs, and those that ended (newest first).
+
+    The lane sends ``ended`` by itself (:class:`EndedTransactions`); the page's feed puts it in.
+    """
 
     lane: str
     checkpoint: str
@@ -183,6 +186,12 @@ class OfficerView(Message, frozen=True, kw_only=True):
     ended: tuple[TransactionRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     """Standing warnings: ``UnsafeNoPad``, demonstration recogniser, rules not law, …"""
+
+
+class EndedTransactions(Message, frozen=True, kw_only=True):
+    """The transactions that the officer page lists. Apart from its view, which changes twenty times as often and is a hundredth as long."""
+
+    records: tuple[TransactionRecord, ...]
 
 
 # --- console (a command of the gate's own user, ``autogate lane``) → lane, and back ------------------------------------------
@@ -239,6 +248,7 @@ AnyMessage = (
     | OrderTaken
     | TravellerView
     | OfficerView
+    | EndedTransactions
     | StageEnded
     | TransactionEnded
     | LaneReady

@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
+import msgspec
+
 from gate.processes.channel import ChannelClosed, connect
-from gate.processes.messages import OfficerView, Role, TravellerView
+from gate.processes.messages import AnyMessage, EndedTransactions, OfficerView, Role, TravellerView
+from gate.records import TransactionRecord
 
 RETRY_FIRST_S, RETRY_LAST_S = 0.1, 2.0
 """Back-off between two tries to reach the lane: a restarted lane (≤ 3 s) is back on the screen at once, a dead one costs nothing."""
@@ -83,17 +86,33 @@ class LaneFeed(NewestView[View]):
         channel = await connect(self._path, self._role, self._secret)
         try:
             while True:
-                message = await channel.receive()
-                if isinstance(message, self._kind):  # whatever else the lane may say is not for this screen
-                    self.show(message)
-                    self._pause = RETRY_FIRST_S
+                self.hear(await channel.receive())
         finally:
             await channel.close()
+
+    def hear(self, message: AnyMessage) -> None:
+        """Take a message of the lane; whatever is not for this screen is dropped."""
+        if isinstance(message, self._kind):
+            self.show(message)
+            self._pause = RETRY_FIRST_S
+
+
+class OfficerFeed(LaneFeed[OfficerView]):
+    """Puts the transactions that ended, which the lane tells only when one more did, into each view."""
+
+    _ended: tuple[TransactionRecord, ...] = ()
+
+    def hear(self, message: AnyMessage) -> None:
+        if isinstance(message, EndedTransactions):
+            self._ended = message.records
+        view = self.current if isinstance(message, EndedTransactions) else message
+        if isinstance(view, OfficerView):
+            super().hear(msgspec.structs.replace(view, ended=self._ended))
 
 
 def traveller_feed(path: Path, secret: str) -> LaneFeed[TravellerView]:
     return LaneFeed(path, "traveller_screen", secret, TravellerView)
 
 
-def officer_feed(path: Path, secret: str) -> LaneFeed[OfficerView]:
-    return LaneFeed(path, "officer_screen", secret, OfficerView)
+def officer_feed(path: Path, secret: str) -> OfficerFeed:
+    return OfficerFeed(path, "officer_screen", secret, OfficerView)

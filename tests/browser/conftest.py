@@ -18,7 +18,7 @@ import pytest
 from gate.decision import Outcome, PolicyDecision
 from gate.evidence import CheckResult, Direction, Evidence, Fact, Stage
 from gate.processes import channel
-from gate.processes.messages import OfficerView, TravellerView
+from gate.processes.messages import EndedTransactions, OfficerView, TravellerView
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
 
 SECRET = "stand-in"
@@ -51,11 +51,18 @@ class StandInLane:
     async def _peer(self, join, peer) -> None:
         self.peers.append((join.role, peer))
         if join.role in self.views:
-            await peer.send(self.views[join.role])
+            await self._tell(peer, self.views[join.role])
         try:
             await peer.receive()
         finally:
             self.peers.remove((join.role, peer))
+
+    async def _tell(self, peer, message) -> None:
+        """As the lane does: who ended in a message of its own, before the view."""
+        if isinstance(message, OfficerView):
+            await peer.send(EndedTransactions(records=message.ended))
+            message = msgspec.structs.replace(message, ended=())
+        await peer.send(message)
 
     def start(self) -> None:
         self._server = self._run(channel.serve(self.path, SECRET, self._peer))
@@ -70,7 +77,7 @@ class StandInLane:
         async def everyone():
             for joined, peer in list(self.peers):
                 if joined == role:
-                    await peer.send(message)
+                    await self._tell(peer, message)
 
         self._run(everyone())
 

@@ -382,7 +382,7 @@ async def test_a_page_cannot_hide_what_the_recogniser_is(hand: Hand):
     await hand.peer("vision", face="X: demonstration, not for operation", pad="PAD not available")
     await hand.peer("traveller_screen", face="approved", pad="available")
     assert hand.case.backends["face"].endswith("not for operation")
-    warnings = [message.warnings for role, message in hand.told if role == "officer_screen"][-1]
+    warnings = [message.warnings for _, message in hand.told if isinstance(message, m.OfficerView)][-1]
     assert any("UnsafeNoPad" in warning for warning in warnings)
 
 
