@@ -6,6 +6,7 @@ LOCKS  := requirements/bootstrap.lock requirements/dev.lock requirements/faces.l
 STAMP  := $(VENV)/.setup-stamp
 PCSC   := $(VENV)/.pcsc-stamp
 MODBUS := $(VENV)/.modbus-stamp
+OSDP   := $(VENV)/.osdp-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
 INSIGHTFACE := $(VENV)/peer-insightface
 PEER   := $(VENV)/peer-pymrtd
@@ -25,7 +26,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test soak bench bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test soak bench bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +54,17 @@ setup-modbus: $(MODBUS) ## add pymodbus, for gate controllers on Modbus RTU
 
 $(MODBUS): $(STAMP) requirements/modbus.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/modbus.lock
+	@touch $@
+
+# libosdp's own waits (300 s after a bad frame, 9 s for a frame that was lost) are fixed when it is compiled. uv keeps what it built without
+# asking with which flags, hence no cache.
+setup-osdp: $(OSDP) ## add libosdp, for the lamp, buzzer and inputs of readers (builds it with short waits: wants a C compiler, headers of Python)
+
+$(OSDP): $(STAMP) requirements/osdp.lock requirements/pcsc-build.lock
+	@$(BIN)/python requirements/missing.py libosdp
+	CFLAGS='-DOSDP_ONLINE_RETRY_WAIT_MAX_MS=200u -DOSDP_CMD_RETRY_WAIT_MS=50 -DOSDP_CMD_MAX_RETRIES=3' \
+	    $(BIN)/uv pip install --quiet --python $(BIN)/python --no-cache --reinstall --require-hashes --no-deps --no-binary libosdp \
+	    --build-constraints requirements/pcsc-build.lock -r requirements/osdp.lock
 	@touch $@
 
 setup-fuzz: $(ATHERIS) ## add atheris, which steers fuzzing by what it reaches (Linux, Python 3.11 to 3.13)
@@ -106,8 +118,8 @@ interop: $(STAMP) ## a thousand sessions of each protocol variant against indepe
 fuzz: $(STAMP) ## any bytes into whatever parses a chip's (SECONDS=60 in all; ARGS="--only dg2" for some)
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(ARGS)
 
-# Where every real component is required, atheris, insightface and pymodbus are among them.
-check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(MODBUS) $(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant, a minute of fuzzing and fifty killed hosts come last
+# Where every real component is required, atheris, insightface, pymodbus and libosdp are among them.
+check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(MODBUS) $(OSDP) $(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant, a minute of fuzzing and fifty killed hosts come last
 	$(MAKE) interop SESSIONS=20 ARGS="--numprocesses $(WORKERS) -q -q"
 	$(MAKE) fuzz ARGS=
 	$(MAKE) kill-test ARGS="--trials 54 --lanes 14 --at-least 50 --most-void 0.5"

@@ -85,6 +85,22 @@ def longest_response(transceiver: Transceiver) -> int:
     return int(getattr(transceiver, "longest_response", 65_536))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occupancy:
+    """What a sensor says of the persons in the space it watches: ``count`` of them, and how sure it is (0 … 1) of neither more nor fewer."""
+
+    count: int
+    confidence: float
+
+
+class OccupancySensor(Protocol):
+    """Counts the persons between the doors, or before a single one. ``hardware.occupancy`` says what several come to."""
+
+    def occupancy(self) -> Occupancy:
+        """The newest count. Raises DeviceError."""
+        ...
+
+
 Light = Literal["white", "infrared"]
 """What a page is lit with. Infrared is the band near 900 nm (B900) that the ink of a machine readable zone absorbs (Doc 9303-3 §4.4)."""
 
@@ -151,6 +167,47 @@ class FrameSource(Protocol):
 
     def newest(self, timeout: float) -> Frame | None:
         """Return the newest frame not yet handed over, None after ``timeout`` seconds. Raises DeviceError."""
+        ...
+
+    def close(self) -> None: ...
+
+
+LampColour = Literal["off", "red", "green", "amber", "blue", "white"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelSignal:
+    """What a reader's panel shows: its lamp's colour, steady or blinking, and how often its buzzer sounds when that begins."""
+
+    lamp: LampColour
+    blink: bool = False
+    beeps: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelStatus:
+    """How a panel stands. ``fault`` is one sentence, empty while it obeys; ``shown`` the newest signal whose lamp it said it shows.
+
+    ``assistance``: the button by which a traveller calls for help is held down; ``tamper``: the enclosure is open. ``missed``: how many
+    signals' beeps may not have sounded; they are never sent twice, for a buzzer must not sound twice.
+    """
+
+    fault: str = ""
+    shown: PanelSignal | None = None
+    assistance: bool = False
+    tamper: bool = False
+    missed: int = 0
+
+
+class ReaderPanel(Protocol):
+    """Lamp, buzzer and inputs beside a document scanner. A panel that is gone is a status, and is waited for."""
+
+    def show(self, signal: PanelSignal) -> None:
+        """Have it show ``signal`` from now on; the newest counts. Does not wait, and may be called from any thread."""
+        ...
+
+    def work(self, timeout: float) -> PanelStatus:
+        """Serve the panel for up to ``timeout`` seconds; returns at once when its status changed."""
         ...
 
     def close(self) -> None: ...

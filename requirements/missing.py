@@ -1,4 +1,4 @@
-"""Says what this machine lacks to build pyscard. Run by ``make setup-pcsc``."""
+"""Says what this machine lacks to build pyscard, or ``missing.py libosdp``. Run by ``make setup-pcsc`` and ``make setup-osdp``."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ HEADERS = ("/usr/include/PCSC", "/usr/local/include/PCSC")
 """Where pcsc-lite's headers lie."""
 
 
-def missing() -> list[str]:
+def missing(package: str) -> list[str]:
     """What is missing, each with Debian's package."""
     compilers = any(shutil.which(name) for name in ("cc", "gcc", "clang"))
     python_h = Path(sysconfig.get_path("include")) / "Python.h"
-    headers = any((Path(folder) / "winscard.h").exists() for folder in HEADERS)
-    found = {
-        "swig (Debian: swig)": shutil.which("swig"),
+    found: dict[str, object] = {
         "a C compiler (Debian: gcc)": compilers,
-        "the headers of PC/SC (Debian: libpcsclite-dev)": headers,
         "the headers of Python (Debian: python3-dev)": python_h.exists(),
     }
+    if package == "pyscard":
+        headers = any((Path(folder) / "winscard.h").exists() for folder in HEADERS)
+        found |= {"swig (Debian: swig)": shutil.which("swig"), "the headers of PC/SC (Debian: libpcsclite-dev)": headers}
     return [what for what, there in found.items() if not there]
 
 
 def main() -> int:
     if not sys.platform.startswith("linux"):
         return 0  # there are ready-made wheels, or the system brings PC/SC along
-    lacking = missing()
+    package = sys.argv[1] if len(sys.argv) > 1 else "pyscard"
+    lacking = missing(package)
     if lacking:
-        print("pyscard is built here, and this is missing:", *lacking, sep="\n  ", file=sys.stderr)
+        print(f"{package} is built here, and this is missing:", *lacking, sep="\n  ", file=sys.stderr)
     return bool(lacking)
 
 
