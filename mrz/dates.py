@@ -24,13 +24,9 @@ class MrzDate:
     @property
     def possible(self) -> bool:
         """Each part is wholly known or wholly unknown, and the known parts fit some day of some century."""
-        year, day = self.raw[:2], self.raw[2:]
-        if day not in _DAYS:
-            return False
-        if not year.isdecimal():
-            return year == "<<"
-        # 2000 was a leap year and 1900 was not, so the 2000s are the more tolerant century.
-        return day != "0229" or int(year) % 4 == 0
+        if self.raw[2:] in _DAYS:
+            return self.raw[:2] in _YEARS
+        return self.raw[2:] == _LEAP_DAY and self.raw[:2] in _LEAP_YEARS
 
     def resolve(self, reference: date, *, future: bool) -> date | None:
         """The full date, None where a part is unknown or no such day exists.
@@ -56,6 +52,10 @@ def _date(year: int, month: int, day: int) -> date | None:
         return None
 
 
-_LONGEST = {"<<": 31} | {f"{month:02}": monthrange(2000, month)[1] for month in range(1, 13)}
+_LEAP_DAY = "0229"
+_LONGEST = {"<<": 31} | {f"{month:02}": monthrange(2001, month)[1] for month in range(1, 13)}
 _DAYS = frozenset(f"{month}{day}" for month, last in _LONGEST.items() for day in ["<<", *(f"{n:02}" for n in range(1, last + 1))])
-"""MMDD of each day of a leap year, and of each day or month that is unknown."""
+"""MMDD of each day of a common year, and of each day or month that is unknown."""
+_YEARS = frozenset(["<<", *(f"{year:02}" for year in range(100))])
+_LEAP_YEARS = frozenset(["<<", *(f"{year:02}" for year in range(0, 100, 4))])
+"""2000 was a leap year and 1900 was not, so the 2000s are the more tolerant century."""

@@ -16,7 +16,7 @@ from mrz.checkdigit import VALUES, check_digit
 from mrz.codes import ISSUERS, NATIONALITIES
 from mrz.dates import MrzDate
 from mrz.document_codes import oddity
-from mrz.formats import FORMATS, Format, Sum
+from mrz.formats import FORMATS, Field, Format, Sum
 from mrz.meaning import SEXES, oddities
 from mrz.record import CheckDigit, Finding, MrzError, MrzRecord, assembled, finding
 
@@ -37,10 +37,11 @@ _ELEMENTS = (
 
 _EVERY_THIRD = 256**3 - 1
 _ZERO = ord("0")
+_number = int.from_bytes
 
 
 class _Sum(NamedTuple):
-    """A check digit whose places are counted in the lines set one after another: ``first`` and ``rest`` are what it covers.
+    """A check digit whose places are counted in the lines joined by line feeds: ``first`` and ``rest`` are what it covers.
 
     ``right`` are its ten results where what is printed is right: the usual ones are made beforehand.
     """
@@ -54,7 +55,7 @@ class _Sum(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """A format made ready: one pattern for all its lines, and the groups of ``_ELEMENTS`` in it."""
+    """A format made ready: one pattern for its lines, joined by line feeds, and the groups of ``_ELEMENTS`` in it."""
 
     format: Format
     pattern: re.Pattern[str]
@@ -72,11 +73,14 @@ def _result(field: str, expected: str, found: str, ok: bool) -> CheckDigit:
 def _grammar(form: Format) -> _Grammar:
     cut = [field.name for field in form.fields if field.name in _ELEMENTS]
     missing = [name for name in _ELEMENTS if name not in cut]
-    pieces = [f"[{field.alphabet}]{{{field.length}}}" for field in form.fields]
-    grouped = (f"({piece})" if field.name in cut else piece for field, piece in zip(form.fields, pieces, strict=True))
+
+    def piece(field: Field) -> str:
+        characters = f"[{field.alphabet}]{{{field.length}}}"
+        next_line = "\n" if field.line > 1 and field.first == 1 else ""
+        return next_line + (f"({characters})" if field.name in cut else characters)
 
     def place(line: int, position: int) -> int:
-        return (line - 1) * form.length + position - 1
+        return (line - 1) * (form.length + 1) + position - 1
 
     def ready(rule: Sum) -> _Sum:
         first, *rest = (slice(place(line, start), place(line, end) + 1) for line, start, end in rule.over)
@@ -85,13 +89,17 @@ def _grammar(form: Format) -> _Grammar:
 
     order = [*cut, *missing]  # an element that a format lacks is an empty group at its end
     groups = None if order == [*_ELEMENTS] else tuple(order.index(name) + 1 for name in _ELEMENTS)
-    return _Grammar(form, re.compile("".join(grouped) + "()" * len(missing)), groups, tuple(map(ready, form.sums)))
+    pattern = "".join(map(piece, form.fields)) + "()" * len(missing)
+    return _Grammar(form, re.compile(pattern), groups, tuple(map(ready, form.sums)))
 
 
-_SHAPES: dict[tuple[int, ...], dict[bool, _Grammar]] = {}
-"""By the lengths of the lines, and then by whether the document code begins with V: a visa."""
-for _form in FORMATS.values():
-    _SHAPES.setdefault((_form.length,) * _form.lines, {})[_form.first_letters == "V"] = _grammar(_form)
+_GRAMMARS: dict[tuple[int, int, bool], _Grammar] = {}
+"""By the number of lines, of their characters with the line feeds between them, and by whether a V begins them: a visa, where there is
+one of this shape.
+"""
+for _form in sorted(FORMATS.values(), key=lambda form: form.first_letters == "V"):
+    for _visa in {True, _form.first_letters == "V"}:
+        _GRAMMARS[_form.lines, _form.lines * (_form.length + 1) - 1, _visa] = _grammar(_form)
 
 
 def parse(text: str | bytes | Sequence[str]) -> MrzRecord:
@@ -100,11 +108,14 @@ def parse(text: str | bytes | Sequence[str]) -> MrzRecord:
     ``text`` is the lines, or one string with the lines separated by CR, LF or both, or joined without a separator (as DG1 holds them).
     Which format it is follows from the shape and, for visas, from the first letter.
     """
-    lines, grammar = _shape(text)
-    zone = "".join(lines)
+    lines = text if isinstance(text, tuple) else _lines(text)
+    zone = "\n".join(lines)
+    grammar = _GRAMMARS.get((len(lines), len(zone), zone[:1] == "V"))
+    if grammar is None:
+        return parse(_unjoined(lines))
     match = grammar.pattern.fullmatch(zone)
     if match is None:
-        raise _foreign_character(lines, grammar.format)
+        raise _malformed(lines, grammar.format)
     elements = match.groups() if grammar.groups is None else match.group(*grammar.groups)
     code, state, name, number, nationality, birth, sex, expiry, optional, optional_2 = elements
     code, state, nationality = code.rstrip("<"), state.rstrip("<"), nationality.rstrip("<")
@@ -151,15 +162,6 @@ def parse(text: str | bytes | Sequence[str]) -> MrzRecord:
 # --- syntax ------------------------------------------------------------------------------------------------------------
 
 
-def _shape(text: str | bytes | Sequence[str]) -> tuple[tuple[str, ...], _Grammar]:
-    lines = text if isinstance(text, tuple) else _lines(text)
-    kinds = _SHAPES.get(tuple(map(len, lines)))
-    if kinds is None:
-        lines = _unjoined(lines)
-        kinds = _SHAPES[tuple(map(len, lines))]
-    return lines, kinds.get(lines[0][0] == "V") or kinds[False]
-
-
 def _lines(text: str | bytes | Sequence[str]) -> tuple[str, ...]:
     if isinstance(text, bytes):
         text = text.decode("latin-1")  # gives every byte a character of its own, so that a foreign one is found by its column
@@ -177,12 +179,18 @@ def _unjoined(lines: tuple[str, ...]) -> tuple[str, ...]:
     if not lengths:
         shapes = dict.fromkeys(f"{form.lines} lines of {form.length} characters" for form in FORMATS.values())
         raise MrzError(f"{len(lines)} lines", expected=" or ".join(shapes))
-    length = min(lengths, key=lambda each: abs(each - len(lines[0])))
+    raise _wrong_length(lines, min(lengths, key=lambda each: abs(each - len(lines[0]))))
+
+
+def _wrong_length(lines: tuple[str, ...], length: int) -> MrzError:
     number, wrong = next((number, len(line)) for number, line in enumerate(lines, 1) if len(line) != length)
-    raise MrzError(f"{wrong} characters", line=number, expected=str(length))
+    return MrzError(f"{wrong} characters", line=number, expected=str(length))
 
 
-def _foreign_character(lines: tuple[str, ...], form: Format) -> MrzError:
+def _malformed(lines: tuple[str, ...], form: Format) -> MrzError:
+    """The first place where ``lines``, all in all as long as those of ``form``, are not as its pattern wants them."""
+    if any(len(line) != form.length for line in lines):
+        return _wrong_length(lines, form.length)
     for field in form.fields:
         allowed = re.compile(f"[{field.alphabet}]")
         for column in range(field.first, field.last + 1):
@@ -196,7 +204,7 @@ def _foreign_character(lines: tuple[str, ...], form: Format) -> MrzError:
 def _name(raw: str, form: Format) -> tuple[str, str, list[Finding]]:
     """Primary and secondary identifier, their words joined by blanks. Only ``<<`` parts them (Doc 9303-4 §4.2.3.1 f)."""
     primary, parted, secondary = raw.rstrip("<").partition("<<")
-    if primary[:1] not in ("", "<") and "<<" not in secondary and secondary[:1] != "<":
+    if primary and primary[0] != "<" and secondary[:1] != "<" and "<<" not in secondary:
         return primary.replace("<", " "), secondary.replace("<", " "), []
     place = form.field("name")
     expected = "words parted by <, identifiers by one <<, no other fillers"
@@ -211,16 +219,17 @@ def _check(zone: str, grammar: _Grammar, findings: list[Finding]) -> list[CheckD
     """The results in the order of the format's table; what is wrong goes to ``findings``.
 
     :func:`mrz.check_digit` in half the time: 256³ is 1 modulo 256³ - 1, so the remainder of the bytes read as one number holds the sums
-    of every third value side by side; with at most 50 values below 10 none of them reaches 255.
+    of every third value side by side; with at most 50 values below 10 none of them reaches 255. The weight 7 is -3 modulo 10.
     """
-    printed, digits = zone.encode(), list[CheckDigit]()
+    printed = zone.encode()
     values = printed.translate(VALUES)
+    digits: list[CheckDigit] = []
     for first, rest, at, right, rule in grammar.sums:
         covered = values[first]
         for span in rest:
             covered += values[span]
-        thirds = int.from_bytes(covered, "little") % _EVERY_THIRD
-        expected = (7 * (thirds & 255) + 3 * (thirds >> 8 & 255) + (thirds >> 16)) % 10
+        thirds = _number(covered, "little") % _EVERY_THIRD
+        expected = (3 * ((thirds >> 8 & 255) - (thirds & 255)) + (thirds >> 16)) % 10
         if printed[at] == _ZERO + expected:
             digits.append(right[expected])
         else:
