@@ -26,7 +26,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test soak bench bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test soak bench bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -123,6 +123,7 @@ check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(MODBUS) $(OSDP) $(ATHERIS) $(I
 	$(MAKE) interop SESSIONS=20 ARGS="--numprocesses $(WORKERS) -q -q"
 	$(MAKE) fuzz ARGS=
 	$(MAKE) kill-test ARGS="--trials 54 --lanes 14 --at-least 50 --most-void 0.5"
+	$(MAKE) fire-test ARGS="--trials 28 --lanes 14 --most-void 0.5"
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -139,6 +140,9 @@ model-check: $(STAMP) ## every reachable state of lane, controller, plant and pe
 
 kill-test: $(STAMP) $(if $(shell command -v cc),firmware) ## hosts killed and stopped at a thousand random moments: what the doors do then (ARGS="--trials 54 --lanes 14")
 	$(BIN)/python -m benchmarks.kill_test $(ARGS)
+
+fire-test: $(STAMP) $(if $(shell command -v cc),firmware) ## fire with the host alive, dead and stopped: how soon both doors are free
+	$(BIN)/python -m benchmarks.fire_test $(ARGS)
 
 soak: $(STAMP) ## the long suites at full count, with a JSON report
 	$(BIN)/python -m benchmarks.soak $(ARGS)

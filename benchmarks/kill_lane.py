@@ -10,9 +10,10 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Protocol, Self, TypeVar, get_args
 
 from benchmarks.kill_controller import boot
 from benchmarks.kill_judge import Line
@@ -23,6 +24,7 @@ from gate.processes import messages as m
 from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.profiles import DEMO_MARKER
 from gate.runtime import Runtime
+from hardware.sim.compiled import PROGRAM
 
 LIMIT_S = 20.0
 JOIN_EVERY_S = 0.02
@@ -64,6 +66,17 @@ deadline_ms = 5000
 
 Place = Literal["idle", "entry opening", "entry closing", "capture", "hold", "exit opening", "exit closing"]
 """How far a traveller comes before the host dies."""
+T = TypeVar("T")
+
+
+class Voidable(Protocol):
+    """A result that proves nothing if ``void`` (seconds for which the witness was held up) is not 0."""
+
+    @property
+    def void(self) -> float: ...
+
+
+R = TypeVar("R", bound=Voidable)
 PLACES: tuple[Place, ...] = get_args(Place)
 
 _MRZ = {"mrz": "read", "infrared": "present", "nationality": "citizen", "age": "adult", "expiry": "valid"}
@@ -110,6 +123,54 @@ class Registry:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait()
+
+
+@contextlib.contextmanager
+def load(processes: int) -> Iterator[None]:
+    """Busy processes beside the lanes."""
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for each in busy:
+            each.kill()
+            each.wait()
+
+
+def both() -> list[str]:
+    """The firmwares that are there; where every real component is required, the one in C has to be."""
+    required = os.environ.get("AUTOGATE_REQUIRE_ALL") == "1"
+    return ["python", "c"] if required or PROGRAM.exists() else ["python"]
+
+
+@contextlib.asynccontextmanager
+async def lanes(count: int, firmwares: Sequence[str]) -> AsyncIterator[list[KillLane]]:
+    """So many lanes with controllers of these firmwares by turns; on exit all their processes have ended."""
+    with tempfile.TemporaryDirectory(prefix="kill-") as name, Registry(Path(name)) as port:
+        built = [KillLane(Path(name) / f"lane-{n}", firmwares[n % len(firmwares)], port) for n in range(count)]
+        async with contextlib.AsyncExitStack() as stack:
+            await asyncio.gather(*map(stack.enter_async_context, built))
+            yield built
+
+
+async def work_off(lanes: Sequence[KillLane], todo: Sequence[T], perform: Callable[[KillLane, T], Awaitable[R]]) -> list[R]:
+    """Perform everything in ``todo`` on whichever lane is free; once more, and in the end, what a result says is void."""
+    results: list[R] = []
+    waiting, again = list(reversed(todo)), len(todo) // 2
+
+    async def work(lane: KillLane) -> None:
+        nonlocal again
+        while waiting:
+            trial = waiting.pop()
+            results.append(await perform(lane, trial))
+            if results[-1].void and again:
+                again -= 1
+                waiting.insert(0, trial)
+
+    async with asyncio.TaskGroup() as group:
+        for lane in lanes:
+            group.create_task(work(lane))
+    return results
 
 
 class KillLane:
@@ -251,6 +312,10 @@ class KillLane:
 
         await self.until(lambda: bool(found()), kind.__name__, limit_s)
         return found()[-1]
+
+    def held_up_since(self, since: float) -> float:
+        """The longest that the witness was held up since then, in seconds; 0 where it ticked in time."""
+        return max((seconds for at, seconds in self.held_up if at >= since), default=0.0)
 
     def strike(self, number: signal.Signals) -> float:
         """Send the host a signal; boot seconds just before."""

@@ -18,12 +18,9 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
-import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,15 +28,14 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.kill_controller import boot
 from benchmarks.kill_judge import MOTION_S, OUT_S, REST_S, Death, Verdict, judge
-from benchmarks.kill_lane import KillLane, Place, Registry
-from hardware.sim.compiled import PROGRAM
+from benchmarks.kill_lane import KillLane, Place, both, lanes, load, work_off
 
 WATCHED_S = 1.4
 """A trial with nobody inside is watched so long after the death: all that may move has come to rest in the first second."""
 SHUT_IN_S = OUT_S + 2.0
+RENEWED_BEFORE_S = 0.05
+"""A witness that was held up when the last renewal came may have heard it late."""
 MOST_VOID = 0.01
-VOIDS_AGAIN = 0.5
-"""As many trials again, at most, for those that were void."""
 DIE_WITHIN_S: dict[Place, float] = {
     "idle": 0.3,
     "entry opening": 0.55,
@@ -76,6 +72,10 @@ class Result:
     firmware: str
     verdict: Verdict
 
+    @property
+    def void(self) -> float:
+        return self.verdict.void
+
 
 def plan(trials: int, seed: int) -> list[Trial]:
     """Thirds by place, either signal, in random order; the second half under load."""
@@ -108,64 +108,26 @@ async def perform(lane: KillLane, trial: Trial) -> Result:
     told = await lane.order("witness")
     await asyncio.sleep(0)  # what it said before
     death = Death(at=died, renewed=told["renewed"], watched=told["now"])
-    void = max((seconds for at, seconds in lane.held_up if at >= told["renewed"] - 0.05), default=0.0)
-    verdict = judge(lane.lines, death, held_up=void)
+    verdict = judge(lane.lines, death, held_up=lane.held_up_since(death.renewed - RENEWED_BEFORE_S))
     await lane.end_host()
     await lane.order("leave")
     return Result(trial=trial, lane=lane.name, firmware=lane.firmware, verdict=verdict)
 
 
-@contextlib.contextmanager
-def load(processes: int) -> Iterator[None]:
-    """Busy processes beside the lanes."""
-    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
-    try:
-        yield
-    finally:
-        for each in busy:
-            each.kill()
-            each.wait()
-
-
-async def run(trials: Sequence[Trial], lanes: int, firmwares: Sequence[str], until: float) -> list[Result]:
-    """All trials, as many at once as there are lanes; void ones again, in other conditions."""
-    with tempfile.TemporaryDirectory(prefix="kill-") as name:
-        folder = Path(name)
-        with Registry(folder) as port:
-            async with contextlib.AsyncExitStack() as stack:
-                built = [KillLane(folder / f"lane-{n}", firmwares[n % len(firmwares)], port) for n in range(lanes)]
-                await asyncio.gather(*map(stack.enter_async_context, built))
-                results: list[Result] = []
-                for loaded in (False, True):
-                    todo = [trial for trial in trials if trial.loaded is loaded]
-                    with load(len(os.sched_getaffinity(0)) if loaded and todo else 0):
-                        results += await _phase(built, todo, until)
-                return results
-
-
-async def _phase(lanes: Sequence[KillLane], todo: list[Trial], until: float) -> list[Result]:
+async def run(trials: Sequence[Trial], count: int, firmwares: Sequence[str]) -> list[Result]:
+    """All trials, as many at once as there are lanes."""
     results: list[Result] = []
-    again = int(len(todo) * VOIDS_AGAIN)
-    waiting = list(reversed(todo))
-
-    async def work(lane: KillLane) -> None:
-        nonlocal again
-        while waiting and time.monotonic() < until:
-            result = await perform(lane, waiting.pop())
-            results.append(result)
-            if result.verdict.void and again:
-                again -= 1
-                waiting.append(result.trial)
-
-    async with asyncio.TaskGroup() as group:
-        for lane in lanes:
-            group.create_task(work(lane))
+    async with lanes(count, firmwares) as built:
+        for loaded in (False, True):
+            todo = [trial for trial in trials if trial.loaded is loaded]
+            with load(len(os.sched_getaffinity(0)) if loaded else 0):
+                results += await work_off(built, todo, perform)
     return results
 
 
 def summary(results: Sequence[Result]) -> dict[str, Any]:
     """Counts and worst figures (ms) of the trials that count, and every finding."""
-    counted = [result for result in results if not result.verdict.void]
+    counted = [result for result in results if not result.void]
     voids = len(results) - len(counted)
     verdicts = [result.verdict for result in counted]
     return {
@@ -206,28 +168,18 @@ def told(figures: dict[str, Any]) -> str:
     return "\n".join([*lines, f"{len(figures['findings'])} findings; occupants left by {figures['left_by']}"])
 
 
-def both() -> list[str]:
-    """The firmwares that are there; where every real component is required, the one in C has to be."""
-    required = os.environ.get("AUTOGATE_REQUIRE_ALL") == "1"
-    return ["python", "c"] if required or PROGRAM.exists() else ["python"]
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kill_test", description=__doc__)
     parser.add_argument("--trials", type=int, default=1002)
     parser.add_argument("--lanes", type=int, default=10)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path(".state/kill-test.json"))
-    parser.add_argument(
-        "--firmware", nargs="+", choices=("python", "c"), default=["python", "c"] if PROGRAM.exists() else ["python"]
-    )
-    parser.add_argument("--limit-s", type=float, default=3600.0, help="begin no further trial after so many seconds")
+    parser.add_argument("--firmware", nargs="+", choices=("python", "c"), default=both())
     parser.add_argument("--most-void", type=float, default=MOST_VOID, help="share of void trials that fails the run")
     parser.add_argument("--at-least", type=int, help="trials that must count (all, if not said)")
     options = parser.parse_args()
     begun = boot()
-    until = time.monotonic() + options.limit_s
-    results = asyncio.run(run(plan(options.trials, options.seed), options.lanes, options.firmware, until))
+    results = asyncio.run(run(plan(options.trials, options.seed), options.lanes, options.firmware))
     figures = {**summary(results), "seconds": round(boot() - begun, 1), "lanes": options.lanes, "seed": options.seed}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     raw = [asdict(result) for result in results]

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from benchmarks.fire_test import egress
 from benchmarks.kill_judge import MOTION_S, OUT_S, Death, Line, Verdict, judge
 from benchmarks.kill_test import plan
 from benchmarks.virtual_lane import VirtualLane
@@ -138,3 +139,12 @@ def test_the_plan_gives_each_kind_of_moment_its_third_and_load_to_half():
     assert sum(trial.loaded for trial in trials) == 150
     assert 100 < sum(trial.signal == "SIGSTOP" for trial in trials) < 200
     assert plan(300, seed=1) == trials != plan(300, seed=2)
+
+
+def test_fire_is_judged_by_when_the_second_door_is_free():
+    lines = [Line(boot=1.0, what="fire on"), Line(boot=1.01, what="entry released"), Line(boot=1.04, what="exit released")]
+    assert egress(lines) == pytest.approx(0.04)
+    assert egress(lines[:2]) is None
+    assert egress([*lines, Line(boot=1.05, what="exit closing")]) is None
+    assert egress([Line(boot=0.5, what="entry released"), *lines[::2]]) == pytest.approx(0.04)
+    assert egress(lines[1:]) is None
