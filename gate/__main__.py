@@ -32,11 +32,16 @@ def _parser(command: str) -> argparse.ArgumentParser:
     replay.add_argument("transactions", nargs="*", help="transaction ids; all where none is named")
     replay.add_argument("--state", type=Path, default=DEMO_STATE)
 
-    lane = commands.add_parser("lane", help="an officer's order to a lane that stands still").add_subparsers(
+    lane = commands.add_parser("lane", help="orders to a lane that stands still, and its link's waiver").add_subparsers(
         dest="lane", required=True
     )
     for order, what in (("reset", "leave a fault or the end of an emergency"), ("eject", "open the entry of a lane that waits")):
         lane.add_parser(order, help=what).add_argument("--state", type=Path, default=DEMO_STATE)
+    waive = lane.add_parser("waive", help="sign that a lane may use a link that proves nothing")
+    if command == "lane":
+        from gate.link_waiver import add_arguments as add_waiver_arguments
+
+        add_waiver_arguments(waive)
 
     audit = commands.add_parser("audit", help="check the audit log").add_subparsers(dest="audit", required=True)
     verify = audit.add_parser("verify", help="find every change, deletion and reordering")
@@ -94,6 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.replay import replay_command
 
             return replay_command(options.state, options.transactions)
+        case "lane" if options.lane == "waive":
+            from gate.link_waiver import waive_command
+
+            return waive_command(options)
         case "lane":
             from gate.lane_command import lane_command
 

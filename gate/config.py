@@ -7,15 +7,16 @@ folder of the file. Findings name keys and what they may hold, never what they h
 from __future__ import annotations
 
 import difflib
+import importlib
 import re
 import sys
 import tomllib
 import types
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
@@ -23,6 +24,9 @@ from msgspec import Meta
 from gate.clock import CHECKPOINT_ZONES
 from gate.evidence import Direction
 from gate.profiles import PROFILES, REFUSALS, is_real_device
+from hardware.controller.modbus_line import LEAST_BAUD
+from hardware.osdp_key import read_key
+from hardware.ports import DeviceError
 
 MAX_BYTES = 65_536
 """A gate's file has some fifty lines; a thousand times less than what would hurt to parse."""
@@ -41,6 +45,7 @@ Signer = Annotated[
         description='"NAME:KEY" with the public key in hexadecimal, as "autogate trust keygen" prints it',
     ),
 ]
+Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{128}$", description="128 hexadecimal digits")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
 Words = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,120}$", description="1 to 120 characters")]
 Pixels = Annotated[int, Meta(ge=160, le=8192)]
@@ -104,6 +109,16 @@ class Camera(Section, frozen=True, kw_only=True):
     height: Pixels | None = None
     fps: Annotated[int, Meta(ge=5, le=120)] | None = None
     """What a device is asked for; what is left out it chooses by itself."""
+
+
+class LinkWaiver(Section, frozen=True, kw_only=True):
+    """Who lets doors be ordered about over a link that proves nothing, why, and until when: ``autogate lane waive`` writes it."""
+
+    granted_by: Name
+    """Of those who sign for the trust store: ``signature`` is made with that person's key."""
+    reason: Words
+    until: date
+    signature: Signature
 
 
 class Controller(Section, frozen=True, kw_only=True):
@@ -185,6 +200,9 @@ class Config(Section, frozen=True, kw_only=True):
     health: Health = Health()
 
 
+_Section = TypeVar("_Section", bound=Section)
+
+
 class ConfigFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One error. ``line`` counts from 1 (0: the file as a whole), ``key`` is dotted."""
 
@@ -215,18 +233,30 @@ def load(path: Path) -> Config:
 
 def load_trust(path: Path) -> Trust:
     """The section ``[trust]`` alone, for people who keep the store on a machine that is no gate. Raises :class:`ConfigError`."""
+    return _load_section(path, "trust", Trust)
+
+
+def load_lane(path: Path) -> Lane:
+    """The section ``[lane]`` alone, of a file that is not complete yet. Raises :class:`ConfigError`."""
+    return _load_section(path, "lane", Lane)
+
+
+def _load_section(path: Path, name: str, section: type[_Section]) -> _Section:
     text, data = _parse(path)
     reader = _Reader(_key_lines(text), path.resolve().parent)
-    values = reader.read(Trust, data.get("trust", {}), "trust.")
+    values = reader.read(section, data.get(name, {}), f"{name}.")
     if reader.findings:
         raise ConfigError(path, tuple(reader.findings))
-    return Trust(**values)
+    return section(**values)
 
 
 def check_command(path: Path) -> int:
     """``autogate config check FILE``: every error on a line of its own. Returns the exit status."""
     try:
         config = load(path)
+        # By name, because the lane starts with this module too and loads no cryptography.
+        if config.controller.waiver and (wrong := importlib.import_module("gate.link_waiver").problem(config, datetime.now(UTC))):
+            raise _whole(path, 0, f"controller.waiver: {wrong}", "autogate lane waive")
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_BROKEN

@@ -177,6 +177,23 @@ def _check_controller(config: Config | None) -> Finding | None:
     return _finding("controller", problem, "add the user to the group of the device (dialout)", device)
 
 
+def _check_link(config: Config | None) -> Finding | None:
+    """What a link that is not the gate-link needs: its library, and in a trial somebody's signature."""
+    if config is None:
+        return None
+    if config.controller.link == "gate-link":
+        return _finding("link", "", "", "gate-link, both ends proven by the key")
+    if importlib.util.find_spec("pymodbus") is None:
+        return _finding("link", "pymodbus is not installed", "make setup-modbus, or install autogate[modbus]", "")
+    # By name, as the face pack below.
+    problem = importlib.import_module("gate.link_waiver").problem(config, datetime.now(UTC))
+    waiver = config.controller.waiver
+    waived = f", waived by {waiver.granted_by} until {waiver.until}" if waiver else ""
+    return _finding(
+        "link", problem, "autogate lane waive", f"Modbus RTU, unit {config.controller.unit}: UnsafeUnauthenticatedLink{waived}"
+    )
+
+
 def _check_ports(config: Config | None) -> Finding | None:
     if config is None:
         return None
@@ -233,6 +250,7 @@ CHECKS: tuple[Check, ...] = (
     _check_state,
     _check_clock,
     _check_controller,
+    _check_link,
     _check_ports,
     _check_trust,
     _check_face_pack,

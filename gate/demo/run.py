@@ -28,6 +28,7 @@ from gate.service import Service, ServiceError, commands
 from gate.trust_store import OpenedStore, open_configured
 from hardware.controller.protocol import LaneKind
 from hardware.ports import DeviceError
+from hardware.sim.controller import FirmwareKind
 from pki.errors import PkiError
 
 CONNECT_TIMEOUT_S = 20.0
@@ -56,9 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--controller",
-        choices=("python", "c"),
+        choices=get_args(FirmwareKind),
         default="python",
-        help="firmware of the gate controller: c is the reference (make firmware)",
+        help="the gate controller: simulated in python, the reference firmware in c, or one on modbus (make firmware setup-modbus)",
     )
     parser.add_argument(
         "--lane", choices=get_args(LaneKind), default="mantrap", help="two doors with a space between, or one door"

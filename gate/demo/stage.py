@@ -61,6 +61,7 @@ address = "{world}"
 [controller]
 device = "{tty}"
 key_file = "{key}"
+link = "{link}"
 
 [face]
 pack = "{pack}"
@@ -146,6 +147,7 @@ class DemoStage:
             chip=f'link = "pcsc"\nreader = "{self._chip_reader}"' if self._chip_reader else 'link = "scanner"',
             tty=self.controller.tty,
             key=self.state / KEY_FILE,
+            link="modbus" if self._firmware == "modbus" else "gate-link",
             pack=self._pack,
             packs=self._packs,
             trust=folder / "trust",

@@ -9,10 +9,13 @@ import asyncio
 import gc
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+
+import msgspec
 
 from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
@@ -31,10 +34,11 @@ from gate.processes.worker import EXIT_CONFIG, arguments
 from gate.registries.round import RegistryRound
 from gate.replay import keep_rules
 from gate.runtime import RUNTIME_FILE, Runtime
-from hardware.controller.host import CommandIds, GateLink
+from hardware.controller.host import CommandIds, ControllerLink, GateLink
 from hardware.controller.link import DownReason, LinkDown, LinkUp
 from hardware.controller.protocol import GateCommand, GateEvent
 from hardware.controller.serial_port import SerialPort
+from hardware.ports import DeviceError
 
 REMEMBER_EVERY_S = 60.0
 NICE = -10
@@ -186,7 +190,7 @@ def main() -> int:
 
     try:
         asyncio.run(_run(config, runtime))
-    except (RulesError, AuditError, ChannelClosed, OSError) as error:
+    except (RulesError, AuditError, ChannelClosed, DeviceError, OSError) as error:
         print(f"lane: {error}", file=sys.stderr)
         return EXIT_CONFIG
     return 0
@@ -198,6 +202,28 @@ def first_in_line() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, NICE)
     gc.collect()
     gc.freeze()
+
+
+def heed_waiver(config: Config, log: AuditLog, clock: SystemClock) -> None:
+    """Have the waiver of an unauthenticated link examined by a process that may load cryptography, and put into the log that it is used.
+
+    Raises OSError where it does not hold, AuditError where the log does not take it.
+    """
+    waiver = config.controller.waiver
+    if waiver is None:
+        return
+    command = [sys.executable, "-m", "gate.link_waiver", clock.wall().isoformat()]
+    examined = subprocess.run(command, input=msgspec.json.encode(config, enc_hook=str), capture_output=True, check=False)
+    if examined.returncode or examined.stdout:
+        raise OSError(f"controller.waiver: {examined.stdout.decode() or 'it could not be examined'} (autogate lane waive)")
+    used = LinkWaived(
+        link=config.controller.link,
+        granted_by=waiver.granted_by,
+        reason=waiver.reason,
+        until=waiver.until,
+        signature=waiver.signature,
+    )
+    log.append("event", "", used, at=clock.wall(), boot=clock.boot())
 
 
 async def _run(config: Config, runtime: Runtime) -> None:
@@ -212,6 +238,7 @@ async def _run(config: Config, runtime: Runtime) -> None:
         close_interrupted(log, config, clock.wall(), clock.boot())
     except AuditError as error:  # a log that takes nothing grants nothing either, and the next start tries again
         print(f"lane: {error}", file=sys.stderr, flush=True)
+    heed_waiver(config, log, clock)
     (config.state_dir / RUNTIME_FILE).write_text(str(runtime.folder), encoding="utf-8")
     await LaneProcess(config, runtime, key, rules, AuditWriter(log)).run()
 

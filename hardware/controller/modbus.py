@@ -13,13 +13,10 @@ from collections.abc import Callable
 from hardware.controller.host import REOPEN_EVERY_S, ControllerLink
 from hardware.controller.link import DownReason, LinkBroken, LinkDown, LinkUp
 from hardware.controller.messages import encode
-from hardware.controller.modbus_line import ModbusLine
+from hardware.controller.modbus_line import ModbusLine, load_pymodbus
 from hardware.controller.modbus_session import ModbusSession
 from hardware.controller.protocol import LEASE_MS, TELEMETRY_HZ, CommandResult, GateCommand, GateEvent, Outcome, Renew
 from hardware.ports import BytePort, Clock, DeviceError
-
-LEAST_BAUD = 38_400
-"""An exchange is 101 bytes: with the silences between 35 ms of the 50 that there are for it."""
 
 
 class UnsafeUnauthenticatedLink(ControllerLink):
@@ -32,7 +29,8 @@ class UnsafeUnauthenticatedLink(ControllerLink):
         clock: Clock,
         on_event: Callable[[GateEvent | LinkUp | LinkDown], None],
     ) -> None:
-        """``open_port`` raises DeviceError where the port is missing; ``unit`` is the controller's address, 1 … 247."""
+        """``open_port`` raises DeviceError where the port is missing; ``unit`` is the controller's address, 1 … 247. Raises DeviceError without pymodbus."""
+        load_pymodbus()
         self._open_port, self._unit, self._clock, self._on_event = open_port, unit, clock, on_event
         self._up = False
         self._commands: deque[GateCommand] = deque()

@@ -7,6 +7,7 @@ that the question asks for, with a CRC that fits. What a late answer of the same
 
 from __future__ import annotations
 
+import importlib
 import struct
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from hardware.ports import BytePort, Clock, DeviceError
 if TYPE_CHECKING:
     from pymodbus.pdu import ModbusPDU
 
+LEAST_BAUD = 38_400
+"""Order and status with their answers are 104 bytes: with the silences between them 31 of the 50 ms that there are for them."""
 ANSWER_S = 0.04
 """An answer that has not come by then is none. At 115,200 baud question, silence and answer take 9 ms; a controller has 20 for itself."""
 SILENCE_S = 0.00175
@@ -39,17 +42,24 @@ class AnswerIsException(NoAnswer):
         self.code = code
 
 
+def load_pymodbus() -> None:
+    """Load it now, for it takes a tenth of a second. Raises DeviceError where it is not installed."""
+    try:
+        importlib.import_module("pymodbus.framer")
+    except ImportError as error:
+        raise DeviceError("controller", "Modbus needs pymodbus", "make setup-modbus, or install autogate[modbus]") from error
+
+
 class ModbusLine:
     """One unit on a serial line. One thread."""
 
     def __init__(self, port: BytePort, unit: int, clock: Clock) -> None:
         """``unit``: 1 … 247. Raises DeviceError where pymodbus is not installed."""
-        try:
-            from pymodbus.exceptions import ModbusException
-            from pymodbus.framer import FramerRTU
-            from pymodbus.pdu import DecodePDU, register_message
-        except ImportError as error:
-            raise DeviceError("controller", "Modbus needs pymodbus", "make setup-modbus, or install autogate[modbus]") from error
+        load_pymodbus()
+        from pymodbus.exceptions import ModbusException
+        from pymodbus.framer import FramerRTU
+        from pymodbus.pdu import DecodePDU, register_message
+
         self._pdu, self._framer, self._error = register_message, FramerRTU(DecodePDU(False)), ModbusException
         self._port, self._unit, self._clock = port, unit, clock
         self._busy_until = 0.0
