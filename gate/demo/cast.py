@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from gate.processes.messages import TravellerScreen
+from hardware.sim.occupancy import Company
 
 DEFAULT_CAST = Path(__file__).with_name("cast.toml")
 NOBODY = "nobody"
@@ -65,6 +66,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     people: int = 1
     walk_s: float = 0.8
+    company: Company = ""
+    """Whom or what they bring along; how they then stand under the sensor that counts is a matter of chance."""
     unplug_at: TravellerScreen | Literal[""] = ""
     """The gate controller is unplugged when the screen shows this."""
 

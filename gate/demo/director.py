@@ -16,6 +16,7 @@ from gate.demo.terminal import Terminal
 from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.processes.messages import LaneReady, Role, StageEnded, TransactionEnded, TravellerScreen, TravellerView
 from gate.records import TransactionRecord
+from hardware.sim.occupancy import PERSONS
 
 READY_TIMEOUT_S = 60.0
 TRANSACTION_TIMEOUT_S = 90.0
@@ -121,9 +122,10 @@ class Director:
             people=behaviour.people,
             walk_in_s=behaviour.walk_s,
             walk_out_s=behaviour.walk_s,
+            company=behaviour.company,
         )
         if self._stage.lane == "single_door":  # the reader stands at the door, not in front of the lane
-            await self._until_inside(behaviour.people)
+            await self._until_inside(behaviour.people - 1 + PERSONS[behaviour.company])
         passport = self._stage.passports[traveller.id]
         await asyncio.to_thread(self._stage.world.place, passport, conditions=traveller.page)
         acting = asyncio.create_task(self._act(traveller))

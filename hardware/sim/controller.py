@@ -30,6 +30,7 @@ from hardware.ports import DeviceError
 from hardware.sim.compiled import MODBUS, PROGRAM, CompiledFirmware
 from hardware.sim.firmware import Device, Firmware
 from hardware.sim.interlock import Inputs
+from hardware.sim.occupancy import Company
 from hardware.sim.people import Manner
 from hardware.sim.plant import TRAVEL_S, Plant
 from hardware.sim.terminal import Terminal
@@ -70,13 +71,13 @@ class Simulation:
         lane: LaneKind = "mantrap",
     ) -> None:
         self._began = time.monotonic()
-        self.plant = Plant(self._began, travel_s, lane)
+        self.random = random.Random(seed) if seed is not None else None
+        self.plant = Plant(self._began, travel_s, lane, self.random)
         self.firmware = firmware(kind, key, self.plant.sense())
         self._outputs = self.firmware.tick(0, self.plant.sense())
         self._now = self._began
         self._held_up = 0.0
         self.terminal = terminal
-        self.random = random.Random(seed) if seed is not None else None
         self.stopping = False
         self.selector = selectors.DefaultSelector()
 
@@ -154,11 +155,17 @@ class Simulation:
         gap_s: float = 0.3,
         pushy: bool = False,
         luggage: bool = False,
+        company: Company = "",
     ) -> None:
         """A party comes to the entry. With a seed each time varies by ± 10 %."""
         vary = self.random.uniform(0.9, 1.1) if self.random else 1.0
         manner = Manner(
-            walk_in_s=walk_in_s * vary, walk_out_s=walk_out_s * vary, react_s=react_s * vary, pushy=pushy, luggage=luggage
+            walk_in_s=walk_in_s * vary,
+            walk_out_s=walk_out_s * vary,
+            react_s=react_s * vary,
+            pushy=pushy,
+            luggage=luggage,
+            company=company,
         )
         self.plant.arrive(people, gap_s, manner)
 

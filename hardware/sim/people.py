@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum, auto, unique
 
 from hardware.controller.protocol import Door, Passage
+from hardware.ports import Occupancy
+from hardware.sim.occupancy import PERSONS, Company
 
+ALONE = Occupancy(count=1, confidence=1.0)
 THRESHOLD_S = 0.3
 """How long a body breaks the light barrier of a door; at most half of the walk."""
 
@@ -45,7 +48,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How somebody behaves. Times in seconds.
+    """How somebody behaves, and with whom or what they come. Times in seconds.
 
     ``walk_in_s`` and ``walk_out_s`` from the first step until the threshold is behind; ``react_s`` before the first step;
     ``pushy``: walks in even while others are being sent back; ``luggage``: leaves it standing inside.
@@ -56,6 +59,7 @@ class Manner:
     react_s: float = 0.2
     pushy: bool = False
     luggage: bool = False
+    company: Company = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,10 +72,12 @@ class _Walk:
 
 
 class Person:
-    """One person. Time passes in :meth:`step`."""
+    """One person, and whoever stays close to them. Time passes in :meth:`step`."""
 
-    def __init__(self, manner: Manner) -> None:
-        self.manner = manner
+    def __init__(self, manner: Manner, seen: Occupancy = ALONE) -> None:
+        """``seen``: what the sensor over the lane makes of this person and their company."""
+        self.manner, self.seen = manner, seen
+        self.persons = PERSONS[manner.company]
         self.place = Place.WAITING
         self.gives_up = False
         """Reads on the screen that this is not the way, and leaves by the one they came."""

@@ -9,11 +9,16 @@ controller or the host says about it.
 
 from __future__ import annotations
 
+import random
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from hardware.controller.protocol import Door, LaneKind
+from hardware.occupancy import agreed
+from hardware.ports import Occupancy
 from hardware.sim.interlock import Drive, Inputs, LeafSensors, Outputs
+from hardware.sim.occupancy import seen, together
 from hardware.sim.people import Manner, Person, Place, Scene, Way
 
 TRAVEL_S = 0.6
@@ -96,8 +101,11 @@ class OpenSide(Leaf):
 class Plant:
     """The lane. ``now`` is any monotonic time in seconds; it is what the log shows."""
 
-    def __init__(self, now: float, travel_s: float = TRAVEL_S, kind: LaneKind = "mantrap") -> None:
-        self.kind = kind
+    def __init__(
+        self, now: float, travel_s: float = TRAVEL_S, kind: LaneKind = "mantrap", dice: random.Random | None = None
+    ) -> None:
+        """``dice`` says how travellers with company happen to stand under the sensor."""
+        self.kind, self._dice = kind, dice or random.Random()
         entry = OpenSide() if kind == "single_door" else Leaf(travel_s)
         self.leaves = {Door.ENTRY: entry, Door.EXIT: Leaf(travel_s)}
         self.people: list[Person] = []
@@ -121,8 +129,9 @@ class Plant:
                 react_s=manner.react_s + index * gap_s,
                 pushy=manner.pushy,
                 luggage=manner.luggage and index == 0,
+                company=manner.company if index == 0 else "",
             )
-            self.people.append(Person(own))
+            self.people.append(Person(own, seen(own.company, self._dice)))
         self.note(f"{people} arrived")
 
     def give_up(self) -> None:
@@ -133,7 +142,13 @@ class Plant:
         self.note("party gave up")
 
     def count(self, place: Place) -> int:
-        return self._gone.get(place, 0) + sum(person.place is place for person in self.people)
+        """How many persons really are in ``place``, company included."""
+        return self._gone.get(place, 0) + sum(person.persons for person in self.people if person.place is place)
+
+    def occupancy(self) -> Occupancy:
+        """What the sensor over the lane says."""
+        told = together(person.seen for person in self.people if person.place is Place.INSIDE)
+        return replace(told, confidence=0.0) if self.blind else told
 
     def note(self, what: str) -> None:
         self.log.append({"t": self._now, "what": what})
@@ -154,7 +169,7 @@ class Plant:
         return Inputs(
             entry=self._sensors(Door.ENTRY),
             exit=self._sensors(Door.EXIT),
-            occupancy=None if self.blind else self.count(Place.INSIDE),
+            occupancy=agreed((self.occupancy(),)),
             object_left=self.object_left,
             fire=self.fire,
             mains=self.mains,
@@ -180,7 +195,7 @@ class Plant:
                     self.object_left = True
                     self.note("object left")
         for person in [person for person in self.people if person.place in self._gone]:
-            self._gone[person.place] += 1
+            self._gone[person.place] += person.persons
             self.people.remove(person)
         return tuple(crossings)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from hardware.controller.protocol import Close, Door, Leaf, OpenExit, Outcome, Passage, Telemetry
@@ -61,3 +63,20 @@ def test_a_dead_host_leaves_the_door_shut_and_the_next_one_puts_the_strap_back(s
     assert single.run(1, until=lambda: told(single).entry is Leaf.LOCKED)
     assert single.do(OpenExit) is Outcome.EXECUTED
     assert single.plant.violations == []
+
+
+@pytest.mark.parametrize("company", ["child", "infant", "suitcase", "wheelchair"])
+def test_whoever_is_counted_without_certainty_finds_the_door_shut(make_bench, company):
+    """Twenty seeds each: the door opens exactly where the count is a certain one."""
+    outcomes = set()
+    for seed in range(20):
+        bench = make_bench()
+        bench.plant = Plant(bench.now, kind="single_door", dice=Random(f"{company} {seed}"))
+        bench.connect()
+        bench.plant.arrive(1, 0.3, Manner(company=company, walk_in_s=0.2))
+        assert bench.run(6, until=lambda bench=bench: bench.inside > 0)
+        bench.run(0.1)
+        counted, outcome = told(bench).occupancy, bench.do(OpenExit)
+        assert outcome is (Outcome.EXECUTED if counted == 1 else Outcome.REFUSED_OCCUPIED)
+        outcomes.add(counted)
+    assert None in outcomes
