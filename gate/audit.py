@@ -48,7 +48,7 @@ __all__ = [
     "verify_command",
 ]
 
-Kind = Literal["permit", "decision", "transaction", "event"]
+Kind = Literal["permit", "decision", "transaction", "event", "panel"]
 """``permit``: the decision that opens a door, written before the door is commanded; ``decision``: every other one;
 ``transaction``: one that ended; ``event``: what the lane did or lost."""
 

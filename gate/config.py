@@ -128,6 +128,18 @@ class Controller(Section, frozen=True, kw_only=True):
     key_file: Path | None = None
 
 
+class Panel(Section, frozen=True, kw_only=True):
+    """Lamp, buzzer and inputs beside the scanner. ``osdp``: at the serial device ``port``, under its own key (``hardware.osdp``)."""
+
+    kind: Literal["none", "simulator", "osdp"] = "none"
+    port: Address | None = None
+    baud: Baud = 115200
+    address: Annotated[int, Meta(ge=0, le=126)] = 0
+    key_file: Path | None = None
+    assistance_input: Annotated[int, Meta(ge=0, le=31)] = 0
+    """Which of its inputs the button is by which travellers call for help."""
+
+
 class Waiver(Section, frozen=True, kw_only=True):
     """Who lets weights run whose licence permits research alone, in which pack, why, and until when; every record names it."""
 
@@ -192,6 +204,7 @@ class Config(Section, frozen=True, kw_only=True):
     chip: Chip = Chip()
     camera: Camera
     controller: Controller
+    panel: Panel = Panel()
     face: Face
     trust: Trust
     registries: Registries = Registries()
@@ -387,6 +400,7 @@ class _Reader:
             self._find("lane.checkpoint", "no time zone is known for it", f"one of {', '.join(CHECKPOINT_ZONES)}")
         self._check_scanner()
         self._check_camera()
+        self._check_panel()
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
             self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
         if self._right.get("chip.link") == "scanner" and self._right.get("chip.reader") is not None:
@@ -411,6 +425,18 @@ class _Reader:
                 what = "a real device" if demonstration else "not a camera but a recording"
                 remedy = "name a recording" if demonstration else "name it below /dev/v4l/by-id"
                 self._find("camera.address", f"profile {self._right['profile']} refuses it: {what}", remedy)
+
+    def _check_panel(self) -> None:
+        kind, key_file = self._right.get("panel.kind", "none"), self._right.get("panel.key_file", "")
+        if kind != "none" and self._right.get("panel.port", "") is None:
+            self._find("panel.port", "missing", "name the panel's serial device, below /dev/serial/by-id")
+        if kind == "osdp" and key_file is None:
+            self._find("panel.key_file", "missing", "name the file with the panel's own key, 32 hexadecimal digits")
+        elif kind == "osdp" and key_file:
+            try:
+                read_key(key_file)
+            except DeviceError as error:
+                self._find("panel.key_file", error.what, error.remedy)
 
     def _check_scanner(self) -> None:
         if self._right.get("scanner.kind") != "serial":

@@ -87,6 +87,12 @@ def _lets_unsafe_pass(folder: Path | None) -> bool:
 _SIMULATORS_ONLY = (
     Refusal(key="controller.device", refuses=is_real_device, what="a real device", remedy="name the simulator's pseudo-terminal"),
     Refusal(
+        key="panel.port",
+        refuses=lambda port: port is not None and is_real_device(port),
+        what="a real device",
+        remedy="name the simulator's pseudo-terminal",
+    ),
+    Refusal(
         key="trust.store",
         refuses=lambda store: not _has_marker(store),
         what="not marked as a demonstration's trust store",
@@ -124,6 +130,12 @@ _NO_STAND_INS = (
         refuses=lambda path: path is None,
         what="missing: an unauthenticated link",
         remedy="name the file with the key of the gate controller",
+    ),
+    Refusal(
+        key="panel.port",
+        refuses=lambda port: port is not None and _is_simulated_device(port),
+        what="not a serial device that is plugged in",
+        remedy='name it below /dev/serial/by-id, or write kind = "none"',
     ),
     Refusal(
         key="face.pack", refuses=lambda pack: pack == "demo", what="the demonstration pack", remedy="install a pack for operation"

@@ -62,6 +62,17 @@ class LaneEvent(msgspec.Struct, frozen=True, kw_only=True):
     occupancy: int | None
 
 
+class PanelEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something came from the reader's panel: ``assistance`` (its button), ``opened`` or ``shut`` (its enclosure), ``fault``, ``obeys``.
+
+    ``left_out``: how many before this one were not written, because it says more than can be.
+    """
+
+    what: str
+    detail: str = ""
+    left_out: int = 0
+
+
 class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction that ended."""
 

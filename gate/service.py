@@ -23,6 +23,8 @@ from gate.runtime import Runtime
 RESTARTS, RESTART_WINDOW_S = 5, 60.0
 DEVICE_RETRY_S = 2.0
 """A process that lost its device is started again this long after its last start, for as long as it takes."""
+DISPENSABLE = frozenset({"panel"})
+"""Processes whose crashes, however many, end no service: what they drive tells people something and moves nothing."""
 STOP_TIMEOUT_S = 5.0
 SUPERVISE_S = 0.2
 
@@ -37,10 +39,12 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
     common = ["--config", str(config_path), "--runtime", str(runtime.folder)]
     screen = ["--lane", str(runtime.lane_socket), "--secret-file"]
     ports = {"traveller": config.screens.traveller_port, "officer": config.screens.officer_port}
+    panel = {"panel": [*python, "gate.processes.panel", *common]} if config.panel.kind != "none" else {}
     return {
         "vision": [*python, "gate.processes.vision", *common],
         "lane": [*python, "gate.processes.lane", *common],
         "reader": [*python, "gate.processes.reader", *common],
+        **panel,
     } | {
         f"{who}_screen": [
             *python,
@@ -95,7 +99,8 @@ class Service:
             if status == EXIT_CONFIG:
                 raise ServiceError(self._last_words(process))
             now = time.monotonic()
-            if status == EXIT_DEVICE:  # plugged in again some time: no crash, and no reason to give up
+            # Plugged in again some time, or without it a gate is still a gate: no reason to give up.
+            if status == EXIT_DEVICE or process.name in DISPENSABLE:
                 if now - process.starts[-1] < DEVICE_RETRY_S:
                     continue
                 process.starts.clear()

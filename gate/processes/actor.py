@@ -19,7 +19,7 @@ from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.lag import LoopLag
-from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, Role
+from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, PanelReport, Role
 from gate.records import LaneEvent
 from hardware.controller.link import LinkDown, LinkUp
 from hardware.controller.protocol import (
@@ -307,6 +307,9 @@ class LaneActor:
         elif role == "reader" and isinstance(message, DocumentRemoved):
             self._case.document_removed()
             self._apply(Event.DOCUMENT_REMOVED)
+        elif role == "panel" and isinstance(message, PanelReport):
+            self._display.panel_says(message)
+            self._publish()
         else:
             self._case.on_message(role, message, self._lane.state)
             self._publish()

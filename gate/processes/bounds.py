@@ -15,7 +15,7 @@ MOST_STAGES = 100
 """Stages of a transaction: an honest one has about thirty."""
 MOST_CHECKS = 32
 """Checks of an inspection: an honest record has fifteen."""
-BACKENDS = {"reader": ("scanner", "chip", "mrz", "pki", "trust"), "vision": ("face", "pad", "camera")}
+BACKENDS = {"reader": ("scanner", "chip", "mrz", "pki", "trust"), "vision": ("face", "pad", "camera"), "panel": ("panel",)}
 """What each role tells of, when it joins, for the records to name."""
 LONGEST_LABEL = 480
 """Characters of what names a backend: a face pack's licence and the waiver it runs under stand there whole."""

@@ -28,7 +28,7 @@ from gate.policy.schema import RuleSet
 from gate.processes import messages as m
 from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection, bounded_stages
 from gate.profiles import PROFILES
-from gate.records import DecisionRecord, LaneEvent, StageTiming, TransactionRecord
+from gate.records import DecisionRecord, LaneEvent, PanelEvent, StageTiming, TransactionRecord
 from gate.transaction import Transaction
 
 PARTING_S = 4.0
@@ -331,9 +331,13 @@ class Casework:
         """Put into the log what the lane did outside a traveller's ordinary way. A log that refuses it refuses permits too."""
         self._spawn(self._note(self.running.id if self.running else "", event))
 
-    async def _note(self, transaction: str, event: LaneEvent) -> None:
+    async def _note(self, transaction: str, event: LaneEvent | PanelEvent, kind: str = "event") -> None:
         with suppress(AuditError):
-            await self._audit.append("event", transaction, event, at=self._clock.wall(), boot=self._clock.boot())
+            await self._audit.append(kind, transaction, event, at=self._clock.wall(), boot=self._clock.boot())
+
+    def note_panel(self, event: PanelEvent) -> None:
+        """Put into the log what came from the reader's panel."""
+        self._spawn(self._note(self.running.id if self.running else "", event, "panel"))
 
     # --- what remains on the screens --------------------------------------------------------------------------------------------
 

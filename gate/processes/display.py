@@ -7,7 +7,17 @@ from collections.abc import Callable
 from gate.config import Config
 from gate.lane import State, View
 from gate.processes.casework import Casework
-from gate.processes.messages import AnyMessage, EndedTransactions, LaneReady, OfficerView, Role, TravellerView
+from gate.processes.messages import (
+    AnyMessage,
+    EndedTransactions,
+    LaneReady,
+    OfficerView,
+    PanelReport,
+    PanelView,
+    Role,
+    TravellerView,
+)
+from gate.processes.panel_watch import PanelWatch
 from gate.profiles import PROFILES
 from gate.records import TransactionRecord
 from gate.views import traveller_screen
@@ -20,8 +30,9 @@ WORKERS = frozenset[Role]({"reader", "vision"})
 class Display:
     """Remembers what each role was shown last. ``tell`` sends to all peers of a role without waiting."""
 
-    def __init__(self, config: Config, tell: Callable[[Role, AnyMessage], None]) -> None:
-        self._config, self._tell = config, tell
+    def __init__(self, config: Config, tell: Callable[[Role, AnyMessage], None], panel: PanelWatch | None = None) -> None:
+        """``panel``: what is known of the reader's, None where there is none."""
+        self._config, self._tell, self._panel = config, tell, panel
         self._single_door = config.lane.kind == "single_door"
         self._shown: dict[Role, AnyMessage] = {}
         self._joined: set[Role] = set()
@@ -33,6 +44,13 @@ class Display:
         if role == "officer_screen":
             self._listed = None
         (self._joined.add if joined else self._joined.discard)(role)
+        if role == "panel" and self._panel:
+            self._panel.peer(joined=joined)
+
+    def panel_says(self, told: PanelReport) -> None:
+        """The reader's panel reports; officers see it, and nothing else comes of it."""
+        if self._panel:
+            self._panel.report(told)
 
     def show(self, state: State, view: View, controller: str, case: Casework) -> None:
         """Tell every role what changed for it."""
@@ -45,6 +63,7 @@ class Display:
         progress = case.progress if screen == "reading" else 0.0
         guidance = case.guidance if state is State.CAPTURE else ""
         self._show("traveller_screen", TravellerView(screen=screen, progress=progress, guidance=guidance))
+        self._show("panel", PanelView(screen=screen))
         if self._listed is not case.ended:
             self._listed = case.ended
             self._tell("officer_screen", EndedTransactions(records=case.ended))
@@ -77,6 +96,8 @@ class Display:
             outcome=last.outcome if last else None,
             reasons=last.reasons if last else (),
             warnings=self._warnings(case.backends),
+            panel=self._panel.word if self._panel else "",
+            assistance=bool(self._panel and self._panel.called),
         )
 
     def _entry(self, view: View) -> str:
@@ -90,6 +111,8 @@ class Display:
             if self._config.face.waiver and WAIVED in backends.get("face", "")
             else ()
         )
+        if self._panel and self._panel.fault:
+            waived = (*waived, f"reader panel: {self._panel.fault}")
         if not PROFILES[self._config.profile].demonstration:
             return waived
         warnings = [*waived, f"profile {self._config.profile}: an exercise, nobody crosses a border"]

@@ -30,6 +30,7 @@ from gate.processes.channel import Channel, ChannelClosed, serve
 from gate.processes.display import WORKERS, Display
 from gate.processes.hardening import harden
 from gate.processes.messages import AnyMessage, Join, MrzRead, OfficerOrder, OrderTaken, Role
+from gate.processes.panel_watch import PanelWatch
 from gate.processes.worker import EXIT_CONFIG, arguments
 from gate.registries.round import RegistryRound
 from gate.replay import keep_rules
@@ -47,6 +48,10 @@ PEER_BURST, PEER_PAUSE_S = 60, 0.002
 and a flood leaves the processor to the doors."""
 SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
+
+
+ALONE: frozenset[Role] = WORKERS | {"panel"}
+"""Roles of which there is one: a second one is refused."""
 
 
 class Allowance:
@@ -81,7 +86,9 @@ class LaneProcess:
         )
         self._ids = CommandIds(self._clock)
         casework = self._casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
-        self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell), kind=config.lane.kind)
+        panel = PanelWatch(self._clock.boot, casework.note_panel) if config.panel.kind != "none" else None
+        display = Display(config, self.tell, panel)
+        self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind)
         self._link = GateLink(
             lambda: SerialPort(config.controller.device, config.controller.baud), key, self._clock, self._on_controller
         )
@@ -113,7 +120,7 @@ class LaneProcess:
         if role == "console":
             await self._on_console(channel)
             return
-        if role in WORKERS and self._peers.get(role):
+        if role in ALONE and self._peers.get(role):
             print(f"lane: a second {role} was refused: one is there", file=sys.stderr, flush=True)
             return
         self._peers.setdefault(role, set()).add(channel)

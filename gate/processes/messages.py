@@ -12,7 +12,7 @@ from gate.evidence import Fact
 from gate.outcome import Outcome
 from gate.records import InspectionCheck, StageTiming, TransactionRecord
 
-Role = Literal["reader", "vision", "traveller_screen", "officer_screen", "director", "console"]
+Role = Literal["reader", "vision", "panel", "traveller_screen", "officer_screen", "director", "console"]
 TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
 
 Guidance = Literal[
@@ -27,6 +27,8 @@ Guidance = Literal[
     "one_person",
 ]
 """What the traveller is asked to do while the face is looked at; empty: what the screen says anyway."""
+PanelWord = Literal["", "ready", "fault", "tamper"]
+"""How the reader's panel stands, for officers; empty where there is none."""
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -152,6 +154,23 @@ class Forget(Message, frozen=True, kw_only=True):
     transaction: str
 
 
+# --- lane → panel, panel → lane ------------------------------------------------------------------------------------------
+
+
+class PanelView(Message, frozen=True, kw_only=True):
+    """All that the reader's lamp and buzzer may tell of: the word on the traveller's screen."""
+
+    screen: TravellerScreen
+
+
+class PanelReport(Message, frozen=True, kw_only=True):
+    """How the panel stands (``hardware.ports.PanelStatus``). No decision reads it, and no door."""
+
+    fault: str = ""
+    assistance: bool = False
+    tamper: bool = False
+
+
 # --- lane → screens ----------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +205,9 @@ class OfficerView(Message, frozen=True, kw_only=True):
     ended: tuple[TransactionRecord, ...] = ()
     warnings: tuple[str, ...] = ()
     """Standing warnings: ``UnsafeNoPad``, demonstration recogniser, rules not law, …"""
+    panel: PanelWord = ""
+    assistance: bool = False
+    """A traveller pressed the button by which one calls for help."""
 
 
 class EndedTransactions(Message, frozen=True, kw_only=True):
@@ -244,6 +266,8 @@ AnyMessage = (
     | FaceGuidance
     | FaceChecked
     | Forget
+    | PanelView
+    | PanelReport
     | OfficerOrder
     | OrderTaken
     | TravellerView

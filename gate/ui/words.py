@@ -63,6 +63,12 @@ CLASSES: dict[str, Words] = {
     "diplomatic": ("Paspor diplomatik", "Diplomatic passport"),
     "other": ("Dokumen lain", "Other document"),
 }
+PANELS: dict[str, Words] = {
+    "ready": ("Siap", "Ready"),
+    "fault": ("Gangguan", "Fault"),
+    "tamper": ("Rumah pembaca terbuka", "Enclosure open"),
+    "assistance": ("Pelintas minta bantuan", "A traveller asks for help"),
+}
 OUTCOMES: dict[str, Words] = {
     "OPEN": ("Buka", "Open"),
     "RETRY": ("Ulangi", "Try again"),
@@ -164,6 +170,7 @@ WARNINGS: dict[str, str] = {
     "profile demo": "Profil demo: latihan, bukan perlintasan",
     "profile training": "Profil pelatihan: latihan, bukan perlintasan",
     "face weights for research alone, waived": "Bobot wajah hanya untuk riset, dengan pengecualian tertulis",
+    "reader panel": "Panel pembaca bermasalah",
     "demonstration recogniser, not for operation": "Pengenal wajah demonstrasi, bukan untuk operasi",
 }
 """Bahasa Indonesia for the standing warnings, by their words before a colon; the English is what the lane says."""

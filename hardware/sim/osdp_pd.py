@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from hardware.osdp import library, read_key
+from hardware.osdp import library
+from hardware.osdp_key import read_key
 from hardware.ports import DeviceError
 from hardware.sim.terminal import Terminal
 

@@ -101,6 +101,14 @@ class World:
     def clear_face(self) -> None:
         self._line.ask({"do": "no_face"})
 
+    def panel_executed(self) -> list[dict[str, Any]]:
+        """What the simulated panel did since this was last asked, as :attr:`hardware.sim.osdp_pd.PluggedInPanel.executed`."""
+        return list(self._line.ask({"do": "panel"})[0]["executed"])
+
+    def switch_panel(self, **inputs: bool) -> None:
+        """Press or release the panel's button (``assistance``), open or shut its enclosure (``tamper``)."""
+        self._line.ask({"do": "switch", **inputs})
+
     def stop(self) -> None:
         """End the process; again is harmless."""
         self._line.close()
@@ -128,14 +136,15 @@ class WorldServer:
     """The process's own side: both stages and the director's socket."""
 
     def __init__(self, folder: Path, secret: str, vpcd_port: int | None = None) -> None:
-        from hardware.sim import camera, scanner, vpcd  # the director's process needs no cv2 for its handle
+        from hardware.sim import camera, panel, scanner, vpcd  # the director's process needs no cv2 for its handle
 
         self._slot = None if vpcd_port is None else vpcd.VirtualSlot(vpcd.run_atr(secret), vpcd_port)
         self.stopped = threading.Event()
-        self.scanner, self.camera = scanner.ScannerStage(), camera.CameraStage()
+        self.scanner, self.camera, self.panel = scanner.ScannerStage(), camera.CameraStage(), panel.PanelStage()
         self._servers = (
             DeviceServer(folder / scanner.SOCKET, secret, self.scanner.handle),
             DeviceServer(folder / camera.SOCKET, secret, self.camera.handle),
+            DeviceServer(folder / panel.SOCKET, secret, self.panel.handle),
             DeviceServer(folder / SOCKET, secret, self.handle),
         )
 
@@ -149,6 +158,10 @@ class WorldServer:
                 self.scanner.remove()
             case "face":
                 self._show(bodies[0], header["seed"])
+            case "panel":
+                return {"executed": self.panel.executed()}, []
+            case "switch":
+                self.panel.switch(**{name: header[name] for name in ("assistance", "tamper") if name in header})
             case "no_face":
                 self.camera.clear()
             case "stop":

@@ -70,6 +70,11 @@ def _tiles(view: OfficerView) -> list[Json]:
         *(entry if view.entry != words.NO_LEAF else ()),
         tile(("Pintu keluar", "Exit"), words.LEAVES, view.exit.lower(), _leaf_tone(view.exit)),
         tile(("Di dalam", "Inside"), words.OCCUPANCIES, occupancy, {"none": "good", "one": "busy"}.get(occupancy, "warn")),
+        *(
+            [tile(("Panel pembaca", "Reader panel"), words.PANELS, view.panel, "good" if view.panel == "ready" else "bad")]
+            * bool(view.panel)
+        ),
+        *([tile(("Panggilan", "Call"), words.PANELS, "assistance", "warn")] * view.assistance),
     ]
 
 
