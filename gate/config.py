@@ -126,6 +126,11 @@ class Controller(Section, frozen=True, kw_only=True):
     """Path of the serial device; a stable one, below /dev/serial/by-id."""
     baud: Baud = 115200
     key_file: Path | None = None
+    link: Literal["gate-link", "modbus"] = "gate-link"
+    unit: Annotated[int, Meta(ge=1, le=247)] = 1
+    """Its address on Modbus."""
+    waiver: LinkWaiver | None = None
+
 
 
 class Panel(Section, frozen=True, kw_only=True):
@@ -399,6 +404,7 @@ class _Reader:
         if self._right.get("lane.checkpoint", next(iter(CHECKPOINT_ZONES))) not in CHECKPOINT_ZONES:
             self._find("lane.checkpoint", "no time zone is known for it", f"one of {', '.join(CHECKPOINT_ZONES)}")
         self._check_scanner()
+        self._check_link()
         self._check_camera()
         self._check_panel()
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
@@ -437,6 +443,19 @@ class _Reader:
                 read_key(key_file)
             except DeviceError as error:
                 self._find("panel.key_file", error.what, error.remedy)
+
+    def _check_link(self) -> None:
+        waived = self._right.get("controller.waiver", "") is not None
+        if self._right.get("controller.link") == "gate-link" and "controller.waiver.granted_by" in self._right:
+            self._find("controller.waiver", "not used: the gate-link proves both ends", "leave it out")
+        if self._right.get("controller.link") != "modbus":
+            return
+        if self._right.get("controller.baud", LEAST_BAUD) < LEAST_BAUD:
+            self._find("controller.baud", "too slow for twenty exchanges a second", f"set both ends to {LEAST_BAUD} or more")
+        profile = PROFILES.get(self._right.get("profile", ""))
+        if profile and not profile.allows_unsafe and not waived:
+            what = f"profile {profile.name} refuses it: an unauthenticated link"
+            self._find("controller.link", what, 'write "gate-link", or have it waived: autogate lane waive')
 
     def _check_scanner(self) -> None:
         if self._right.get("scanner.kind") != "serial":

@@ -73,6 +73,16 @@ class PanelEvent(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
 
 
+class LinkWaived(msgspec.Struct, frozen=True, kw_only=True):
+    """The lane began to order its controller about over a link that proves nothing, because somebody signed that it may."""
+
+    link: str
+    granted_by: str
+    reason: str
+    until: date
+    signature: str
+
+
 class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction that ended."""
 

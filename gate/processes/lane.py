@@ -32,6 +32,7 @@ from gate.processes.hardening import harden
 from gate.processes.messages import AnyMessage, Join, MrzRead, OfficerOrder, OrderTaken, Role
 from gate.processes.panel_watch import PanelWatch
 from gate.processes.worker import EXIT_CONFIG, arguments
+from gate.records import LinkWaived
 from gate.registries.round import RegistryRound
 from gate.replay import keep_rules
 from gate.runtime import RUNTIME_FILE, Runtime
@@ -89,9 +90,19 @@ class LaneProcess:
         panel = PanelWatch(self._clock.boot, casework.note_panel) if config.panel.kind != "none" else None
         display = Display(config, self.tell, panel)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind)
-        self._link = GateLink(
-            lambda: SerialPort(config.controller.device, config.controller.baud), key, self._clock, self._on_controller
-        )
+        self._link = self._open_link(config, key)
+
+    def _open_link(self, config: Config, key: bytes) -> ControllerLink:
+        """Raises DeviceError where what the link is made of is not installed."""
+
+        def open_port() -> SerialPort:
+            return SerialPort(config.controller.device, config.controller.baud)
+
+        if config.controller.link == "modbus":
+            from hardware.controller.modbus import UnsafeUnauthenticatedLink
+
+            return UnsafeUnauthenticatedLink(open_port, config.controller.unit, self._clock, self._on_controller)
+        return GateLink(open_port, key, self._clock, self._on_controller)
 
     # --- what the actor can do to the world ----------------------------------------------------------------------------------
 
