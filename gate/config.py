@@ -132,7 +132,6 @@ class Controller(Section, frozen=True, kw_only=True):
     waiver: LinkWaiver | None = None
 
 
-
 class Panel(Section, frozen=True, kw_only=True):
     """Lamp, buzzer and inputs beside the scanner. ``osdp``: at the serial device ``port``, under its own key (``hardware.osdp``)."""
 
@@ -432,18 +431,6 @@ class _Reader:
                 remedy = "name a recording" if demonstration else "name it below /dev/v4l/by-id"
                 self._find("camera.address", f"profile {self._right['profile']} refuses it: {what}", remedy)
 
-    def _check_panel(self) -> None:
-        kind, key_file = self._right.get("panel.kind", "none"), self._right.get("panel.key_file", "")
-        if kind != "none" and self._right.get("panel.port", "") is None:
-            self._find("panel.port", "missing", "name the panel's serial device, below /dev/serial/by-id")
-        if kind == "osdp" and key_file is None:
-            self._find("panel.key_file", "missing", "name the file with the panel's own key, 32 hexadecimal digits")
-        elif kind == "osdp" and key_file:
-            try:
-                read_key(key_file)
-            except DeviceError as error:
-                self._find("panel.key_file", error.what, error.remedy)
-
     def _check_link(self) -> None:
         waived = self._right.get("controller.waiver", "") is not None
         if self._right.get("controller.link") == "gate-link" and "controller.waiver.granted_by" in self._right:
@@ -456,6 +443,18 @@ class _Reader:
         if profile and not profile.allows_unsafe and not waived:
             what = f"profile {profile.name} refuses it: an unauthenticated link"
             self._find("controller.link", what, 'write "gate-link", or have it waived: autogate lane waive')
+
+    def _check_panel(self) -> None:
+        kind, key_file = self._right.get("panel.kind", "none"), self._right.get("panel.key_file", "")
+        if kind != "none" and self._right.get("panel.port", "") is None:
+            self._find("panel.port", "missing", "name the panel's serial device, below /dev/serial/by-id")
+        if kind == "osdp" and key_file is None:
+            self._find("panel.key_file", "missing", "name the file with the panel's own key, 32 hexadecimal digits")
+        elif kind == "osdp" and key_file:
+            try:
+                read_key(key_file)
+            except DeviceError as error:
+                self._find("panel.key_file", error.what, error.remedy)
 
     def _check_scanner(self) -> None:
         if self._right.get("scanner.kind") != "serial":
