@@ -19,6 +19,7 @@ from gate.config import ConfigError, load
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
 from gate.demo.director import DemoError, Director
 from gate.demo.faces import PictureMissingError
+from gate.demo.panel import PanelKind
 from gate.demo.stage import DemoStage
 from gate.demo.terminal import Terminal, tolerances
 from gate.doctor import refuse_foreign_names
@@ -65,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lane", choices=get_args(LaneKind), default="mantrap", help="two doors with a space between, or one door"
     )
     parser.add_argument(
+        "--panel",
+        choices=get_args(PanelKind),
+        default="none",
+        help="the reader's lamp, buzzer and inputs: simulated, or over osdp with a secure channel (make setup-osdp)",
+    )
+    parser.add_argument(
         "--trust", type=Path, metavar="DIR", help="believe the States of this trust store beside the pretend ones"
     )
     parser.add_argument("--traveller-port", type=int, default=8410)
@@ -89,6 +96,7 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             pack=folder.name,
             firmware=options.controller,
             lane=options.lane,
+            panel=options.panel,
         )
         with stage:
             return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
@@ -163,16 +171,19 @@ async def _perform(
     print(f"  traveller screen  http://127.0.0.1:{options.traveller_port}/", flush=True)
     print(f"  officer page      http://127.0.0.1:{options.officer_port}/", flush=True)
     rows: list[tuple[str, TransactionRecord]] = []
+    shown: dict[str, tuple[str, ...]] = {}
     for number, traveller in enumerate(travellers, 1):
         await director.until_ready()
         terminal.arrives(number, len(travellers), traveller.title)
         record = await director.play(traveller)
         terminal.transaction(record)
         rows.append((traveller.title, record))
+        shown[traveller.id] = await asyncio.to_thread(stage.panel.shown)
     await director.leave()
     Terminal().summary(rows)
     if options.json:
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(as_json(travellers, rows, trust, pack))) + b"\n")
+        told = as_json(travellers, rows, trust, pack, shown)
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
 
 
 async def _join(director: Director) -> None:
@@ -195,9 +206,13 @@ def notices(pack: Pack) -> tuple[str, ...]:
 
 
 def as_json(
-    travellers: Sequence[Traveller], rows: Sequence[tuple[str, TransactionRecord]], trust: OpenedStore, pack: Pack
+    travellers: Sequence[Traveller],
+    rows: Sequence[tuple[str, TransactionRecord]],
+    trust: OpenedStore,
+    pack: Pack,
+    shown: Mapping[str, Sequence[str]],
 ) -> dict[str, object]:
-    """The machine-readable result of a run."""
+    """The machine-readable result of a run. ``shown``: by traveller, what the reader's panel says that it did."""
     return {
         "demonstration": True,
         "notice": notices(pack),
@@ -214,6 +229,7 @@ def as_json(
                 "tolerances": tolerances(record),
                 "stages": record.stages,
                 "backends": record.backends,
+                "panel": shown[traveller.id],
                 "checks": _checks(record),
                 "scores": _scores(record),
                 "inspection": record.inspection,

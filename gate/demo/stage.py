@@ -20,6 +20,7 @@ from gate.audit import KEY_FILE, gate_key
 from gate.demo.cast import Cast
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
+from gate.demo.panel import DemoPanel, PanelKind
 from gate.demo.trust import write_trust
 from gate.runtime import Runtime
 from hardware.controller.protocol import LaneKind
@@ -63,6 +64,9 @@ device = "{tty}"
 key_file = "{key}"
 link = "{link}"
 
+[panel]
+{panel}
+
 [face]
 pack = "{pack}"
 packs_dir = "{packs}"
@@ -100,11 +104,13 @@ class DemoStage:
         pack: str = "demo",
         firmware: FirmwareKind = "python",
         lane: LaneKind = "mantrap",
+        panel: PanelKind = "none",
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
-        ``lane``: what stands there.
+        ``lane``: what stands there. ``panel``: the reader's lamp, buzzer and inputs.
         """
+        self._panel: PanelKind = panel
         self._firmware: FirmwareKind = firmware
         self.lane: LaneKind = lane
         self._chip_reader, self._trust = chip_reader, trust
@@ -134,10 +140,12 @@ class DemoStage:
         folder = self.runtime.folder
         self.controller = SimulatedController(folder, key, firmware=self._firmware, lane=self.lane)
         self.world = World(folder, self.runtime.secret)
+        self.panel = DemoPanel(self._panel, folder, self.world)
         vpcd_port = _vpcd_port(self._chip_reader)
         self._start_registry()
         self.controller.start()
         self.world.start(vpcd_port)
+        self.panel.start()
         self._issue()
         port = self._registry_port()
         text = CONFIG.format(
@@ -148,6 +156,7 @@ class DemoStage:
             tty=self.controller.tty,
             key=self.state / KEY_FILE,
             link="modbus" if self._firmware == "modbus" else "gate-link",
+            panel=self.panel.config(),
             pack=self._pack,
             packs=self._packs,
             trust=folder / "trust",
@@ -158,7 +167,7 @@ class DemoStage:
         self.config_path.write_text(text, encoding="utf-8")
 
     def _lower_curtain(self) -> None:
-        for part in ("controller", "world"):
+        for part in ("controller", "panel", "world"):
             if device := getattr(self, part, None):
                 device.stop()
         if self._registry is not None:
