@@ -182,6 +182,10 @@ class AuditWriter:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, self._log.append, kind, transaction, body, at, boot)
 
+    async def caught_up(self) -> None:
+        """Returns once everything that was asked for before is done: soon, unless the disk hangs."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, lambda: None)
+
     def close(self) -> None:
         """Finish what was asked for, then close the file. Blocks for as long as the disk takes."""
         self._thread.shutdown()

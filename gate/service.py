@@ -1,7 +1,9 @@
 """Starts the processes of one lane, keeps them running, ends them by id.
 
-A process that dies is started again, at most :data:`RESTARTS` times in :data:`RESTART_WINDOW_S`; the lane refers travellers
-meanwhile. One that lost its device is started again until the device is back. A process that ends with a configuration error ends the service: restarting would not mend it.
+A process that dies is started again, at most :data:`RESTARTS` times in :data:`RESTART_WINDOW_S`; the lane is told why it went, and takes
+nobody meanwhile. One that goes on dying is given up: the lane stays out of service and shows the reason, until somebody has looked and
+starts the service again; a lane process that goes on dying ends the service, and so does a configuration error, for restarting would mend
+neither. One that lost its device is started again until the device is back.
 """
 
 from __future__ import annotations
@@ -13,20 +15,28 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gate.config import Config, ConfigError, load
+from gate.notify import OWN, Relay
+from gate.processes.channel import ChannelClosed, say
+from gate.processes.fitness import DRAIN_S
+from gate.processes.messages import ProcessEnded
 from gate.processes.worker import EXIT_CONFIG, EXIT_DEVICE
 from gate.runtime import Runtime
 
 RESTARTS, RESTART_WINDOW_S = 5, 60.0
 DEVICE_RETRY_S = 2.0
 """A process that lost its device is started again this long after its last start, for as long as it takes."""
-DISPENSABLE = frozenset({"panel"})
+DISPENSABLE = frozenset({"panel", "health"})
 """Processes whose crashes, however many, end no service: what they drive tells people something and moves nothing."""
 STOP_TIMEOUT_S = 5.0
+LANE_STOP_S = DRAIN_S + 5.0
+"""The lane serves, or lets out, whoever is inside; then it closes its books."""
 SUPERVISE_S = 0.2
+STOP_LOOK_S = 0.02
 
 
 class ServiceError(Exception):
@@ -40,25 +50,37 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
     screen = ["--lane", str(runtime.lane_socket), "--secret-file"]
     ports = {"traveller": config.screens.traveller_port, "officer": config.screens.officer_port}
     panel = {"panel": [*python, "gate.processes.panel", *common]} if config.panel.kind != "none" else {}
-    return {
-        "vision": [*python, "gate.processes.vision", *common],
-        "lane": [*python, "gate.processes.lane", *common],
-        "reader": [*python, "gate.processes.reader", *common],
-        **panel,
-    } | {
-        f"{who}_screen": [
-            *python,
-            "gate.ui.serve",
-            who,
-            *screen,
-            str(runtime.secret_file_for(f"{who}_screen")),
-            "--port",
-            str(port),
-            "--ready-file",
-            str(runtime.ready_file(who)),
-        ]
-        for who, port in ports.items()
-    }
+    return (
+        {
+            "vision": [*python, "gate.processes.vision", *common],
+            "lane": [*python, "gate.processes.lane", *common],
+            "reader": [*python, "gate.processes.reader", *common],
+            **panel,
+        }
+        | {
+            f"{who}_screen": [
+                *python,
+                "gate.ui.serve",
+                who,
+                *screen,
+                str(runtime.secret_file_for(f"{who}_screen")),
+                "--port",
+                str(port),
+                "--ready-file",
+                str(runtime.ready_file(who)),
+            ]
+            for who, port in ports.items()
+        }
+        | _health(config, runtime)
+    )
+
+
+def _health(config: Config, runtime: Runtime) -> dict[str, list[str]]:
+    """The process that answers on the lane's health, where a port is configured for it."""
+    if config.health.port is None:
+        return {}
+    command = [sys.executable, "-m", "gate.processes.health", "--lane", str(runtime.lane_socket), "--secret-file"]
+    return {"health": [*command, str(runtime.secret_file_for("health")), "--port", str(config.health.port)]}
 
 
 @dataclass(slots=True)
@@ -69,13 +91,22 @@ class _Process:
     log_from: int
     """Where the log stood when the running process started."""
     starts: list[float] = field(default_factory=list)
+    told: bool = False
+    """The lane knows of the end of what ran last."""
 
 
 class Service:
     """The processes of one lane. Drive it with :meth:`poll` a few times a second."""
 
-    def __init__(self, commands: Mapping[str, Sequence[str]], log: Path) -> None:
-        """``log`` collects what the processes say on standard error: faults, never anything about a traveller."""
+    def __init__(self, commands: Mapping[str, Sequence[str]], log: Path, runtime: Runtime | None = None) -> None:
+        """``log`` collects what the processes say on standard error: faults, never anything about a traveller.
+
+        With ``runtime`` the lane is told why a process ended, and the service manager what the lane tells (``gate.notify``).
+        """
+        self.given_up: dict[str, str] = {}
+        """Processes that are not started any more, and why."""
+        self._runtime, self._relay = runtime, None if runtime is None else Relay(runtime.notify_socket)
+        self._untold: dict[str, str] = {}
         self._log = log.open("ab")
         self._processes = [
             _Process(name, command, self._start(command), self._log.tell(), [time.monotonic()])
@@ -83,8 +114,9 @@ class Service:
         ]
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, env=environment)
+        environment = {name: value for name, value in os.environ.items() if name not in OWN} | {"ORT_DISABLE_TELEMETRY": "1"}
+        log = self._log  # a process group of its own: Ctrl-C is for the service, which ends the lane in order
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, process_group=0)
 
     @property
     def pids(self) -> dict[str, int]:
@@ -92,12 +124,17 @@ class Service:
 
     def poll(self) -> None:
         """Start again what died. Raises ServiceError when that does not help."""
+        if self._relay:
+            self._relay.forward()
+        self._tell_lane()
         for process in self._processes:
             status = process.running.poll()
-            if status is None:
+            if status is None or process.name in self.given_up:
                 continue
             if status == EXIT_CONFIG:
                 raise ServiceError(self._last_words(process))
+            if not process.told:
+                process.told, self._untold[process.name] = True, self._last_words(process)
             now = time.monotonic()
             # Plugged in again some time, or without it a gate is still a gate: no reason to give up.
             if status == EXIT_DEVICE or process.name in DISPENSABLE:
@@ -106,10 +143,29 @@ class Service:
                 process.starts.clear()
             process.starts = [start for start in process.starts if now - start < RESTART_WINDOW_S]
             if len(process.starts) > RESTARTS:
-                raise ServiceError(f"{len(process.starts)} ends within a minute; {self._last_words(process)}")
+                self._give_up(process)
+                continue
             process.starts.append(now)
             process.log_from = Path(self._log.name).stat().st_size
-            process.running = self._start(process.command)
+            process.running, process.told = self._start(process.command), False
+            if process.name == "lane":
+                self._untold |= self.given_up
+
+    def _give_up(self, process: _Process) -> None:
+        why = f"{len(process.starts)} ends within a minute; {self._last_words(process)}"
+        if process.name == "lane":
+            raise ServiceError(why)
+        print(f"service: {process.name} is given up: {why}", file=sys.stderr, flush=True)
+        self.given_up[process.name] = self._untold[process.name] = why
+
+    def _tell_lane(self) -> None:
+        """Tell the lane what it was not told yet; one that is away is told when it is back."""
+        runtime = self._runtime
+        for name, why in list(self._untold.items()) if runtime else ():
+            assert runtime is not None
+            with suppress(ChannelClosed):
+                say(runtime.lane_socket, "service", runtime.secret_for("service"), ProcessEnded(process=name, why=why))
+                del self._untold[name]
 
     def _last_words(self, process: _Process) -> str:
         """The line with which the process gave up: it says what is wrong and what to do."""
@@ -119,11 +175,35 @@ class Service:
             said = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(who)]
         return said[-1] if said else f"{process.name} gave up: see {self._log.name}"
 
-    def stop(self) -> None:
-        """End all processes, the lane last; kill by id what does not end in time. Never raises."""
+    def hurry(self) -> None:
+        """Let a lane that is being stopped end now: the controller lets out whoever is inside."""
+        for process in self._processes:
+            if process.name == "lane":
+                process.running.send_signal(signal.SIGINT)
+
+    def _stop_lane(self) -> None:
+        """The lane ends while all others still work: they are needed for whoever is inside."""
+        deadline = time.monotonic() + LANE_STOP_S
+        for process in self._processes:
+            if process.name == "lane":
+                process.running.terminate()
+                while process.running.poll() is None and time.monotonic() < deadline:
+                    if self._relay:
+                        self._relay.forward()
+                    time.sleep(STOP_LOOK_S)
+
+    def stop(self, *, at_once: bool = False) -> None:
+        """End all processes; kill by id what does not end in time. Never raises.
+
+        The lane first serves whoever is inside, unless it is to end ``at_once``: then its leases lapse.
+        """
+        if self._relay:
+            self._relay.stopping()
+        self.hurry() if at_once else self._stop_lane()
         order = sorted(self._processes, key=lambda process: process.name == "lane")
         for process in order:
-            process.running.terminate()
+            if process.name != "lane":
+                process.running.terminate()
         deadline = time.monotonic() + STOP_TIMEOUT_S
         for process in order:
             try:
@@ -132,6 +212,8 @@ class Service:
                 process.running.kill()
                 process.running.wait()
         self._log.close()
+        if self._relay:
+            self._relay.close()
 
 
 def serve_command(config_path: Path) -> int:
@@ -142,14 +224,22 @@ def serve_command(config_path: Path) -> int:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
     ended = threading.Event()
+    services: list[Service] = []
+
+    def end(*_: object) -> None:
+        for service in services if ended.is_set() else ():
+            service.hurry()  # told twice
+        ended.set()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+        signal.signal(number, end)
     if not Path(config.controller.device).exists():  # it may be plugged in any time: a state of the lane, no end of the service
         absent = "absent, the lane stays out of service (plug the gate controller in, or correct controller.device)"
         print(f"autogate serve: {config.controller.device}: {absent}", file=sys.stderr)
     runtime = Runtime.create()
     config.state_dir.mkdir(parents=True, exist_ok=True)
-    service = Service(commands(config_path, config, runtime), config.state_dir / "processes.log")
+    service = Service(commands(config_path, config, runtime), config.state_dir / "processes.log", runtime)
+    services.append(service)
     try:
         while not ended.wait(SUPERVISE_S):
             service.poll()

@@ -124,7 +124,7 @@ async def _run(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    service = Service(change(commands(stage.config_path, config, stage.runtime)), stage.log)
+    service = Service(change(commands(stage.config_path, config, stage.runtime)), stage.log, stage.runtime)
     try:
         supervising = asyncio.create_task(_supervise(service))
         work = asyncio.create_task(_perform(stage, cast.traveller, options, terminal, open_configured(config), pack=pack))
@@ -139,7 +139,7 @@ async def _run(
             task.result()
         return EXIT_OK
     finally:
-        service.stop()
+        service.stop(at_once=True)
 
 
 async def _wait(event: asyncio.Event) -> None:
@@ -149,6 +149,8 @@ async def _wait(event: asyncio.Event) -> None:
 async def _supervise(service: Service) -> None:
     while True:
         service.poll()
+        for name, why in service.given_up.items():
+            raise ServiceError(f"{name}: {why}")
         await asyncio.sleep(SUPERVISE_S)
 
 

@@ -17,11 +17,13 @@ from gate.config import Timeouts
 from gate.lane import LEASED, TABLES, TIMEOUT_KEY, Action, Event, Lane, State, View, step
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
-from gate.processes.display import Display
+from gate.processes.display import WORKERS, Display
+from gate.processes.fitness import AT_REST, CONTROLLER, STOPPING, Fitness
 from gate.processes.lag import LoopLag
 from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, PanelReport, Role
+from gate.processes.witness import DoorWitness
 from gate.records import LaneEvent
-from hardware.controller.link import LinkDown, LinkUp
+from hardware.controller.link import DownReason, LinkDown, LinkUp
 from hardware.controller.protocol import (
     RENEW_EVERY_MS,
     Close,
@@ -99,6 +101,10 @@ class LaneActor:
         self._visit = 0
         self._sent: dict[int, tuple[str, float]] = {}
         self._link_up = self._faulty = False
+        self._witness = DoorWitness(frozenset(Door) if kind == "mantrap" else frozenset({Door.EXIT}))
+        self.fitness = Fitness()
+        self.rested = asyncio.Event()
+        """After :meth:`withdraw`: nobody is being served, and no door is driven."""
         self.lag = LoopLag()
         casework.attach(self._apply, self.post, self._gate_words)
 
@@ -107,6 +113,42 @@ class LaneActor:
     def post(self, what: Callable[[], None]) -> None:
         """Have ``what`` run on the loop, in its turn; for any thread."""
         self._loop.call_soon_threadsafe(self._inbox.put_nowait, what)
+
+    def handled(self) -> asyncio.Future[None]:
+        """Done once everything that was posted before is handled. Call it on the loop."""
+        done: asyncio.Future[None] = self._loop.create_future()
+        self.post(lambda: None if done.done() else done.set_result(None))
+        return done
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for their turn."""
+        return self._inbox.qsize()
+
+    @property
+    def state(self) -> State:
+        return self._lane.state
+
+    @property
+    def in_service(self) -> bool:
+        """Takes travellers, or has one."""
+        return self._lane.state not in AT_REST | {State.RECOVER} and self.fitness.may_begin
+
+    @property
+    def gate_word(self) -> str:
+        """How the gate controller is, in the word of the ``controller`` fact."""
+        return self._gate_words()[0]
+
+    def withdraw(self) -> None:
+        """Take nobody any more, and serve whoever is inside to the end: the service is being stopped."""
+        self.fitness.note(STOPPING, "no traveller is taken any more")
+        self._publish()
+
+    def process_ended(self, process: str, why: str) -> None:
+        """The service says that a process of the gate ended, and with which words. What it owed is known already."""
+        if process in WORKERS:
+            self.fitness.note(process, why)
+            self._publish()
 
     async def run(self) -> None:
         """Handle events for ever."""
@@ -135,7 +177,7 @@ class LaneActor:
 
     def _apply(self, event: Event) -> None:
         before = self._lane
-        self._lane, actions = step(before, event, self._view, self._table)
+        self._lane, actions = step(before, event, self.fitness.seen(before.state, self._view), self._table)
         moved = self._lane.state is not before.state
         if moved:
             self._left(before.state)
@@ -227,10 +269,14 @@ class LaneActor:
         match event:
             case LinkUp():
                 self._link_up, self._faulty = True, False
+                self.fitness.note(CONTROLLER, "")
                 self._case.backends["controller"] = event.firmware
                 self._apply(Event.LINK_BACK)
             case LinkDown():
                 self._link_up = False
+                self._witness.forget()
+                if event.reason is not DownReason.CLOSED:
+                    self.fitness.note(CONTROLLER, f"lost ({event.reason}): {event.what}")
                 self._sent.clear()
                 self._view = View(supervised=self._view.supervised)
                 self._apply(Event.LINK_LOST)
@@ -239,8 +285,7 @@ class LaneActor:
             case CommandResult():
                 self._on_result(event)
             case Fault():
-                self._faulty = True
-                self._apply(Event.DEVICE_FAULT)
+                self._give_up(event.what)
             case LeaseLapsed():
                 self._apply(Event.LEASE_LAPSED)
             case Passage(door=Door.EXIT):
@@ -252,8 +297,17 @@ class LaneActor:
                 pass  # the telemetry that follows says what came of it
             case _:
                 assert_never(event)
+        if isinstance(event, Passage) and (contradiction := self._witness.passage(event)):
+            self._give_up(contradiction)
+
+    def _give_up(self, why: str) -> None:
+        """The gate controller says, or shows, that it cannot be worked with: out of service until an officer has looked."""
+        self._faulty = True
+        self.fitness.note(CONTROLLER, why)
+        self._apply(Event.DEVICE_FAULT)
 
     def _on_telemetry(self, told: Telemetry) -> None:
+        self._witness.telemetry(told)
         self._view = View(
             entry=told.entry,
             exit=told.exit,
@@ -290,6 +344,8 @@ class LaneActor:
         """A peer came or went. The officer's page is the supervision; without it no exit opens."""
         self._display.peer(role, joined=joined)
         self._case.backends |= bounded_backends(role, backends)
+        if role in WORKERS:
+            self.fitness.note(role, "" if joined else "its process ended")
         if role == "officer_screen":
             self._view = replace(self._view, supervised=joined)
             self._apply(Event.SUPERVISION_BACK if joined else Event.SUPERVISION_LOST)
@@ -319,9 +375,13 @@ class LaneActor:
         before = self._lane.state
         if order == "reset":
             self._faulty = False  # a controller that still cannot will say so again
+            self.fitness.note(CONTROLLER, "")
         self._apply(Event.OFFICER_RESET if order == "reset" else Event.OFFICER_EJECT)
         return OrderTaken(before=before, after=self._lane.state)
 
     def _publish(self) -> None:
         word, view = self._gate_words()
+        if STOPPING in self.fitness.causes and self._lane.state in AT_REST and self._case.running is None:
+            self.rested.set()
+        self._display.troubles = self.fitness.words
         self._display.show(self._lane.state, view, word, self._case)

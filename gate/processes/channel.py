@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import os
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ MESSAGE_LIMIT = 1 << 20
 """Bytes. The largest honest message is an officer's view with its last transactions (≈ 200 kB); a portrait is below 64 KiB."""
 BACKLOG_LIMIT = 16 * MESSAGE_LIMIT
 """Bytes that may wait for a slow peer: the doors do not wait for a screen."""
+SAY_TIMEOUT_S = 0.5
 JOIN_TIMEOUT_S = 2.0
 """A peer that has not said who it is by then is nobody."""
 
@@ -99,6 +101,18 @@ async def connect(path: Path, role: Role, secret: str, backends: Mapping[str, st
     channel = Channel(reader, writer)
     await channel.send(Join(role=role, secret=secret, backends=dict(backends or {})))
     return channel
+
+
+def say(path: Path, role: Role, secret: str, message: AnyMessage) -> None:
+    """Connect, say one thing, hang up; for who has no loop. Raises ChannelClosed."""
+    frames = [_encoder.encode(each) for each in (Join(role=role, secret=secret), message)]
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(SAY_TIMEOUT_S)
+        try:
+            line.connect(str(path))
+            line.sendall(b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames))
+        except OSError as error:
+            raise ChannelClosed(f"no lane at {path}: {error.strerror or error}") from error
 
 
 async def serve(path: Path, secret: str, on_peer: Callable[[Join, Channel], Awaitable[None]]) -> asyncio.Server:

@@ -36,6 +36,8 @@ class Display:
         self._single_door = config.lane.kind == "single_door"
         self._shown: dict[Role, AnyMessage] = {}
         self._joined: set[Role] = set()
+        self.troubles: tuple[str, ...] = ()
+        """Why the lane takes nobody, for the officer."""
         self._listed: tuple[TransactionRecord, ...] | None = None
 
     def peer(self, role: Role, *, joined: bool) -> None:
@@ -95,7 +97,7 @@ class Display:
             stages=running.stages if running else (),
             outcome=last.outcome if last else None,
             reasons=last.reasons if last else (),
-            warnings=self._warnings(case.backends),
+            warnings=(*self.troubles, *self._warnings(case.backends)),
             panel=self._panel.word if self._panel else "",
             assistance=bool(self._panel and self._panel.called),
         )

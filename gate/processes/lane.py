@@ -23,14 +23,30 @@ from gate.config import Config
 from gate.doctor import refuse_foreign_names
 from gate.evidence import Direction, Fact
 from gate.interrupted import close_interrupted
+from gate.notify import READY, notify
 from gate.policy.schema import RulesError, RuleSet, load_rules
 from gate.processes.actor import LaneActor
 from gate.processes.casework import Casework
 from gate.processes.channel import Channel, ChannelClosed, serve
 from gate.processes.display import WORKERS, Display
+from gate.processes.fitness import DRAIN_S
 from gate.processes.hardening import harden
-from gate.processes.messages import AnyMessage, Join, MrzRead, OfficerOrder, OrderTaken, Role
+from gate.processes.lag import BOUNDS_MS
+from gate.processes.messages import (
+    AnyMessage,
+    Histogram,
+    Join,
+    LaneHealth,
+    MrzRead,
+    OfficerOrder,
+    OrderTaken,
+    ProcessEnded,
+    Role,
+    TransactionEnded,
+)
 from gate.processes.panel_watch import PanelWatch
+from gate.processes.vitals import Vitals
+from gate.processes.watchdog import Watchdog
 from gate.processes.worker import EXIT_CONFIG, arguments
 from gate.records import LinkWaived
 from gate.registries.round import RegistryRound
@@ -43,6 +59,9 @@ from hardware.controller.serial_port import SerialPort
 from hardware.ports import DeviceError
 
 REMEMBER_EVERY_S = 60.0
+HEALTH_EVERY_S = 1.0
+CLOSING_S = 1.0
+"""For the last events to be handled once the link is closed."""
 NICE = -10
 PEER_BURST, PEER_PAUSE_S = 60, 0.002
 """Messages that a peer may send at once, and the pause between those beyond: an honest traveller causes about forty in five seconds,
@@ -53,6 +72,10 @@ SWITCH_INTERVAL_S = 0.0005
 
 ALONE: frozenset[Role] = WORKERS | {"panel"}
 """Roles of which there is one: a second one is refused."""
+
+
+DEVICE_ROLES: tuple[Role, ...] = ("reader", "vision", "officer_screen", "traveller_screen")
+"""Processes whose presence ``/metrics`` tells: a worker is there while its device is."""
 
 
 class Allowance:
@@ -91,6 +114,14 @@ class LaneProcess:
         display = Display(config, self.tell, panel)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind)
         self._link = self._open_link(config, key)
+        self._vitals, self._started = Vitals(), self._clock.boot()
+        self._watchdog = Watchdog(
+            str(runtime.notify_socket),
+            handled=self.actor.handled,
+            durable=lambda: asyncio.ensure_future(log.caught_up()),
+            link=self._link,
+            status=lambda: ", ".join((self.actor.state, *self.actor.fitness.words)),
+        )
 
     def _open_link(self, config: Config, key: bytes) -> ControllerLink:
         """Raises DeviceError where what the link is made of is not installed."""
@@ -116,6 +147,8 @@ class LaneProcess:
         self._link.renew()
 
     def tell(self, role: Role, message: AnyMessage) -> None:
+        if isinstance(message, TransactionEnded):
+            self._vitals.ended(message.record)
         for channel in self._peers.get(role, set()):
             channel.tell(message)
 
@@ -131,10 +164,14 @@ class LaneProcess:
         if role == "console":
             await self._on_console(channel)
             return
+        if role == "service":
+            await self._on_service(channel)
+            return
         if role in ALONE and self._peers.get(role):
             print(f"lane: a second {role} was refused: one is there", file=sys.stderr, flush=True)
             return
         self._peers.setdefault(role, set()).add(channel)
+        self._vitals.joins[role] += 1
         self.actor.post(lambda: self.actor.on_peer(role, join.backends, joined=True))
         allowance = Allowance()
         try:
@@ -155,6 +192,13 @@ class LaneProcess:
             self.actor.post(lambda: answered.set_result(self.actor.order(order)))
             await channel.send(await answered)
 
+    async def _on_service(self, channel: Channel) -> None:
+        """Who starts the processes says why one ended."""
+        said = await channel.receive()
+        if isinstance(said, ProcessEnded):
+            ended = said
+            self.actor.post(lambda: self.actor.process_ended(ended.process, ended.why))
+
     async def _on_message(self, role: Role, message: AnyMessage) -> None:
         """Have the actor handle ``message``, and only then listen on: a peer that talks without end holds up nobody but itself."""
         handled = asyncio.Event()
@@ -166,6 +210,7 @@ class LaneProcess:
         """Called by the link's own thread. A lost link is said once, with its reason and its remedy, and waited for."""
         if isinstance(event, LinkDown) and event.reason is not DownReason.CLOSED:
             print(f"lane: gate controller lost ({event.reason}): {event.what}", file=sys.stderr, flush=True)
+            self.actor.post(lambda: self._vitals.link_losses.update((event.reason,)))
         self.actor.post(lambda: self.actor.on_controller(event))
 
     async def _remember_time(self) -> None:
@@ -175,20 +220,58 @@ class LaneProcess:
                 await asyncio.to_thread(self._floor.raise_to, self._clock.wall())
             await asyncio.sleep(REMEMBER_EVERY_S)
 
+    async def _tell_health(self) -> None:
+        while True:
+            if self._peers.get("health"):
+                self.tell("health", self._health())
+            await asyncio.sleep(HEALTH_EVERY_S)
+
+    def _health(self) -> LaneHealth:
+        actor, lag = self.actor, self.actor.lag
+        return LaneHealth(
+            state=actor.state,
+            in_service=actor.in_service,
+            causes=actor.fitness.words,
+            stuck=self._watchdog.stuck,
+            outcomes=dict(self._vitals.outcomes),
+            stages={name: durations.told() for name, durations in self._vitals.stages.items()},
+            link_losses=dict(self._vitals.link_losses),
+            damaged_frames=self._link.damaged_frames,
+            loop_lag=Histogram(
+                bounds=tuple(bound / 1000 for bound in BOUNDS_MS), counts=tuple(lag.counts), total=lag.total_ms / 1000
+            ),
+            queue=actor.waiting,
+            clock_trusted=self._clock.trusted(),
+            devices={"controller": actor.gate_word == "ready"} | {role: bool(self._peers.get(role)) for role in DEVICE_ROLES},
+            joins=dict(self._vitals.joins),
+            uptime_s=self._clock.boot() - self._started,
+        )
+
+    async def _until_ended(self) -> None:
+        """SIGTERM: until whoever is inside was served or let out, :data:`DRAIN_S` at most. SIGINT: at once."""
+        asked, hurried = asyncio.Event(), asyncio.Event()
+        self._loop.add_signal_handler(signal.SIGTERM, asked.set)
+        self._loop.add_signal_handler(signal.SIGINT, hurried.set)
+        first = asyncio.FIRST_COMPLETED
+        at_once = asyncio.create_task(hurried.wait())
+        await asyncio.wait({at_once, asyncio.create_task(asked.wait())}, return_when=first)
+        self.actor.withdraw()
+        await asyncio.wait({at_once, asyncio.create_task(self.actor.rested.wait())}, timeout=DRAIN_S, return_when=first)
+
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
+        """Serve until SIGTERM, and then whoever is inside to the end; or until SIGINT."""
         server = await serve(self._runtime.lane_socket, self._runtime.secret, self._on_peer)
         self._link.start()
         running = asyncio.create_task(self.actor.run())
-        remembering = asyncio.create_task(self._remember_time())
-        ended = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, ended.set)
-        waiter = asyncio.create_task(ended.wait())
-        await asyncio.wait({running, waiter}, return_when=asyncio.FIRST_COMPLETED)
-        self._link.close()  # leases lapse: the controller makes the doors safe by itself
+        beside = [asyncio.create_task(work) for work in (self._remember_time(), self._watchdog.run(), self._tell_health())]
+        ending = asyncio.create_task(self._until_ended())
+        notify(str(self._runtime.notify_socket), READY)
+        await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.to_thread(self._link.close)  # leases lapse: the controller makes the doors safe by itself
+        await asyncio.wait({self.actor.handled(), running}, timeout=CLOSING_S, return_when=asyncio.FIRST_COMPLETED)
         server.close()
-        remembering.cancel()
+        for task in (*beside, ending):
+            task.cancel()
         for channel in [channel for channels in self._peers.values() for channel in channels]:
             channel.abort()
         running.cancel()
@@ -200,6 +283,7 @@ class LaneProcess:
 
 def main() -> int:
     """Entry point. Returns the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the loop knows better, the end is the end
     harden()
     refuse_foreign_names()
     sys.setswitchinterval(SWITCH_INTERVAL_S)

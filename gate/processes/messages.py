@@ -12,7 +12,7 @@ from gate.evidence import Fact
 from gate.outcome import Outcome
 from gate.records import InspectionCheck, StageTiming, TransactionRecord
 
-Role = Literal["reader", "vision", "panel", "traveller_screen", "officer_screen", "director", "console"]
+Role = Literal["reader", "vision", "panel", "traveller_screen", "officer_screen", "director", "console", "service", "health"]
 TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
 
 Guidance = Literal[
@@ -234,6 +234,48 @@ class OrderTaken(Message, frozen=True, kw_only=True):
     after: str
 
 
+# --- service (who starts the processes) → lane -------------------------------------------------------------------------------
+
+
+class ProcessEnded(Message, frozen=True, kw_only=True):
+    """A process of the gate ended; ``why`` is its last line, and whether it is started again. For people: the lane saw it go itself."""
+
+    process: str
+    why: str
+
+
+# --- lane → health -----------------------------------------------------------------------------------------------------------
+
+
+class Histogram(msgspec.Struct, frozen=True, kw_only=True):
+    """``counts`` by class, not cumulated, the last one above the last of ``bounds``; all in seconds."""
+
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: float
+
+
+class LaneHealth(Message, frozen=True, kw_only=True):
+    """How the lane does, once a second. Numbers by fixed words; nothing of a traveller."""
+
+    state: str
+    in_service: bool
+    causes: tuple[str, ...]
+    """Why nobody is taken, as ``cause: why``."""
+    stuck: str
+    """Which part hangs; empty while all work."""
+    outcomes: dict[str, int]
+    stages: dict[str, Histogram]
+    link_losses: dict[str, int]
+    damaged_frames: int
+    loop_lag: Histogram
+    queue: int
+    clock_trusted: bool
+    devices: dict[str, bool]
+    joins: dict[str, int]
+    uptime_s: float
+
+
 # --- lane → director (the demo's terminal) -----------------------------------------------------------------------------
 
 
@@ -270,6 +312,8 @@ AnyMessage = (
     | PanelReport
     | OfficerOrder
     | OrderTaken
+    | ProcessEnded
+    | LaneHealth
     | TravellerView
     | OfficerView
     | EndedTransactions

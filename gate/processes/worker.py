@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 import threading
@@ -44,6 +45,8 @@ class Worker:
         """Join the lane, run ``work`` in its thread, hand ``on_message`` what the lane says; return when the lane hangs up."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._outbox.put_nowait, None)
+        gc.collect()
+        gc.freeze()  # all that is loaded by now stays: no collection needs to walk it again
         channel = await self._join()
         failures: list[BaseException] = []
         thread = threading.Thread(target=self._guard, args=(work, failures), name=self._role, daemon=True)

@@ -166,6 +166,10 @@ INSPECTION_STEPS: dict[str, Words] = {
 """By the names of :mod:`pki.inspection_record`."""
 
 WARNINGS: dict[str, str] = {
+    "reader": "Pembaca dokumen tidak bekerja: lajur tidak melayani",
+    "vision": "Kamera atau pemeriksaan wajah tidak bekerja: lajur tidak melayani",
+    "stopping": "Layanan sedang dihentikan: tidak ada pelintas baru",
+    "controller": "Pengendali gerbang bermasalah: lajur tidak melayani",
     "UnsafeNoPad": "Tanpa deteksi serangan presentasi: wajah palsu tidak dikenali",
     "profile demo": "Profil demo: latihan, bukan perlintasan",
     "profile training": "Profil pelatihan: latihan, bukan perlintasan",

@@ -20,6 +20,8 @@ from hardware.controller.session import check_key
 from hardware.ports import BytePort, Clock, DeviceError, DeviceLost
 
 REOPEN_EVERY_S = 0.25
+STUCK_S = 3.0
+"""A thread of the link that did not come round for this long hangs in the driver: a write gives up after two seconds."""
 _READ_TIMEOUT_S = 0.01
 """How often the session looks at the clock while the line is silent; a fourth of the retransmission time."""
 _READ_BYTES = 4096
@@ -65,6 +67,15 @@ class ControllerLink(Protocol):
         """Give up the link; the controller lets its leases lapse. The last event is LinkDown(CLOSED)."""
         ...
 
+    @property
+    def damaged_frames(self) -> int:
+        """How many frames the line damaged, or somebody forged or repeated, since the start."""
+        return 0
+
+    def stuck(self) -> str:
+        """Which of the link's own threads hangs, or is dead; empty while all go round. That the controller is away is no reason."""
+        return ""
+
 
 class GateLink(ControllerLink):
     """Thread-safe link to one gate controller. ``on_event`` is called from the link's own thread, one event at a time."""
@@ -85,6 +96,9 @@ class GateLink(ControllerLink):
         self._outgoing: queue.SimpleQueue[tuple[BytePort, bytes] | None] = queue.SimpleQueue()
         self._broken: DeviceLost | None = None
         self._stop = threading.Event()
+        self._round = clock.boot()
+        self._writing_since: float | None = None
+        self._damaged = 0
         self._thread = threading.Thread(target=self._run, name="gate-link", daemon=True)
         self._writer = threading.Thread(target=self._write, name="gate-link-writer", daemon=True)
 
@@ -114,9 +128,21 @@ class GateLink(ControllerLink):
             self._thread.join()
         self._outgoing.put(None)
 
+    @property
+    def damaged_frames(self) -> int:
+        session = self._session
+        return self._damaged + (session.damaged_frames if session else 0)
+
+    def stuck(self) -> str:
+        now, writing = self._clock.boot(), self._writing_since
+        if now - self._round > STUCK_S or not self._thread.is_alive():
+            return self._thread.name
+        return self._writer.name if writing is not None and now - writing > STUCK_S else ""
+
     def _run(self) -> None:
         down: LinkDown | None = None
         while not self._stop.is_set():
+            self._round = self._clock.boot()
             was_up, reason = self._connection()
             if was_up or down is None or down.reason is not reason.reason:
                 down = reason  # told once, not four times a second
@@ -142,6 +168,7 @@ class GateLink(ControllerLink):
         except LinkBroken as broken:
             reason = LinkDown(reason=broken.reason, what=broken.what)
         with self._lock:
+            self._damaged += session.damaged_frames if session else 0
             self._session = self._port = None
             if port is not None:
                 port.close()
@@ -149,6 +176,7 @@ class GateLink(ControllerLink):
 
     def _serve(self, session: HostSession, port: BytePort) -> None:
         while not self._stop.is_set():
+            self._round = self._clock.boot()
             data = port.read(_READ_BYTES, _READ_TIMEOUT_S)
             with self._lock:
                 events = session.receive(data, self._clock.boot())
@@ -178,8 +206,10 @@ class GateLink(ControllerLink):
             port, data = item
             if port is not self._port:
                 continue  # said to a session that ended
+            self._writing_since = self._clock.boot()
             try:
                 port.write(data)
             except DeviceLost as error:
                 if port is self._port:
                     self._broken = error
+            self._writing_since = None

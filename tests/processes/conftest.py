@@ -41,7 +41,7 @@ from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
 from gate.replay import replay, rule_sets
 from gate.service import Service, commands
-from hardware.sim.controller import FirmwareKind, SimulatedController
+from hardware.sim.controller import SimulatedController
 from hardware.sim.world import World
 
 TRAVEL_S, WALK_S = 0.1, 0.1
@@ -72,8 +72,8 @@ def free_port() -> int:
 class Doors(SimulatedController):
     """The plant, ordered about by the director and by the test at once."""
 
-    def __init__(self, folder: Path, key: bytes, *, firmware: FirmwareKind) -> None:
-        super().__init__(folder, key, travel_s=TRAVEL_S, firmware=firmware)
+    def __init__(self, folder: Path, key: bytes, **how: Any) -> None:
+        super().__init__(folder, key, travel_s=TRAVEL_S, **how)
         self._turn = threading.Lock()
 
     def control(self, do: str, **arguments: Any) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class Gate:
         self.stage.config_path.write_text(text)
         self.director = Director(self.stage, SimpleNamespace(stage=self.stages.append))  # type: ignore[arg-type]  # a terminal that only keeps
         config = load(self.stage.config_path)
-        self.service = Service(commands(self.stage.config_path, config, self.stage.runtime), self.stage.log)
+        self.service = Service(commands(self.stage.config_path, config, self.stage.runtime), self.stage.log, self.stage.runtime)
 
     async def _joined(self) -> bool:
         try:
@@ -190,7 +190,7 @@ class Gate:
     def stop(self) -> None:
         self._supervision.cancel()
         self.run(self.director.leave())
-        self.service.stop()
+        self.service.stop(at_once=True)
         self.stage.__exit__()
         self._loop.call_soon_threadsafe(self.line.server.close)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -1,0 +1,55 @@
+"""Why the lane takes nobody now: each cause with its sentence, as the officer's page shows it.
+
+A worker that is away and a service that is being stopped keep the lane from *beginning*: whoever is already inside is served to the end.
+The table knows nothing of this. It is shown a lane without supervision while it could begin, and its own rows do the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gate.lane import State, View
+
+BEFORE_ENTRY = frozenset({State.OUT_OF_SERVICE, State.RECOVER, State.IDLE, State.DOCUMENT})
+"""Nobody was let in yet."""
+AT_REST = frozenset({State.OUT_OF_SERVICE, State.FAULT, State.EMERGENCY, State.NO_POWER})
+"""Here the lane drives no door: the controller alone sees to whoever is inside, and an officer."""
+STOPPING = "stopping"
+CONTROLLER = "controller"
+DRAIN_S = 30.0
+"""Longest that whoever is inside when the service is stopped may take; then the leases lapse, and the controller lets them out."""
+LONGEST = 200
+"""Characters of a sentence."""
+
+
+class Fitness:
+    """The causes that hold now."""
+
+    def __init__(self) -> None:
+        self._causes: dict[str, str] = {}
+
+    @property
+    def causes(self) -> Mapping[str, str]:
+        return self._causes
+
+    def note(self, cause: str, why: str) -> None:
+        """``cause`` holds, because of ``why``; empty: it holds no longer."""
+        if why:
+            self._causes[cause] = why[:LONGEST]
+        else:
+            self._causes.pop(cause, None)
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether the lane may take a traveller as far as this goes. What the controller says the table sees for itself."""
+        return not self._causes.keys() - {CONTROLLER}
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """For the officer's page, each as ``cause: why``."""
+        return tuple(f"{cause}: {why}" for cause, why in self._causes.items())
+
+    def seen(self, state: State, view: View) -> View:
+        """``view`` as the table is to see it in ``state``."""
+        return view if self.may_begin or state not in BEFORE_ENTRY else replace(view, supervised=False)
