@@ -26,7 +26,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test soak bench bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test soak bench bench-lane bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -149,6 +149,9 @@ soak: $(STAMP) ## the long suites at full count, with a JSON report
 
 bench: $(STAMP) ## speed, side by side with its floors
 	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+
+bench-lane: $(STAMP) ## what the lane costs and how late its loop is: compute of a traveller, 200 gates, lag (ARGS=--quick)
+	$(BIN)/python -m benchmarks.lane_load $(ARGS)
 
 bench-mrz: $(STAMP) ## readers of pictures beside one another (IMAGES=DIR; ARGS="--tessdata DIR --json FILE --overlays DIR")
 	@test -n "$(IMAGES)" || { echo 'Say where the pictures are: make bench-mrz IMAGES=FOLDER (see benchmarks/README.md)' >&2; exit 1; }
