@@ -10,14 +10,16 @@ from itertools import count
 
 import msgspec
 
+from benchmarks.policy_oracle import Oracle
 from benchmarks.soak_cases import NOW, Case, spoil
 from benchmarks.virtual_lane import VirtualLane
 from gate import lane
 from gate.decision import Outcome
 from gate.evidence import NOT_PERFORMED, VOCABULARY, CheckResult, Direction, Evidence, Fact, Stage, successful
-from gate.policy.check import satisfying
 from gate.policy.engine import decide
-from gate.policy.schema import load_rules
+from gate.policy.schema import PACKAGED, RuleSet, load_rules
+from gate.policy.survey.regions import survey
+from gate.policy.survey.samples import satisfying
 from gate.processes import messages as m
 from gate.processes.channel import Channel, ChannelClosed
 from hardware.controller.link import LinkUp
@@ -241,25 +243,35 @@ TOLERATED = {"no_crl", "not_available"}
 
 @contextmanager
 def policy() -> Iterator[Case]:
-    """Random evidence, mostly near a grant: never OPEN with a required fact bad, never an OPEN without its grant."""
+    """Random evidence near a grant: engine, survey and a second reader of the files agree; never OPEN with a required fact bad."""
     rules = load_rules()
 
+    oracle, surveyed = Oracle(PACKAGED), survey(rules, NOW)
+
     def case(dice: random.Random) -> str:
-        grant = dice.choice(rules.grants)
-        profile = dice.choice(VOCABULARY["profile"])
-        evidence = satisfying(grant, NOW, profile)
-        facts = evidence.facts | {"document_class": successful(grant.entry.document_class)}
-        for name in dice.sample(list(VOCABULARY), dice.choice((0, 1, 2, 3, len(VOCABULARY)))):
-            ended = dice.choice(list(CheckResult)) if dice.random() < 0.3 else CheckResult.SUCCESSFUL
-            facts[name] = Fact(value=dice.choice((*VOCABULARY[name], NOT_PERFORMED, "no such word")), result=ended)
-        evidence = msgspec.structs.replace(evidence, facts=facts, checkpoint=dice.choice(("CGK", "DPS", "XXX")))
-        stage = dice.choice(list(Stage))
+        evidence, stage = near_a_grant(rules, dice)
         decision = decide(evidence, rules, NOW, stage)
+        words = {name: (evidence.value(name), fact.result is CheckResult.SUCCESSFUL) for name, fact in evidence.facts.items()}
+        assert oracle.outcome(words, (evidence.direction, stage, evidence.checkpoint), NOW) == decision.outcome
+        assert surveyed.outcome(surveyed.case(evidence, stage)) == decision.outcome
         if decision.outcome is Outcome.OPEN:
             _may_open(evidence, stage, decision.grant)
         return decision.outcome
 
     yield case
+
+
+def near_a_grant(rules: RuleSet, dice: random.Random) -> tuple[Evidence, Stage]:
+    """Evidence that just satisfies some grant, with a few of its facts changed to anything, or all of them."""
+    grant = dice.choice(rules.grants)
+    evidence = satisfying(grant, NOW, dice.choice(VOCABULARY["profile"]))
+    facts = evidence.facts | {"document_class": successful(grant.entry.document_class)}
+    for name in dice.sample(list(VOCABULARY), dice.choice((0, 1, 2, 3, len(VOCABULARY)))):
+        ended = dice.choice(list(CheckResult)) if dice.random() < 0.3 else CheckResult.SUCCESSFUL
+        facts[name] = Fact(value=dice.choice((*VOCABULARY[name], NOT_PERFORMED, "no such word")), result=ended)
+    checkpoint = dice.choice(("CGK", "DPS", "XXX"))
+    stage = grant.entry.stage if dice.random() < 0.8 else dice.choice(list(Stage))
+    return msgspec.structs.replace(evidence, facts=facts, checkpoint=checkpoint), stage
 
 
 def _succeeded(evidence: Evidence, name: str) -> bool:

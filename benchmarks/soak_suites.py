@@ -131,6 +131,6 @@ SUITES: dict[str, Suite] = {
     "gate_link": Suite(cases=5_000, prepare=gate_link, must_see=frozenset({"every command answered, line damaged"})),
     "lane_on_a_line": Suite(cases=5_000, prepare=lane_on_a_line, must_see=frozenset({"an exit opened", "nothing opened"})),
     "lane_walks": Suite(cases=50_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
-    "policy": Suite(cases=500_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),
+    "policy": Suite(cases=1_000_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),
     "channel_messages": Suite(cases=300_000, prepare=channel_messages, must_see=frozenset({"hung up", "DocumentChecked"})),
 }

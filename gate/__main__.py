@@ -62,8 +62,11 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
         add_models_arguments(models, DEMO_STATE / "packs")
 
-    policy = commands.add_parser("policy", help="the rules").add_subparsers(dest="policy", required=True)
-    policy.add_parser("check", help="what opens, and what never can")
+    policy = commands.add_parser("policy", help="the rules: what they open for, what others would change, why it was so decided")
+    if command == "policy":
+        from gate.policy_command import add_arguments as add_policy_arguments
+
+        add_policy_arguments(policy, DEMO_STATE)
 
     chip = commands.add_parser("chip", help="look at a chip: the readers there are, what it says")
     if command == "chip":
@@ -132,9 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return trust_command(options)
         case "policy":
-            from gate.policy import check_command as policy_check
+            from gate.policy_command import policy_command
 
-            return policy_check()
+            return policy_command(options)
         case _:
             from gate.doctor import doctor_command
 

@@ -12,7 +12,7 @@ from itertools import product
 
 from gate.evidence import VOCABULARY, Direction, Stage
 from gate.outcome import Outcome
-from gate.policy.entries import DocumentClassRow, Entry, Grant, LaneActionRow, RequirementSet, Rule, Tolerance
+from gate.policy.entries import BEGINNING, END, DocumentClassRow, Entry, Grant, LaneActionRow, RequirementSet, Rule, Tolerance
 from gate.policy.source import Fault, Located
 
 SCOPE = {"direction": tuple(Direction), "stage": tuple(Stage)}
@@ -47,6 +47,27 @@ OFFICIAL_DEPARTURE_FLOOR = {"exit_permit": ("valid",)}
 UNSAFE = frozenset({("pad", "not_available")})
 """What may be let pass for demonstrations alone, and only under a name that says so."""
 TOLERABLE = UNSAFE | {("revocation", "no_crl"), ("revocation", "stale_crl"), ("access", "bac_where_pace_failed")}
+
+LEAST: tuple[tuple[dict[str, str], Outcome], ...] = (
+    ({"passive_authentication": "rejected"}, Outcome.HOLD),
+    ({"passive_authentication": "signer_revoked"}, Outcome.HOLD),
+    ({"revocation": "revoked"}, Outcome.HOLD),
+    ({"chip_authenticity": "not_genuine"}, Outcome.HOLD),
+    ({"dg1_mrz": "different"}, Outcome.HOLD),
+    ({"issuance": "revoked"}, Outcome.HOLD),
+    ({"issuance": "lost"}, Outcome.HOLD),
+    ({"watchlist": "hit", "direction": Direction.DEPARTURE}, Outcome.HOLD),
+    ({"watchlist": "hit", "direction": Direction.ARRIVAL, "nationality": "foreigner"}, Outcome.HOLD),
+    ({"watchlist": "possible", "direction": Direction.DEPARTURE}, Outcome.SECONDARY),
+    ({"watchlist": "possible", "direction": Direction.ARRIVAL, "nationality": "foreigner"}, Outcome.SECONDARY),
+    ({"expiry": "under_6_months", "direction": Direction.ARRIVAL, "nationality": "foreigner"}, Outcome.SECONDARY),
+    ({"card_access": "differs"}, Outcome.SECONDARY),
+    ({"infrared": "missing"}, Outcome.SECONDARY),
+    ({"chip": "changed"}, Outcome.SECONDARY),
+    ({"pad": "attack"}, Outcome.SECONDARY),
+    ({"controller": "emergency"}, Outcome.HOLD),
+)
+"""What must at least come of a finding. It stands in code, as the floor does: no data file may make a forgery a matter of the counter."""
 
 
 def floor(grant: Grant) -> dict[str, tuple[str, ...]]:
@@ -91,6 +112,18 @@ def check_rule(located: Located[Rule]) -> Iterator[Fault]:
     if located.entry.outcome is Outcome.OPEN:
         yield located.fault("a rule may not say OPEN: only a grant opens")
     yield from map(located.fault, unknown_words(located.entry.when, SCOPE))
+
+
+def check_least(rules: Iterable[Located[Rule]], file: str) -> Iterator[Fault]:
+    """For each finding of :data:`LEAST` there is a rule that always hears it and is grave enough."""
+    always = [rule.entry for rule in rules if (rule.entry.effective_from, rule.entry.effective_to) == (BEGINNING, END)]
+    for finding, outcome in LEAST:
+        if not any(
+            rule.outcome.severity >= outcome.severity and all(finding.get(fact) in words for fact, words in rule.when.items())
+            for rule in always
+        ):
+            told = ", ".join(f"{fact}={word}" for fact, word in finding.items())
+            yield Fault(file=file, line=0, entry=told, what=f"no rule that is always in force says {outcome}")
 
 
 def check_tolerance(located: Located[Tolerance]) -> Iterator[Fault]:

@@ -113,6 +113,7 @@ class _Entries:
             yield from checks.check_tolerance(tolerance)
         for rule in self.rules:
             yield from checks.check_rule(rule)
+        yield from checks.check_least(self.rules, "rules.toml")
         for grant in self.grants:
             yield from checks.check_grant(grant, self.set_of(), self.tolerance_of())
 

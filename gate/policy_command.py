@@ -1,0 +1,110 @@
+"""``autogate policy``: what a rule set opens for, what another would change, and why a traveller was decided on as recorded."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gate.audit import FILE_NAME, AuditError, open_readonly
+from gate.evidence import NOT_PERFORMED
+from gate.policy.check_command import check_command, told
+from gate.policy.schema import RulesError, RuleSet, load_rules
+from gate.policy.survey.difference import changes
+from gate.policy.survey.regions import survey
+from gate.records import DecisionRecord
+from gate.replay import recorded_decisions, rule_sets
+from gate.ui.reasons import reason
+
+
+def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
+    """The commands below ``autogate policy``; ``state`` is where the demo keeps its log."""
+    commands = parser.add_subparsers(dest="policy", required=True)
+    check = commands.add_parser("check", help="everything it opens for, as cubes, and what is wrong with it as a whole")
+    check.add_argument("rules", type=_folder, nargs="?", help="folder of rule files; the packaged ones where none is named")
+    check.add_argument("--at", type=_instant, default=datetime.now(UTC), help="as of then, with zone: 2026-03-02T00:00+07:00")
+    diff = commands.add_parser("diff", help="which travellers a second rule set treats otherwise than the first")
+    diff.add_argument("first", type=_folder)
+    diff.add_argument("second", type=_folder)
+    diff.add_argument("--at", type=_instant, default=datetime.now(UTC), help="as of then, with zone")
+    explain = commands.add_parser("explain", help="a recorded decision, as an officer would say it")
+    explain.add_argument("transaction", help="its id, or the beginning of it")
+    explain.add_argument("--state", type=Path, default=state)
+
+
+def policy_command(options: argparse.Namespace) -> int:
+    """Returns 0; 1 where something is wrong or differs; 2 where it cannot be done as asked."""
+    try:
+        match options.policy:
+            case "check":
+                return check_command(options.rules, options.at)
+            case "diff":
+                return _diff(load_rules(options.first), load_rules(options.second), options.at)
+            case _:
+                return _explain(options.transaction, options.state)
+    except (RulesError, AuditError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _folder(text: str) -> Path:
+    if not (folder := Path(text)).is_dir():
+        raise argparse.ArgumentTypeError(f"{text}: no such folder")
+    return folder
+
+
+def _instant(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise argparse.ArgumentTypeError("say its zone too, as in 2026-03-02T00:00+07:00")
+    return at
+
+
+def _diff(first: RuleSet, second: RuleSet, at: datetime) -> int:
+    one, other = survey(first, at), survey(second, at)
+    found = list(changes(one, other))
+    print(f"{first.version}\n{second.version}\nas of {at:%Y-%m-%d %H:%M %Z}")
+    for change in found:
+        what = f"OPEN by {change.grant}" if change.grant else f"{change.outcome} or graver"
+        print(f"\n{what} under the {'second' if change.gained else 'first'} set alone:")
+        print(*(f"  {told(one, cube)}" for cube in change.cubes), sep="\n")
+    if not found:
+        print("\nno traveller's outcome changes, but perhaps reasons")
+    return 1 if found else 0
+
+
+def _explain(transaction: str, state: Path) -> int:
+    with open_readonly(state / FILE_NAME) as log:
+        found = [record for record in recorded_decisions(log) if record.evidence.transaction.startswith(transaction)]
+    if len({record.evidence.transaction for record in found}) != 1:
+        raise ValueError(f"{state / FILE_NAME}: decisions on {len(found)} transactions begin with {transaction!r}: name one")
+    rules = rule_sets(state)
+    for record in found:
+        print(*explained(record, rules.get(record.decision.rules_version)), sep="\n", end="\n\n")
+    return 0
+
+
+def explained(record: DecisionRecord, rules: RuleSet | None) -> Iterator[str]:
+    """A decision line by line: what was decided, why in words, with the legal basis, and what was not known."""
+    evidence, decision = record.evidence, record.decision
+    yield f"{evidence.transaction}: {decision.stage}, {evidence.direction} at {evidence.checkpoint}, {record.at:%Y-%m-%d %H:%M:%S %Z}"
+    yield f"  {decision.outcome}, by {decision.rules_version}"
+    grant = next((each.entry for each in rules.grants if each.entry.id == decision.grant), None) if rules else None
+    if grant:
+        yield f"  granted: {grant.note_en} ({grant.basis}; {grant.source_status})"
+    fired = {rule.id: rule for rule in rules.rules} if rules else {}
+    for name in decision.rules:
+        rule = fired.get(name)
+        yield (
+            f"  {name} {reason(rule.reason).words[1]}: {rule.note_en} ({rule.basis}; {rule.source_status})"
+            if rule
+            else f"  {name}"
+        )
+    yield from (f"  let pass by name: {name}" for name in decision.tolerances)
+    for each in decision.unmet:
+        fact, _, word = each.partition("=")
+        code = evidence.facts[fact].code if fact in evidence.facts else ""
+        what = "was not performed" if word == NOT_PERFORMED else f"is {word.replace('_', ' ')}"
+        yield f"  kept from opening: {fact.replace('_', ' ')} {what}{f' ({code})' if code else ''}"

@@ -1,0 +1,96 @@
+"""What is told of rule sets and decisions on the command line."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gate.__main__ import main
+from gate.evidence import NOT_PERFORMED, CheckResult, Stage, found, not_performed, successful
+from gate.policy.engine import decide
+from gate.policy.schema import PACKAGED, load_rules
+from gate.policy.survey.samples import satisfying
+from gate.policy_command import explained
+from gate.records import DecisionRecord
+
+NOW = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+RULES = load_rules()
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(PACKAGED, tmp_path / "rules"))
+
+
+def test_a_set_does_not_differ_from_itself(other: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "diff", str(PACKAGED), str(other), "--at", "2026-03-02T03:00+00:00"]) == 0
+    assert "no traveller's outcome changes" in capsys.readouterr().out
+
+
+def test_diff_names_the_grant_and_the_travellers_who_would_no_longer_pass(
+    other: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grants = (other / "grants.toml").read_text(encoding="utf-8")
+    (other / "grants.toml").write_text(
+        grants.replace('expiry = ["valid", "under_6_months"]', 'expiry = ["valid"]', 1), encoding="utf-8"
+    )
+    assert main(["policy", "diff", str(PACKAGED), str(other), "--at", "2026-03-02T03:00+00:00"]) == 1
+    told = capsys.readouterr().out
+    assert told.count("under the first set alone") == 1
+    assert "OPEN by citizen-ordinary-arrival-entry under the first set alone" in told
+    assert "expiry=under_6_months" in told
+    assert "under the second" not in told
+
+
+def test_diff_names_whom_a_graver_rule_concerns(other: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rules = (other / "rules.toml").read_text(encoding="utf-8")
+    here = rules.index('id = "BIO-005"')
+    (other / "rules.toml").write_text(rules[:here] + rules[here:].replace('"SECONDARY"', '"HOLD"', 1), encoding="utf-8")
+    assert main(["policy", "diff", str(PACKAGED), str(other)]) == 1
+    told = capsys.readouterr().out
+    assert "HOLD or graver under the second set alone" in told
+    assert "pad=attack" in told
+
+
+@pytest.mark.parametrize("arguments", [["diff", "nowhere", "nowhere"], ["check", "nowhere"]])
+def test_a_folder_that_is_not_there_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["policy", *arguments])
+    assert "nowhere: no such folder" in capsys.readouterr().err
+
+
+def test_a_log_that_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["policy", "explain", "0000", "--state", "nowhere"]) == 2
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_an_instant_without_zone_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["policy", "check", "--at", "2026-03-02T03:00"])
+    assert "say its zone too" in capsys.readouterr().err
+
+
+def test_a_decision_is_explained_with_its_rule_its_basis_and_what_was_not_known() -> None:
+    grant = next(grant for grant in RULES.grants if grant.entry.id == "citizen-service-departure-entry")
+    evidence = satisfying(grant, NOW).with_facts(
+        exit_permit=found("expired", CheckResult.FAILED, source="exit_permit"), watchlist=not_performed("timeout")
+    )
+    decision = decide(evidence, RULES, NOW, Stage.ENTRY)
+    told = "\n".join(explained(DecisionRecord(at=NOW, evidence=evidence, decision=decision), RULES))
+    assert "SECONDARY" in told
+    assert "PER-002 The exit permit has expired" in told
+    assert "Permenlu 2/2019" in told
+    assert "watchlist was not performed (timeout)" in told
+    assert NOT_PERFORMED not in told
+
+
+def test_an_opening_is_explained_with_its_grant_and_tolerances() -> None:
+    evidence = satisfying(RULES.grants[0], NOW).with_facts(revocation=successful("no_crl"))
+    decision = decide(evidence, RULES, NOW, RULES.grants[0].entry.stage)
+    told = "\n".join(explained(DecisionRecord(at=NOW, evidence=evidence, decision=decision), RULES))
+    assert "granted: Citizen, ordinary passport, departing." in told
+    assert "let pass by name: NoCrlFromState" in told
+    assert "kept from opening" not in told
