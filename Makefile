@@ -153,6 +153,9 @@ bench: $(STAMP) ## speed, side by side with its floors
 bench-lane: $(STAMP) ## what the lane costs and how late its loop is: compute of a traveller, 200 gates, lag (ARGS=--quick)
 	$(BIN)/python -m benchmarks.lane_load $(ARGS)
 
+bench-serial: $(MODBUS) $(OSDP) firmware modbus-controller ## serial links, clean and bad: how long a command takes, and that it is done once
+	$(BIN)/python -m benchmarks.serial_table $(ARGS)
+
 bench-mrz: $(STAMP) ## readers of pictures beside one another (IMAGES=DIR; ARGS="--tessdata DIR --json FILE --overlays DIR")
 	@test -n "$(IMAGES)" || { echo 'Say where the pictures are: make bench-mrz IMAGES=FOLDER (see benchmarks/README.md)' >&2; exit 1; }
 	$(BIN)/python -m benchmarks.mrz_table $(IMAGES) --peers $(VENV)/peers-mrz $(ARGS)

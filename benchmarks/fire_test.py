@@ -103,7 +103,7 @@ async def perform(lane: KillLane, trial: Trial) -> Result:
         firmware=lane.firmware,
         egress=egress(lane.lines),
         violations=tuple(told["violations"]),
-        void=lane.held_up_since(began),
+        void=lane.held_up_between(began, boot()),
     )
     await lane.end_host()
     await lane.until(lambda: lane.inside() == 0, "whoever was inside went out")

@@ -313,9 +313,9 @@ class KillLane:
         await self.until(lambda: bool(found()), kind.__name__, limit_s)
         return found()[-1]
 
-    def held_up_since(self, since: float) -> float:
-        """The longest that the witness was held up since then, in seconds; 0 where it ticked in time."""
-        return max((seconds for at, seconds in self.held_up if at >= since), default=0.0)
+    def held_up_between(self, since: float, until: float) -> float:
+        """The longest that the witness was held up meanwhile, in seconds; 0 where it ticked in time."""
+        return max((seconds for at, seconds in self.held_up if since <= at and at - seconds <= until), default=0.0)
 
     def strike(self, number: signal.Signals) -> float:
         """Send the host a signal; boot seconds just before."""

@@ -5,7 +5,7 @@
 A trial: the real lane process serves (its workers are stubbed), a traveller comes as far as the trial's place, the host gets SIGKILL or
 SIGSTOP at a random moment there, and the controller is watched until nothing moves and nobody is inside. The next trial's host starts on
 the state that this one left. The second half runs beside as many busy processes as there are processors. A trial is void only where the
-controller's own process was held up for more than 20 ms meanwhile; it is counted, and run again. Exit status 1 on any finding, and where
+controller's own process was held up for more than 20 ms in the second that is judged to the millisecond; it is counted, and run again. Exit status 1 on any finding, and where
 more than 1 % were void.
 """
 
@@ -108,7 +108,8 @@ async def perform(lane: KillLane, trial: Trial) -> Result:
     told = await lane.order("witness")
     await asyncio.sleep(0)  # what it said before
     death = Death(at=died, renewed=told["renewed"], watched=told["now"])
-    verdict = judge(lane.lines, death, held_up=lane.held_up_since(death.renewed - RENEWED_BEFORE_S))
+    held_up = lane.held_up_between(death.renewed - RENEWED_BEFORE_S, death.renewed + REST_S)
+    verdict = judge(lane.lines, death, held_up=held_up)
     await lane.end_host()
     await lane.order("leave")
     return Result(trial=trial, lane=lane.name, firmware=lane.firmware, verdict=verdict)
