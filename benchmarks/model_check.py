@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks import lane_promela
 from benchmarks.lane_defects import CONTROLLERS, HOST, TABLE, controller
 from benchmarks.lane_model import AnyHost, Lanes, Search
 
@@ -51,6 +52,14 @@ def noticed(name: str) -> str | None:
     return broken.splitlines()[0] if broken else None
 
 
+def second_opinion(faults: int) -> bool | None:
+    """Whether Spin comes to the same of the table alone; None where it is not installed."""
+    if absent := lane_promela.missing():
+        print(f"the table alone, by Spin: not run, {', '.join(absent)} not installed")
+        return None
+    return lane_promela.compared(faults)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.model_check", description=__doc__)
     parser.add_argument("--faults", type=int, default=2)
@@ -74,6 +83,7 @@ def main() -> int:
     print(
         f"invariants {', '.join(INVARIANTS)}; {sum(map(bool, defects.values()))} of {len(defects)} defects of the controller noticed"
     )
+    failed |= second_opinion(options.faults) is False
     print("defects of the table: tests/gate/test_lane_model.py, where no controller stands behind it")
     if options.json:
         options.json.write_text(json.dumps({"searches": told, "defects": defects}, indent=2) + "\n", encoding="utf-8")
