@@ -7,6 +7,7 @@ renewed by the same queue: a loop that no longer handles events no longer renews
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -94,7 +95,7 @@ class LaneActor:
         """``kind``: of the lane, as the configuration names it."""
         self._table, self._leased, self._kind = TABLES[kind], LEASED[kind], kind
         self._timeouts, self._clock, self._controller, self._case, self._display = timeouts, clock, controller, casework, display
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self._inbox: asyncio.Queue[Callable[[], None]] = asyncio.Queue()
         self._lane, self._view, self._entered = Lane(), View(), clock.boot()
         self._timer: asyncio.TimerHandle | None = None
@@ -112,7 +113,10 @@ class LaneActor:
 
     def post(self, what: Callable[[], None]) -> None:
         """Have ``what`` run on the loop, in its turn; for any thread."""
-        self._loop.call_soon_threadsafe(self._inbox.put_nowait, what)
+        if threading.get_ident() == self._thread:
+            self._inbox.put_nowait(what)  # waking a loop from itself costs two system calls
+        else:
+            self._loop.call_soon_threadsafe(self._inbox.put_nowait, what)
 
     def handled(self) -> asyncio.Future[None]:
         """Done once everything that was posted before is handled. Call it on the loop."""
