@@ -143,6 +143,7 @@ class PluggedInPanel:
         self._command = [sys.executable, "-m", "hardware.sim.osdp_pd", "--tty-link", str(link), "--address", str(address)]
         self._command += [] if key_file is None else ["--key-file", str(key_file)]
         self._process: subprocess.Popen[bytes] | None = None
+        self._listener: threading.Thread | None = None
 
     def start(self) -> None:
         """Raises DeviceError."""
@@ -181,6 +182,10 @@ class PluggedInPanel:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if self._listener is not None:
+            self._listener.join()
+        if process.stdout is not None:
+            process.stdout.close()
 
     def __enter__(self) -> Self:
         self.start()
