@@ -92,7 +92,7 @@ def cells(columns: LogProbabilities) -> Cells | None:
     middles = np.asarray(np.polyval(curve, np.arange(first, last + 1)), np.float64)
     edges = np.asarray(np.polyval(curve, np.arange(first, last + 2) - 0.5), np.float64)
     values = _sampled(columns, middles, np.diff(edges))
-    inside = np.logaddexp.reduce(values[:, :BLANK], axis=1)
+    inside = np.log(np.exp(values[:, :BLANK]).sum(axis=1))
     return Cells(
         characters=values[:, :BLANK] - inside[:, None],
         presence=inside - values[:, BLANK],
@@ -124,7 +124,7 @@ def _peaks(columns: LogProbabilities) -> tuple[Vector, Vector]:
 
 def _grid(centres: Vector, weights: Vector) -> tuple[Vector, float] | None:
     """The centre of place n as a polynomial in n, and the irregularity; None where the characters stand on no grid."""
-    pitch = float(np.median(np.diff(centres)))
+    pitch = float(np.median(centres[1:] - centres[:-1]))
     if not PITCH[0] <= pitch <= PITCH[1]:
         return None
     kept = [0]
@@ -142,7 +142,9 @@ def _grid(centres: Vector, weights: Vector) -> tuple[Vector, float] | None:
             return None
         curve = np.linalg.lstsq(powers[used], centres[used], rcond=None)[0]
         off = np.abs(centres - powers @ curve) / pitch
-        used = off < OFF_GRID
+        fitted, used = used, off < OFF_GRID
+        if (fitted == used).all():
+            break
     return curve, float(np.sqrt(np.mean(off[used] ** 2))) if used.any() else 1.0
 
 
@@ -150,6 +152,6 @@ def _range(curve: Vector, columns: int) -> tuple[int, int]:
     """The first and the last place whose centre lies in the strip, as far as the curve runs forward."""
     places = np.arange(-60, 120)
     middles = np.polyval(curve, places)
-    forward = np.gradient(middles) > 0.25 * float(curve[1])
+    forward = 2 * curve[0] * places > -0.75 * curve[1]  # a quarter of the pitch at place 0, or more
     inside = places[(middles >= 0) & (middles <= columns - 1) & forward]
     return (int(inside[0]), int(inside[-1])) if len(inside) else (0, 0)

@@ -115,7 +115,7 @@ def ink(grey: Grey, side: int) -> Ink:
     strokes = cv2.morphologyEx(work, cv2.MORPH_BLACKHAT, np.ones((STROKE, STROKE), np.uint8))
     work.fill(0)  # it shows the whole page
     mean = cv2.boxFilter(strokes, -1, (NEIGHBOURHOOD, NEIGHBOURHOOD))
-    mask = cv2.compare(strokes, cv2.addWeighted(mean, INK_OVER_MEAN, mean, 0, INK_FLOOR), cv2.CMP_GT)
+    mask = cv2.compare(strokes, cv2.convertScaleAbs(mean, alpha=INK_OVER_MEAN, beta=INK_FLOOR), cv2.CMP_GT)
     return Ink(strokes=np.asarray(cv2.bitwise_and(strokes, mask), np.uint8), scale=scale)
 
 
@@ -124,7 +124,10 @@ def text_lines(found: Ink, *, slanted: bool = False) -> list[TextLine]:
 
     ``slanted``: of whatever slant, where otherwise up to 15 degrees off level or upright; that costs twice the time.
     """
-    seeds = [seed for joint in JOINTS for seed in _seeds(found, joint, slanted=slanted)]
+    import cv2
+
+    half = np.asarray(cv2.resize(found.strokes, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+    seeds = [seed for joint in JOINTS for seed in _seeds(found, half, joint, slanted=slanted)]
     distinct: list[TextLine] = []
     for line in sorted(seeds, key=lambda line: line.length, reverse=True)[:MOST_SEEDS]:
         if not any(_same(line, other) for other in distinct):
@@ -197,9 +200,15 @@ def _height(profiles: Rows, middles: Rows, reach: int) -> float:
 
 def _straight(x: Rows, y: Rows) -> tuple[float, float]:
     """Offset and slope of a line through the points, by the median of the slopes between them (Theil and Sen)."""
-    first, second = np.triu_indices(len(x), 1)
-    slope = float(np.median((y[second] - y[first]) / (x[second] - x[first])))
-    return float(np.median(y - slope * x)), slope
+    pairs = np.arange(len(x))[:, None] < np.arange(len(x))
+    slope = _median(((y - y[:, None])[pairs]) / ((x - x[:, None])[pairs]))
+    return _median(y - slope * x), slope
+
+
+def _median(values: Rows) -> float:
+    """As numpy's, which takes ten times as long for so few."""
+    ordered, middle = np.sort(values), len(values) // 2
+    return float(ordered[middle] + ordered[-middle - 1]) / 2
 
 
 def _patch(found: Ink, line: TextLine, reach: int) -> NDArray[np.uint8]:
@@ -212,11 +221,10 @@ def _patch(found: Ink, line: TextLine, reach: int) -> NDArray[np.uint8]:
     return np.asarray(cv2.warpAffine(found.strokes, back, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP), np.uint8)
 
 
-def _seeds(found: Ink, joint: int, *, slanted: bool) -> Iterator[TextLine]:
-    """Strokes closer together than ``joint`` pixels of half the working image, where they form something long and thin."""
+def _seeds(found: Ink, half: Grey, joint: int, *, slanted: bool) -> Iterator[TextLine]:
+    """Strokes closer together than ``joint`` pixels of ``half`` the working image, where they form something long and thin."""
     import cv2
 
-    half = cv2.resize(found.strokes, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE if slanted else cv2.MORPH_RECT, (joint, joint))
     closed = cv2.morphologyEx(half, cv2.MORPH_CLOSE, kernel)
     opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((joint // 2, joint // 2), np.uint8))

@@ -15,6 +15,8 @@ CONTRADICTION = 3.0
 
 def contradiction(blocks: Sequence[Block], presence: Sequence[Block]) -> tuple[int, int] | None:
     """The first place (line, column, from 0) where two frames surely differ."""
+    if len(blocks) == 1:
+        return None
     if len({block.shape for block in blocks}) > 1:
         return (0, 0)
     ranked = [np.sort(block, axis=2) for block in blocks]
