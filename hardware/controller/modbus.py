@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from hardware.controller.host import REOPEN_EVERY_S, ControllerLink
+from hardware.controller.host import REOPEN_EVERY_S, STUCK_S, ControllerLink
 from hardware.controller.link import DownReason, LinkBroken, LinkDown, LinkUp
 from hardware.controller.messages import encode
 from hardware.controller.modbus_line import ModbusLine, load_pymodbus
@@ -36,6 +36,8 @@ class UnsafeUnauthenticatedLink(ControllerLink):
         self._commands: deque[GateCommand] = deque()
         self._unsent: deque[CommandResult] = deque()
         self._renewed_until = 0.0
+        self._round, self._damaged = clock.boot(), 0
+        self._session: ModbusSession | None = None
         self._wake, self._stop = threading.Event(), threading.Event()
         self._lock = threading.Lock()  # guards what send() leaves for the thread
         self._thread = threading.Thread(target=self._run, name="modbus", daemon=True)
@@ -63,9 +65,20 @@ class UnsafeUnauthenticatedLink(ControllerLink):
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
 
+    @property
+    def damaged_frames(self) -> int:
+        """Exchanges that had no usable answer: the line damaged the question or the answer."""
+        session = self._session
+        return self._damaged + (session.failed if session else 0)
+
+    def stuck(self) -> str:
+        late = self._clock.boot() - self._round > STUCK_S
+        return self._thread.name if late or not self._thread.is_alive() else ""
+
     def _run(self) -> None:
         down: LinkDown | None = None
         while not self._stop.is_set():
+            self._round = self._clock.boot()
             was_up, reason = self._connection()
             if was_up or down is None or down.reason is not reason.reason:
                 down = reason  # told once, not four times a second
@@ -81,11 +94,13 @@ class UnsafeUnauthenticatedLink(ControllerLink):
         reason = LinkDown(reason=DownReason.CLOSED, what="closed by the gate")
         try:
             port = self._open_port()
-            self._serve(ModbusSession(ModbusLine(port, self._unit, self._clock), self._clock))
+            self._session = ModbusSession(ModbusLine(port, self._unit, self._clock), self._clock)
+            self._serve(self._session)
         except DeviceError as error:
             reason = LinkDown(reason=DownReason.PORT, what=str(error))
         except LinkBroken as broken:
             reason = LinkDown(reason=broken.reason, what=broken.what)
+        self._damaged, self._session = self.damaged_frames, None
         with self._lock:
             was_up, self._up = self._up, False
             self._commands.clear()  # what became of them is unknown; the next session knows nothing of them
@@ -95,7 +110,7 @@ class UnsafeUnauthenticatedLink(ControllerLink):
 
     def _serve(self, session: ModbusSession) -> None:
         while not self._stop.is_set():
-            began = self._clock.boot()
+            began = self._round = self._clock.boot()
             self._wake.clear()
             with self._lock:
                 while self._commands:

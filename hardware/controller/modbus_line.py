@@ -28,6 +28,7 @@ _READ_BYTES = 512
 _READ_S = 0.005
 _EXCEPTION_BYTES, _WRITTEN_BYTES, _READ_OVERHEAD = 5, 8, 5
 _EXCEPTION_BIT = 0x80
+_OTHER = "a damaged answer, or one to another question"
 
 
 class NoAnswer(Exception):
@@ -63,8 +64,6 @@ class ModbusLine:
         self._pdu, self._framer, self._error = register_message, FramerRTU(DecodePDU(False)), ModbusException
         self._port, self._unit, self._clock = port, unit, clock
         self._busy_until = 0.0
-        self.damaged = 0
-        """Answers that were no answer to the question."""
 
     def read(self, address: int, count: int) -> tuple[int, ...]:
         """The input registers from ``address`` on (function 4). Raises NoAnswer, DeviceLost."""
@@ -72,7 +71,7 @@ class ModbusLine:
         answer = self._ask(request, _READ_OVERHEAD + 2 * count)
         registers = tuple(getattr(answer, "registers", ()))
         if not isinstance(answer, self._pdu.ReadInputRegistersResponse) or len(registers) != count:
-            raise self._no_answer()
+            raise NoAnswer(_OTHER)
         return registers
 
     def write(self, address: int, registers: list[int]) -> None:
@@ -83,7 +82,7 @@ class ModbusLine:
             address,
             len(registers),
         ):
-            raise self._no_answer()
+            raise NoAnswer(_OTHER)
 
     def _ask(self, request: ModbusPDU, expected: int) -> ModbusPDU:
         question = self._framer.buildFrame(request)
@@ -107,14 +106,10 @@ class ModbusLine:
         except (self._error, struct.error, IndexError, ValueError):  # what pymodbus lets through of a frame whose CRC fits
             answer = None
         if answer is None:
-            raise self._no_answer()
+            raise NoAnswer(_OTHER)
         if answer.isError():
             raise AnswerIsException(answer.exception_code)
         return answer
-
-    def _no_answer(self) -> NoAnswer:
-        self.damaged += 1
-        return NoAnswer("a damaged answer, or one to another question")
 
     def _become_quiet(self) -> None:
         """Drop what still comes (a late answer, noise) until the line was silent as long as a frame's end."""

@@ -202,12 +202,15 @@ static void answer(const uint8_t *query, int length, uint64_t now)
 static void serve(size_t length, uint64_t now)
 {
     uint8_t query[MODBUS_RTU_MAX_ADU_LENGTH], line[MODBUS_RTU_MAX_ADU_LENGTH];
-    ssize_t said = send(self.ours, self.request, length, 0);
-    int got = said == (ssize_t)length ? modbus_receive(self.modbus, query) : -1;
+    ssize_t said;
+    int got = -1;
 
-    if (got > 0 && query[0] == UNIT) /* not to all units: an order has one addressee, and an answer */
+    /* Nothing to other units, for libmodbus would take the next question for their answer; nor to all: an order has one addressee. */
+    if (self.request[0] == UNIT && send(self.ours, self.request, length, 0) == (ssize_t)length)
+        got = modbus_receive(self.modbus, query);
+    if (got > 0)
         answer(query, got, now);
-    else if (got != 0) /* 0: another unit's */
+    else
         self.rejected++;
     while ((said = recv(self.ours, line, sizeof line, MSG_DONTWAIT)) > 0)
         board_write_line(line, (size_t)said);
