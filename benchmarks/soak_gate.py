@@ -29,6 +29,7 @@ from hardware.controller.protocol import (
     Door,
     Fault,
     GateCommand,
+    LaneKind,
     Leaf,
     LeaseLapsed,
     OpenEntry,
@@ -165,24 +166,26 @@ UNLIKELY = tuple(set(E) - {E.PLANT, E.LINK_BACK, E.LINK_LOST, E.SUPERVISION_LOST
 
 
 @contextmanager
-def lane_on_a_line() -> Iterator[Case]:
-    """The real table, session, firmware and safety logic over a bad line, with people: the plant never does what it must not."""
+def lane_on_a_line(kind: LaneKind = "mantrap") -> Iterator[Case]:
+    """The real table of ``kind``, session, firmware and safety logic over a bad line, with people: the plant never does what it must not."""
 
     def case(dice: random.Random) -> str:
-        virtual, here, view, numbers = VirtualLane(dice), lane.Lane(), lane.View(supervised=True), count(1)
-        permits = 0
+        virtual, here, view, numbers = VirtualLane(dice, kind), lane.Lane(), lane.View(supervised=True), count(1)
+        table, leased, permits = lane.TABLES[kind], lane.LEASED[kind], 0
         for _ in range(STEPS):
-            virtual.renewing = here.state in lane.LEASED_STATES and dice.random() < 0.99
+            virtual.renewing = here.state in leased and dice.random() < 0.99
             virtual.run(0.05)
             if virtual.plant.fire or dice.random() < 0.002:
                 virtual.plant.fire = not virtual.plant.fire
             if dice.random() < 0.05:
                 virtual.arrive(dice)
+            if kind == "single_door" and dice.random() < 0.05:
+                virtual.plant.give_up()
             told, virtual.heard = virtual.heard, []
             for heard in (*told, dice.choice(LIKELY if dice.random() < 0.95 else UNLIKELY)):
                 view, event = (view, heard) if isinstance(heard, lane.Event) else _heard(view, heard)
-                here, actions = lane.step(here, event, view)
-                permits += A.ADMIT in actions or (A.OPEN_EXIT in actions and event is E.OFFICER_PASS)
+                here, actions = lane.step(here, event, view, table)
+                permits += bool({A.ADMIT, A.VERDICT} & set(actions)) or (A.OPEN_EXIT in actions and event is E.OFFICER_PASS)
                 for action in filter(COMMAND.__contains__, actions):
                     virtual.submit(COMMAND[action](next(numbers)))
         exits = sum(line["what"] == "exit opening" for line in virtual.plant.log)

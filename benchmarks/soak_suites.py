@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from benchmarks import soak_faces, soak_mrz_serial, soak_oracles
 from benchmarks.soak_captures import EXACT, captures, negatives
@@ -130,6 +131,11 @@ SUITES: dict[str, Suite] = {
     "gate_link_injections_c": Suite(cases=100_000, prepare=injections("c"), must_see=INJECTION_SEES),
     "gate_link": Suite(cases=5_000, prepare=gate_link, must_see=frozenset({"every command answered, line damaged"})),
     "lane_on_a_line": Suite(cases=5_000, prepare=lane_on_a_line, must_see=frozenset({"an exit opened", "nothing opened"})),
+    "single_door_on_a_line": Suite(
+        cases=2_500,
+        prepare=partial(lane_on_a_line, "single_door"),
+        must_see=frozenset({"an exit opened", "nothing opened"}),
+    ),
     "lane_walks": Suite(cases=50_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
     "policy": Suite(cases=1_000_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),
     "channel_messages": Suite(cases=300_000, prepare=channel_messages, must_see=frozenset({"hung up", "DocumentChecked"})),

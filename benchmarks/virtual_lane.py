@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 
 from hardware.controller.link import HostSession, LinkBroken, LinkUp
-from hardware.controller.protocol import CommandResult, GateCommand, GateEvent, Outcome
+from hardware.controller.protocol import CommandResult, GateCommand, GateEvent, LaneKind, Outcome
 from hardware.sim.firmware import Firmware
+from hardware.sim.occupancy import PERSONS, Company
 from hardware.sim.people import Manner
 from hardware.sim.plant import Plant
 
@@ -37,10 +38,10 @@ class BadLine:
 class VirtualLane:
     """Runs until told otherwise; ``host`` is None while there is no session."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, kind: LaneKind = "mantrap") -> None:
         self._to_device, self._to_host = BadLine(dice), BadLine(dice)
         self._ticks = 0
-        self.plant = Plant(0.0)
+        self.plant = Plant(0.0, kind=kind, dice=dice)
         self._firmware = Firmware(KEY, self.plant.sense())
         self._outputs = self._firmware.tick(0, self.plant.sense())
         self.host: HostSession | None = None
@@ -74,8 +75,10 @@ class VirtualLane:
         return True
 
     def arrive(self, dice: random.Random) -> None:
-        """A person, seldom two, comes to the entry."""
-        self.plant.arrive(dice.choice((1, 1, 1, 2)), 0.3, Manner(walk_in_s=0.4, walk_out_s=0.4, react_s=0.1))
+        """A person, seldom two, comes to the entry, now and then with whom the sensor may not count."""
+        company: Company = dice.choice(tuple(PERSONS)) if dice.random() < 0.3 else ""
+        manner = Manner(walk_in_s=0.4, walk_out_s=0.4, react_s=0.1, company=company)
+        self.plant.arrive(dice.choice((1, 1, 1, 2)), 0.3, manner)
 
     def _tick(self) -> None:
         self._ticks += 1
