@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import get_args
 
@@ -33,6 +34,8 @@ from hardware.sim.controller import FirmwareKind
 from pki.errors import PkiError
 
 CONNECT_TIMEOUT_S = 20.0
+TOLD_S = 1.5
+"""The lane tells its health once a second."""
 SUPERVISE_S = 0.2
 EXIT_OK, EXIT_STUCK, EXIT_USAGE = 0, 1, 2
 NOTICE = "a demonstration: simulated devices, pretend States, invented people; nobody crosses a border"
@@ -74,6 +77,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust", type=Path, metavar="DIR", help="believe the States of this trust store beside the pretend ones"
     )
+    parser.add_argument(
+        "--camera",
+        type=Path,
+        metavar="FILM",
+        help="look at this recording through OpenCV instead of the simulated camera: everybody then looks like whoever it shows",
+    )
+    parser.add_argument("--health-port", type=int, metavar="PORT", help="answer /healthz, /readyz and /metrics there")
     parser.add_argument("--traveller-port", type=int, default=8410)
     parser.add_argument("--officer-port", type=int, default=8411)
 
@@ -97,6 +107,8 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             firmware=options.controller,
             lane=options.lane,
             panel=options.panel,
+            film=options.camera,
+            health_port=options.health_port,
         )
         with stage:
             return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
@@ -172,6 +184,8 @@ async def _perform(
     terminal.say(f"  ready in {time.monotonic() - begun:.1f} s")
     print(f"  traveller screen  http://127.0.0.1:{options.traveller_port}/", flush=True)
     print(f"  officer page      http://127.0.0.1:{options.officer_port}/", flush=True)
+    if options.health_port:
+        print(f"  health            http://127.0.0.1:{options.health_port}/metrics", flush=True)
     rows: list[tuple[str, TransactionRecord]] = []
     shown: dict[str, tuple[str, ...]] = {}
     for number, traveller in enumerate(travellers, 1):
@@ -184,8 +198,23 @@ async def _perform(
     await director.leave()
     Terminal().summary(rows)
     if options.json:
-        told = as_json(travellers, rows, trust, pack, shown)
+        told = as_json(travellers, rows, trust, pack, shown) | {"health": await asyncio.to_thread(_health, options.health_port)}
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+
+
+def _health(port: int | None) -> dict[str, object] | None:
+    """What the gate's health process says at the end of the run, where there is one."""
+    if port is None:
+        return None
+    time.sleep(TOLD_S)
+    line = HTTPConnection("127.0.0.1", port, timeout=CONNECT_TIMEOUT_S)
+    told: dict[str, object] = {}
+    for path in ("/healthz", "/readyz", "/metrics"):
+        line.request("GET", path)
+        answer = line.getresponse()
+        told[path] = {"status": answer.status, "lines": answer.read().decode().splitlines()}
+        line.close()
+    return told
 
 
 async def _join(director: Director) -> None:

@@ -56,8 +56,7 @@ infrared = true
 {chip}
 
 [camera]
-kind = "simulator"
-address = "{world}"
+{camera}
 
 [controller]
 device = "{tty}"
@@ -86,7 +85,7 @@ url = "{registry}"
 [screens]
 traveller_port = {traveller_port}
 officer_port = {officer_port}
-"""
+{health}"""
 
 
 class DemoStage:
@@ -105,12 +104,16 @@ class DemoStage:
         firmware: FirmwareKind = "python",
         lane: LaneKind = "mantrap",
         panel: PanelKind = "none",
+        film: Path | None = None,
+        health_port: int | None = None,
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
-        ``lane``: what stands there. ``panel``: the reader's lamp, buzzer and inputs.
+        ``lane``: what stands there. ``panel``: the reader's lamp, buzzer and inputs. ``film``: a recording to look at instead of the
+        simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere.
         """
         self._panel: PanelKind = panel
+        self._film, self._health_port = film, health_port
         self._firmware: FirmwareKind = firmware
         self.lane: LaneKind = lane
         self._chip_reader, self._trust = chip_reader, trust
@@ -153,6 +156,10 @@ class DemoStage:
             kind=self.lane,
             world=folder,
             chip=f'link = "pcsc"\nreader = "{self._chip_reader}"' if self._chip_reader else 'link = "scanner"',
+            camera=f'kind = "opencv"\naddress = "{self._film.resolve()}"'
+            if self._film
+            else f'kind = "simulator"\naddress = "{folder}"',
+            health=f"\n[health]\nport = {self._health_port}\n" if self._health_port else "",
             tty=self.controller.tty,
             key=self.state / KEY_FILE,
             link="modbus" if self._firmware == "modbus" else "gate-link",

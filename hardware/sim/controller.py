@@ -203,6 +203,7 @@ _ORDERS: dict[str, Callable[..., dict[str, Any] | None]] = {
     "object": lambda sim, on: sim.set_switch("object_left", on),
     "obstruct": lambda sim, door, on: sim.set_leaf("obstructed", door, on),
     "jam": lambda sim, door, on: sim.set_leaf("jammed", door, on),
+    "lie": lambda sim, door, on: sim.set_leaf("lies", door, on),
 }
 """``do`` and the keyword arguments that go with it. ``blind``: the occupancy sensor is uncertain; ``object``: left luggage."""
 

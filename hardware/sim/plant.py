@@ -39,7 +39,8 @@ class Leaf:
         self.travel_s = travel_s
         self.position = 0.0
         self.drive = Drive.SHUT
-        self.jammed = self.obstructed = False
+        self.jammed = self.obstructed = self.lies = False
+        """``lies``: its bolt switch says "bolted", whatever the bolt does."""
         self.pinched_s = self.ajar_s = 0.0
         """Seconds for which it has been driven onto something; for which it was to lock, or waited to, and did not."""
 
@@ -201,7 +202,7 @@ class Plant:
 
     def _sensors(self, door: Door) -> LeafSensors:
         leaf = self.leaves[door]
-        return LeafSensors(bolted=leaf.locked, wide=leaf.position >= 1, clear=self._clear(door))
+        return LeafSensors(bolted=leaf.locked or leaf.lies, wide=leaf.position >= 1, clear=self._clear(door))
 
     def _clear(self, door: Door) -> bool:
         leaf = self.leaves[door]

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,19 @@ def open_pack_run(shared_dir: Path, tmp_path: Path) -> Iterator[Run]:
     performance = Performance("open", cast, options=["--faces", str(pack.folder)])
     yield performance.ended()
     performance.close()
+
+
+@pytest.fixture(scope="session")
+def demonstrate() -> Callable[..., Iterator[Run]]:
+    """Run some of a cast's travellers before a recording, with a health process; for fixtures to yield from."""
+
+    def demonstrate(name: str, cast: Path, travellers: Sequence[str], film: Path) -> Iterator[Run]:
+        options = ["--camera", str(film), "--health-port", free_ports()[0]]
+        performance = Performance(name, only(cast.read_text(encoding="utf-8"), *travellers), options=options)
+        yield performance.ended()
+        performance.close()
+
+    return demonstrate
 
 
 @pytest.fixture
