@@ -20,7 +20,8 @@ from gate.processes.actor import LaneActor
 from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.lag import BOUNDS_MS
-from gate.records import LaneEvent, StageTiming, TransactionRecord
+from gate.processes.panel_watch import PanelWatch
+from gate.records import LaneEvent, PanelEvent, StageTiming, TransactionRecord
 from hardware.controller.link import DownReason, LinkDown, LinkUp
 from hardware.controller.protocol import (
     Close,
@@ -90,7 +91,8 @@ class Hand:
         self.commands: list[Any] = []
         self.renewed = self.handled = 0
         self.case = Casework(config, RULES, self.log, clock=self.clock, helpers=self, key=KEY)
-        self.actor = LaneActor(config.timeouts, self.clock, self, self.case, Display(config, self.tell), kind=kind)
+        display = Display(config, self.tell, PanelWatch(self.clock.boot, self.case.note_panel))
+        self.actor = LaneActor(config.timeouts, self.clock, self, self.case, display, kind=kind)
         self.running = asyncio.create_task(self.actor.run())
         self._plant = {"entry": Leaf.LOCKED, "exit": Leaf.LOCKED, "occupancy": 0, "object_left": False}
         self._plant |= {"entry_clear": True, "exit_clear": True, "emergency": False, "mains": True, "leased": False}
@@ -350,6 +352,43 @@ async def test_a_bag_left_inside_keeps_the_loop_idle_not_spinning(hand: Hand):
     await asyncio.sleep(0.3)
     assert hand.actor._visit - before < 5
     assert sum(isinstance(command, Close) for command in hand.commands) - closes < 10
+
+
+async def test_the_panel_is_told_the_screens_word_alone_and_officers_what_it_says(hand: Hand):
+    await hand.document()
+    assert [told for role, told in hand.told if role == "panel"][-1] == m.PanelView(screen="lift")
+    hand.actor.on_message("panel", m.PanelReport(assistance=True, tamper=True, fault="it burns"))
+    view = [told for role, told in hand.told if role == "officer_screen" and isinstance(told, m.OfficerView)][-1]
+    assert (view.panel, view.assistance) == ("tamper", True)
+    assert "reader panel: it burns" in view.warnings
+    await hand.until(lambda: not hand.case._tasks)
+    with open_readonly(hand.folder / FILE_NAME) as log:
+        notes = [decode(record, PanelEvent).what for record in log.records("panel")]
+    assert {"assistance", "opened"} <= set(notes)
+
+
+async def test_a_panel_that_lies_moves_nothing(hand: Hand):
+    """It speaks of every state as if it were the reader, the camera or an officer: nothing is taken from it."""
+    await hand.inside()
+    state, commands, running = hand.state, list(hand.commands), hand.case.running
+    good = facts(face="match")
+    lies = [
+        m.FaceChecked(transaction=hand.transaction, facts=good, stages=(), chosen_frame_boot=hand.clock.boot()),
+        m.DocumentChecked(transaction=hand.transaction, facts=facts(**CHIP), stages=(), last_byte_boot=hand.clock.boot()),
+        m.DocumentRemoved(),
+        m.DocumentPlaced(boot=hand.clock.boot()),
+        m.OfficerOrder(order="eject"),
+        m.PanelReport(fault="x" * 9999, assistance=True, tamper=True),
+    ]
+    for lie in lies:
+        hand.actor.on_message("panel", lie)
+    hand.actor.on_peer("panel", {"face": "a better recogniser", "panel": "mine"}, joined=True)
+    hand.actor.on_peer("panel", {}, joined=False)
+    await hand.settle()
+    assert (hand.state, hand.commands, hand.case.running) == (state, commands, running)
+    assert "face" not in hand.case.backends
+    await hand.face()
+    await hand.until(lambda: hand.state is State.EXIT_OPEN)
 
 
 async def test_a_loop_that_does_not_handle_events_does_not_renew(hand: Hand):

@@ -49,6 +49,9 @@ registry_ms = 900
 """
 
 
+PANEL = '\n[panel]\nkind = "osdp"\nport = "run/panel.tty"\nkey_file = "panel.key"\n'
+
+
 @pytest.fixture
 def write(tmp_path):
     (tmp_path / "trust").mkdir()
@@ -86,6 +89,33 @@ def test_a_good_file_gives_a_frozen_config_with_defaults_and_paths_beside_the_fi
     assert config.registries.watchlist.deadline_ms == 800
     with pytest.raises(AttributeError):
         config.profile = "trial"
+
+
+def test_a_panel_wants_a_port_and_a_key_of_its_own(write, tmp_path):
+    (tmp_path / "panel.key").write_text("5b1e9c02d7f4438a60b93e77c1250fae")
+    (tmp_path / "panel.key").chmod(0o600)
+    assert load(write()).panel.kind == "none"
+    assert load(write(GOOD + PANEL)).panel.key_file == tmp_path / "panel.key"
+    for text in (PANEL.replace('port = "run/panel.tty"\n', ""), '[panel]\nkind = "simulator"\n'):
+        assert [key for _, key in broken(write(GOOD + text))] == ["panel.port"]
+    assert [key for _, key in broken(write(GOOD + PANEL.replace('key_file = "panel.key"\n', "")))] == ["panel.key_file"]
+    assert [key for _, key in broken(write(GOOD + PANEL.replace("run/panel.tty", "/dev/tty0")))] == ["panel.port"]
+    assert [key for _, key in broken(write(GOOD + PANEL + "address = 127\n"))] == ["panel.address"]
+
+
+@pytest.mark.parametrize(
+    ("key", "mode"), [("303132333435363738393a3b3c3d3e3f", 0o600), ("0" * 32, 0o600), ("5b1e9c02d7f4438a60b93e77c1250fae", 0o644)]
+)
+def test_the_default_key_of_panels_and_one_that_others_read_are_refused_under_every_profile(write, tmp_path, key, mode):
+    (tmp_path / "panel.key").write_text(key)
+    (tmp_path / "panel.key").chmod(mode)
+    for text in (GOOD, TRIAL):
+        assert "panel.key_file" in [each for _, each in broken(write(text + PANEL))]
+
+
+def test_a_trial_refuses_a_panel_that_is_a_simulator(write):
+    for panel in (PANEL, '\n[panel]\nkind = "simulator"\nport = "world"\n'):
+        assert "panel.port" in [each for _, each in broken(write(TRIAL + panel))]
 
 
 def test_all_errors_come_at_once_each_with_its_line(write):

@@ -47,6 +47,13 @@ def test_a_process_that_keeps_crashing_ends_the_service_with_its_last_words(serv
         starts_seen(service, "lane", 20)
 
 
+@pytest.mark.parametrize("status", [1, -11, EXIT_DEVICE])
+def test_a_panel_that_keeps_crashing_costs_nobody_the_gate(service_of, monkeypatch, status):
+    monkeypatch.setattr(gate.service, "DEVICE_RETRY_S", 0.01)
+    dying = [sys.executable, "-S", "-c", f"import os; os.kill(os.getpid(), {-status})"] if status < 0 else ending(status)
+    assert starts_seen(service_of(panel=dying), "panel", 12) == 12
+
+
 def test_a_device_that_is_away_is_waited_for_without_end(service_of, monkeypatch):
     monkeypatch.setattr(gate.service, "DEVICE_RETRY_S", 0.01)
     assert starts_seen(service_of(reader=ending(EXIT_DEVICE)), "reader", 12) == 12
