@@ -140,7 +140,8 @@ def _grid(centres: Vector, weights: Vector) -> tuple[Vector, float] | None:
     for _ in range(3):
         if used.sum() < FEWEST:
             return None
-        curve = np.linalg.lstsq(powers[used], centres[used], rcond=None)[0]
+        rows = powers[used].T
+        curve = np.linalg.solve(rows @ rows.T, rows @ centres[used])  # least squares
         off = np.abs(centres - powers @ curve) / pitch
         fitted, used = used, off < OFF_GRID
         if (fitted == used).all():

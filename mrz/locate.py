@@ -67,7 +67,8 @@ class TextLine:
 
     @property
     def direction(self) -> tuple[float, float]:
-        return (self.end[0] - self.start[0]) / self.length, (self.end[1] - self.start[1]) / self.length
+        length = self.length
+        return (self.end[0] - self.start[0]) / length, (self.end[1] - self.start[1]) / length
 
     @property
     def middle(self) -> tuple[float, float]:
@@ -310,9 +311,10 @@ def _likelihood(line: TextLine, others: list[TextLine]) -> float:
 
 
 def _mates(line: TextLine, other: TextLine) -> bool:
+    if abs(line.length - other.length) >= 0.15 * line.length:
+        return False
     distance, height = abs(across(line, other)), max(line.height, other.height)
-    level = _apart(line, other) < 0.1 * line.length
-    return level and abs(line.length - other.length) < 0.15 * line.length and 1.2 * height < distance < 5 * height
+    return 1.2 * height < distance < 5 * height and _apart(line, other) < 0.1 * line.length
 
 
 def _smoothed(profile: Rows, width: float) -> Rows:

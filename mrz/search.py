@@ -34,6 +34,8 @@ WEIGHT = 4.0
 """Of the plausibility against the places' log-odds where zones are compared."""
 FILLERS = 2
 """Fillers from which a line is read the right way up: nothing upside down looks like one."""
+CERTAIN = -0.02
+"""Mean log-probability of a line's likeliest characters, above which it is read the right way up: upside down the best have -0.04."""
 ALIGNED = 0.6
 """Pitches by which the lines of a zone may begin apart."""
 LONGER = 16
@@ -67,7 +69,8 @@ class Search:
         seeds = self._read([strip])
         if not seeds or seeds[0].cells.irregularity > OFF_GRID:
             return None  # characters that stand on no grid do not do so upside down either
-        if _upright(seeds[0]) < FILLERS:
+        fillers, likely = _fillers(seeds[0]), _likely(seeds[0])
+        if fillers < FILLERS and LIKELY < likely < CERTAIN:
             seeds = sorted((*seeds, *self._read([strip.turned()])), key=_upright, reverse=True)
         for seed in seeds:
             whole = self._whole(seed)
@@ -178,15 +181,24 @@ def _goes_on(stack: Sequence[ReadLine], run: Sequence[ReadLine], length: int) ->
 
 def _placed(line: ReadLine) -> tuple[int, int]:
     """Where the line begins and how many characters it has, of the lengths that there are."""
-    length = max(LENGTHS, key=lambda length: line.cells.window(length)[1])
-    return line.cells.window(length)[0], length
+    windows = [(*line.cells.window(length), length) for length in LENGTHS]
+    start, _, length = max(windows, key=lambda window: window[1])
+    return start, length
 
 
 def _upright(line: ReadLine) -> float:
     """Fillers stand in almost every line, and nothing upside down looks like one; else the surer direction."""
-    likely = line.cells.characters[line.cells.presence > 0]
-    fillers = (likely.argmax(axis=1) == ALPHABET.index("<")).sum()
-    return float(fillers + likely.max(axis=1).mean()) if len(likely) else -np.inf
+    return _fillers(line) + _likely(line)
+
+
+def _fillers(line: ReadLine) -> int:
+    return int((line.cells.characters[line.cells.presence > 0].argmax(axis=1) == ALPHABET.index("<")).sum())
+
+
+def _likely(line: ReadLine) -> float:
+    """Mean log-probability of the likeliest characters where there are any."""
+    likeliest = line.cells.characters[line.cells.presence > 0].max(axis=1)
+    return float(likeliest.mean()) if len(likeliest) else -np.inf
 
 
 def _may_belong(line: ReadLine) -> bool:

@@ -90,8 +90,10 @@ def _part(frame: Grey, first: Place, last: Place, turn: Place) -> tuple[Grey, in
 
 def stretched(strip: Grey) -> NDArray[np.float32]:
     """Grey to float32, its darkest and lightest parts brought to -1 and 1."""
-    counts = np.cumsum(np.bincount(strip.ravel(), minlength=256))
+    import cv2
+
+    counts = np.cumsum(cv2.calcHist([strip], [0], None, [256], [0, 256]))
     low, high = np.searchsorted(counts, (DARKEST * strip.size, LIGHTEST * strip.size))
     half = max(int(high - low), 1) / 2
     values = (np.arange(256, dtype=np.float32) - np.float32(low + half)) / np.float32(half)
-    return np.asarray(np.clip(values, -CUT_OFF, CUT_OFF)[strip], np.float32)
+    return np.asarray(cv2.LUT(strip, np.clip(values, -CUT_OFF, CUT_OFF)), np.float32)
