@@ -28,6 +28,7 @@ import msgspec
 
 from benchmarks import lane_stubs, machine
 from gate.audit import FILE_NAME, AuditLog, AuditWriter, open_readonly
+from gate.config import Config
 from gate.evidence import Direction, Fact
 from gate.policy.schema import load_rules
 from gate.processes import lane as lane_process
@@ -87,10 +88,13 @@ class Lane(lane_process.LaneProcess):
 
     def __init__(self, folder: Path, runtime: Runtime, log: TimedLog, idle: Idle, *, travellers: int) -> None:
         super().__init__(lane_stubs.config(folder), runtime, lane_stubs.KEY, load_rules(), AuditWriter(log))
-        self._link = self.doors = lane_stubs.Doors(self._on_controller)
         self._audit, self._idle, self._left = log, idle, travellers
         self.marks: list[tuple[float, float, float]] = []
         """At each traveller's end: seconds that the loop has worked, its processor time, the audit's own work."""
+
+    def _open_link(self, config: Config, key: bytes) -> lane_stubs.Doors:
+        self.doors = lane_stubs.Doors(self._on_controller)
+        return self.doors
 
     def ask_registries(
         self, read: m.MrzRead, document_class: str, direction: Direction

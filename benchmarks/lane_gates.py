@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,7 @@ from gate.processes.display import Display
 from gate.processes.lag import LoopLag
 from hardware.controller.host import CommandIds
 from hardware.controller.link import HostSession, LinkBroken, LinkDown, LinkUp
-from hardware.controller.protocol import LEASE_MS, GateCommand, LeaseLapsed
+from hardware.controller.protocol import LEASE_MS, RENEW_EVERY_MS, GateCommand, LeaseLapsed
 from hardware.sim.firmware import Firmware
 from hardware.sim.interlock import Drive
 from hardware.sim.people import Manner
@@ -122,14 +123,13 @@ class Gate(asyncio.Protocol):
     def __init__(self, folder: Path, rules: RuleSet, late_ms: list[float]) -> None:
         folder.mkdir()
         config = lane_stubs.config(folder)
-        self._clock, self._seen = SystemClock(), Counter[str]()
+        self._clock, self.seen = SystemClock(), Counter[str]()
         self._ids = CommandIds(self._clock)
-        log = AuditWriter(AuditLog(folder / FILE_NAME, lane_stubs.KEY))
-        casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=lane_stubs.KEY)
+        self._log = AuditWriter(AuditLog(folder / FILE_NAME, lane_stubs.KEY))
+        self._casework = casework = Casework(config, rules, self._log, clock=self._clock, helpers=self, key=lane_stubs.KEY)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell))
         self.actor.lag = AllLag(late_ms)
         self._travellers = 0
-        self.seen = self._seen
         self._running = asyncio.create_task(self.actor.run())
 
     # the session
@@ -142,22 +142,27 @@ class Gate(asyncio.Protocol):
 
     def _greet(self) -> None:
         if not self._session.up:
-            self._session.poll(self._clock.boot())
-            self._flush()
+            self._hear(b"")
             asyncio.get_running_loop().call_later(GREET_EVERY_S, self._greet)
 
     def data_received(self, data: bytes) -> None:
-        try:
-            for event in self._session.receive(data, self._clock.boot()):
-                self._seen["lapsed"] += isinstance(event, LeaseLapsed)
-                self._seen["sessions"] += isinstance(event, LinkUp)
-                self.actor.on_controller(event)
-            self._session.poll(self._clock.boot())
-        except LinkBroken as broken:
-            self._seen["broken"] += 1
-            self.actor.on_controller(LinkDown(reason=broken.reason, what=broken.what))
-            self._session = HostSession(lane_stubs.KEY, self._clock.boot())
+        up = self._session.up
+        self._hear(data)
+        if up and not self._session.up:
             self._greet()
+
+    def _hear(self, data: bytes) -> None:
+        now = self._clock.boot()
+        try:
+            for event in self._session.receive(data, now):
+                self.seen["lapsed"] += isinstance(event, LeaseLapsed)
+                self.seen["sessions"] += isinstance(event, LinkUp)
+                self.actor.on_controller(event)
+            self._session.poll(now)
+        except LinkBroken as broken:
+            self.seen["broken"] += 1
+            self.actor.on_controller(LinkDown(reason=broken.reason, what=broken.what))
+            self._session = HostSession(lane_stubs.KEY, now)
         self._flush()
 
     def _flush(self) -> None:
@@ -175,12 +180,19 @@ class Gate(asyncio.Protocol):
         self._session.renew(LEASE_MS)
         self._flush()
 
+    async def close(self) -> None:
+        """Hang up and close the log."""
+        self._transport.close()
+        self._running.cancel()
+        await self._casework.settle()
+        self._log.close()
+
     # travellers and workers
 
     def serve_every(self, seconds: float) -> None:
         """Let somebody put down a document now, and again and again."""
         asyncio.get_running_loop().call_later(seconds, self.serve_every, seconds)
-        self._seen["came"] += 1
+        self.seen["came"] += 1
         self._say("reader", m.DocumentPlaced(boot=self._clock.boot()))
 
     def tell(self, role: m.Role, message: m.AnyMessage) -> None:
@@ -196,7 +208,7 @@ class Gate(asyncio.Protocol):
             case m.StartCapture():
                 self._say("vision", lane_stubs.face_checked(message.transaction, "ordinary", self._clock.boot()))
             case m.TransactionEnded():
-                self._seen[message.record.outcome] += 1
+                self.seen[message.record.outcome] += 1
             case _:
                 pass
 
@@ -212,16 +224,20 @@ class Gate(asyncio.Protocol):
 
 async def carry(folder: Path, path: Path, count: int, seconds: float) -> None:
     """Run ``count`` lanes against the controllers at ``path``; tell what they cost and how late they were."""
-    loop, rules, late_ms = asyncio.get_running_loop(), load_rules(), list[float]()
+    loop, rules, late_ms, dice = asyncio.get_running_loop(), load_rules(), list[float](), random.Random(count)
     before = _resident_mib()
-    gates = [Gate(folder / str(number), rules, late_ms) for number in range(count)]
-    for number, gate in enumerate(gates):
-        await loop.create_unix_connection(lambda gate=gate: gate, path)
-        loop.call_later(1.0 + EVERY_S * number / count, gate.serve_every, EVERY_S)
+    gates: list[Gate] = []
+    for number in range(count):
+        await asyncio.sleep(dice.uniform(0.5, 1.5) * RENEW_EVERY_MS / 1000 / count)  # real gates do not beat in step either
+        gates.append(Gate(folder / str(number), rules, late_ms))
+        await loop.create_unix_connection(lambda gate=gates[-1]: gate, path)
+        loop.call_later(1.0 + EVERY_S * number / count, gates[-1].serve_every, EVERY_S)
     lane_process.first_in_line()
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     late_ms.clear()
+    for gate in gates:
+        gate.seen.clear()
     begun, processor = time.perf_counter(), time.process_time()
     await asyncio.sleep(seconds)
     told = {
@@ -232,7 +248,7 @@ async def carry(folder: Path, path: Path, count: int, seconds: float) -> None:
         "seen": sum((gate.seen for gate in gates), Counter()),
     }
     print(json.dumps(told), flush=True)
-    os._exit(0)  # a hundred logs need no orderly end here
+    await asyncio.gather(*(gate.close() for gate in gates))
 
 
 def _resident_mib() -> float:

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from benchmarks import machine, travellers
 from gate.processes import actor, lane
@@ -208,6 +208,28 @@ def _processor_s(pid: int) -> float:
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
+class BareLoop:
+    """A context in which the bare loop runs beside whatever is measured."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "benchmarks.lane_lag", "--bare"]
+        self._process = subprocess.Popen(
+            command, cwd=machine.REPOSITORY, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        return self
+
+    def end(self) -> dict[str, Any]:
+        """What it felt until now."""
+        told = json.loads(self._process.communicate("end\n")[0])
+        return {
+            f"{BARE}, every {every}": machine.spread(told[name]) for name, every in (("beats_ms", "50 ms"), ("ticks_ms", "5 ms"))
+        }
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+
 @contextmanager
 def neighbours(count: int, folder: Path) -> Iterator[None]:
     """``count`` processes that load models over and over."""
@@ -230,13 +252,7 @@ def measure(count: int, *, crowded: bool = False) -> dict[str, Any]:
         (folder / "cast.toml").write_text(travellers.cast(count), encoding="utf-8")
         ports = [str(port) for port in machine.free_ports(2)]
         common = [sys.executable, "-m", "benchmarks.lane_lag"]
-        idle = subprocess.Popen(
-            [*common, "--bare"], cwd=machine.REPOSITORY, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        assert idle.stdin
-        assert idle.stdout
-        around.callback(idle.communicate)
-        around.callback(idle.kill)
+        floor = around.enter_context(BareLoop())
         around.enter_context(neighbours(NEIGHBOURS if crowded else 0, folder))
         said = around.enter_context((folder / "said").open("wb+"))
         command = [*common, "--demonstrate", str(folder), "--ports", *ports]
@@ -244,29 +260,29 @@ def measure(count: int, *, crowded: bool = False) -> dict[str, Any]:
         around.callback(demonstration.terminate)
         watch = Watch(demonstration, kills=crowded)
         seconds = watch.follow(120 + travellers.SECONDS_EACH * count * (3 if crowded else 1))
-        idle.stdin.write("end\n")
-        idle.stdin.flush()
-        floor = idle.stdout.readline()
+        beside = floor.end()
         if demonstration.returncode:
             log = (folder / "state" / "processes.log").read_text(encoding="utf-8")
             raise RuntimeError(f"it ended with {demonstration.returncode}\n{(folder / 'said').read_text(encoding='utf-8')}{log}")
         probe = json.loads((folder / "probe.json").read_text(encoding="ascii"))
         out = json.loads((folder / "out.json").read_text(encoding="utf-8"))
-    return _summary(probe, json.loads(floor), out["transactions"]) | {
-        "seconds": round(seconds, 1),
-        "vision killed": watch.killed,
-        "cores taken": watch.cores(seconds),
-    }
+    return (
+        _summary(probe, out["transactions"])
+        | beside
+        | {
+            "seconds": round(seconds, 1),
+            "vision killed": watch.killed,
+            "cores taken": watch.cores(seconds),
+        }
+    )
 
 
-def _summary(probe: Mapping[str, Any], floor: Mapping[str, Any], transactions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _summary(probe: Mapping[str, Any], transactions: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "travellers": len(transactions),
         "opened": sum(one["outcome"] == "OPEN" for one in transactions),
         "lag of the lane, every 50 ms through its queue": machine.spread(probe["beats_ms"]),
         "lag of the lane, every 5 ms": machine.spread(probe["ticks_ms"]),
-        f"{BARE}, every 50 ms": machine.spread(floor["beats_ms"]),
-        f"{BARE}, every 5 ms": machine.spread(floor["ticks_ms"]),
         "leases that lapsed": probe["lapsed"],
         "the lane process": {
             "cores": round(probe["cores"], 3),

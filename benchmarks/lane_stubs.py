@@ -20,6 +20,7 @@ from gate.processes import messages as m
 from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.records import InspectionCheck, StageTiming
 from gate.runtime import Runtime
+from hardware.controller.host import ControllerLink
 from hardware.controller.link import LinkUp
 from hardware.controller.protocol import (
     TELEMETRY_HZ,
@@ -229,12 +230,12 @@ class Peers:
 # --- the doors -----------------------------------------------------------------------------------------------------------
 
 
-class Doors:
-    """In place of a ``GateLink``: obeys at once, and tells every step of it as telemetry does."""
+class Doors(ControllerLink):
+    """A link without a line: obeys at once, and tells every step of it as telemetry does."""
 
     def __init__(self, on_event: Callable[[GateEvent | LinkUp], None]) -> None:
         self._on_event = on_event
-        self._admitted = 0
+        self._admitted, self._closed = 0, False
         self.exits_opened = 0
         self._told = Telemetry(
             uptime_ms=0,
@@ -254,14 +255,14 @@ class Doors:
         self._telling = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:
-        while True:
+        while not self._closed:
             self._on_event(self._told)
             await asyncio.sleep(1 / TELEMETRY_HZ)
 
     def close(self) -> None:
-        self._telling.cancel()
+        self._closed = True
 
-    def renew(self) -> None: ...
+    def renew(self, lease_ms: int = 0) -> None: ...
 
     def send(self, command: GateCommand) -> None:
         self._on_event(CommandResult(command_id=command.command_id, outcome=Outcome.EXECUTED))

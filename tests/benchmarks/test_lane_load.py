@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,6 +11,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from benchmarks import lane_compute, lane_gates, lane_load
+from gate.policy.schema import load_rules
+from hardware.sim.people import Manner
 
 TRAVELLERS = 150
 pytestmark = pytest.mark.processes
@@ -32,12 +36,21 @@ def test_of_many_travellers_each_leaves_one_record_and_exits_open_for_grants_alo
     assert len(told["commit"]) == told["log"]["records"]
 
 
-def test_gates_that_share_a_process_serve_their_travellers(place: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(lane_gates, "WARM_UP_S", 0.5)
-    told = lane_gates.measure(4, 5.0, place)
-    assert told["seen"]["sessions"] == 4
-    assert told["seen"]["OPEN"] >= 1
-    assert not told["seen"].get("broken")
+async def test_gates_that_share_a_process_serve_their_travellers(place: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lane_gates, "WALK", Manner(walk_in_s=0.2, walk_out_s=0.2, react_s=0.1))
+    loop, path, rules, late_ms = asyncio.get_running_loop(), place / "s", load_rules(), list[float]()
+    server = await loop.create_unix_server(lambda: lane_gates.SimulatedGate(time.monotonic()), path)
+    gates = [lane_gates.Gate(place / str(number), rules, late_ms) for number in range(3)]
+    for gate in gates:
+        await loop.create_unix_connection(lambda gate=gate: gate, path)
+        gate.serve_every(3600.0)
+    async with asyncio.timeout(30):
+        while not all(gate.seen["OPEN"] for gate in gates):
+            await asyncio.sleep(0.02)
+    assert [gate.seen["sessions"] for gate in gates] == [1, 1, 1]
+    assert late_ms
+    await asyncio.gather(*(gate.close() for gate in gates))
+    server.close()
 
 
 def test_a_missed_goal_is_said_and_counts(capsys: pytest.CaptureFixture[str]):
