@@ -135,15 +135,19 @@ def turned(picture: Path, turn: int, folder: Path) -> Path:
 
 
 def draw(images: Sequence[dict[str, Any]], folder: Path, target: Path) -> None:
-    """What our reader saw in the pictures as they are."""
+    """What our reader saw in the pictures as they are; a kind of file that it does not read has no drawing."""
     from mrz.overlay import overlay
-    from mrz.picture import load
+    from mrz.picture import PictureError, load
     from mrz.reader import MrzReader
 
     target.mkdir(parents=True, exist_ok=True)
     reader = MrzReader()
     for image in images:
-        frame = load(folder / image["name"])
+        try:
+            frame = load(folder / image["name"])
+        except PictureError as error:
+            print(f"not drawn: {error}", file=sys.stderr)
+            continue
         cv2.imwrite(str(target / f"{image['name']}.png"), overlay(frame, reader.read([frame], second_look=False)))
 
 
