@@ -100,7 +100,7 @@ static void tell(void)
     self.lock.happenings = 0;
     put(SESSION_AT, 2, self.session);
     put(BEAT_AT, 1, self.beat);
-    put(UPTIME_AT, 4, board_now_ms());
+    put(UPTIME_MS_AT, 4, board_now_ms());
     put(ENTRY_AT, 1, interlock_leaf(&self.lock, ENTRY));
     put(EXIT_AT, 1, interlock_leaf(&self.lock, EXIT));
     put(OCCUPANCY_AT, 1, in->occupancy == OCCUPANCY_UNCERTAIN ? UNCERTAIN : in->occupancy);

@@ -12,7 +12,7 @@ enum { /* input registers */
     STATUS_AT = 100,
     SESSION_AT = 100,
     BEAT_AT = 102,
-    UPTIME_AT = 103,
+    UPTIME_MS_AT = 103,
     ENTRY_AT = 107,
     EXIT_AT = 108,
     OCCUPANCY_AT = 109,
