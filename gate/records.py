@@ -62,6 +62,16 @@ class LaneEvent(msgspec.Struct, frozen=True, kw_only=True):
     occupancy: int | None
 
 
+class LinkWaived(msgspec.Struct, frozen=True, kw_only=True):
+    """The lane began to order its controller about over a link that proves nothing, because somebody signed that it may."""
+
+    link: str
+    granted_by: str
+    reason: str
+    until: date
+    signature: str
+
+
 class PanelEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something came from the reader's panel: ``assistance`` (its button), ``opened`` or ``shut`` (its enclosure), ``fault``, ``obeys``.
 
@@ -71,16 +81,6 @@ class PanelEvent(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     detail: str = ""
     left_out: int = 0
-
-
-class LinkWaived(msgspec.Struct, frozen=True, kw_only=True):
-    """The lane began to order its controller about over a link that proves nothing, because somebody signed that it may."""
-
-    link: str
-    granted_by: str
-    reason: str
-    until: date
-    signature: str
 
 
 class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
