@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,12 @@ def performances() -> Iterator[dict[str, Performance]]:
     reference_firmware = (
         ["--controller", "c"] if PROGRAM.exists() else []
     )  # without a compiler there is none (tests/hardware says so)
+    panel = ["--panel", "osdp" if find_spec("osdp_sys") else "simulator"]
     running = {
         "default": Performance("default", cast),
-        "changed": Performance("changed", (HERE / "changed.toml").read_text(encoding="utf-8"), options=reference_firmware),
+        "changed": Performance(
+            "changed", (HERE / "changed.toml").read_text(encoding="utf-8"), options=[*reference_firmware, *panel]
+        ),
         "single_door": Performance("single", only(cast, "diplomatic", "two-on-one"), options=["--lane", "single_door"]),
         "without_pki": Performance("pki", openers, "pki"),
         "without_faceverify": Performance("face", openers, "faceverify"),

@@ -15,11 +15,12 @@ import pytest
 
 from faceverify.packs import demo_pack
 from faceverify.verifier import FaceVerifier, Reference
-from gate.audit import FILE_NAME, KEY_FILE, open_readonly, verify_command
+from gate.audit import FILE_NAME, KEY_FILE, decode, open_readonly, verify_command
 from gate.audit_chain import AuditReader
 from gate.demo.cast import DEFAULT_CAST, CastError, load_cast
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.stage import PORTRAIT_SEED, PROBE_SEED
+from gate.records import PanelEvent
 from gate.replay import replay, replay_command, rule_sets
 from gate.report import report_command
 
@@ -61,6 +62,21 @@ def test_every_traveller_gets_the_outcome_that_the_evidence_deserves(default_run
 
 def test_a_changed_cast_changes_exactly_what_must_change(changed_run):
     assert changed_run.outcomes() == CHANGED, changed_run.log()
+
+
+def test_the_readers_lamp_shows_each_traveller_what_to_do_and_every_referral_alike(changed_run, request):
+    """What the device itself says that it did: over OSDP with a secure channel, where libosdp is installed."""
+    went, referred = {"blue", "green blinking", "1 beep", "green", "blue blinking"}, {"blue", "amber blinking", "2 beeps"}
+    for each in changed_run.result["transactions"]:
+        assert set(each["panel"]) >= (went if each["outcome"] == "OPEN" else referred), each
+        assert set(each["panel"]) <= went | referred | {"white blinking", "off", "red"}, each
+        assert ("2 beeps" in each["panel"]) == (each["outcome"] != "OPEN"), each
+        assert each["backends"]["panel"]
+    with open_readonly(changed_run.state / FILE_NAME) as log:
+        assert [decode(record, PanelEvent).what for record in log.records("panel")] == ["obeys"]
+    if "OSDP" not in changed_run.result["transactions"][0]["backends"]["panel"]:
+        plugin = request.config.pluginmanager.get_plugin(str(REPOSITORY / "tests" / "conftest.py"))
+        plugin.absent("libosdp is not installed (make setup-osdp)")
 
 
 @pytest.mark.parametrize("room", ["pki", "faceverify"])
