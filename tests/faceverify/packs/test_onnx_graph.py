@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from faceverify.onnx_graph import read_graph, rewrite_prelu
+from faceverify.onnx_graph import rewrite_prelu
+from faceverify.onnx_reader import read_graph
 from faceverify.onnx_writer import GraphBuilder, OnnxError, fields, integer, message
 
 
