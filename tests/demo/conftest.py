@@ -135,6 +135,15 @@ def open_pack_run(shared_dir: Path, tmp_path: Path) -> Iterator[Run]:
     performance.close()
 
 
+@pytest.fixture
+def modbus_run() -> Iterator[Run]:
+    """Two travellers at a gate whose controller is spoken to over Modbus."""
+    cast = only(DEFAULT_CAST.read_text(encoding="utf-8"), "ordinary", "two-on-one")
+    performance = Performance("modbus", cast, options=["--controller", "modbus"])
+    yield performance.ended()
+    performance.close()
+
+
 @pytest.fixture(scope="session")
 def demonstrate() -> Callable[..., Iterator[Run]]:
     """Run some of a cast's travellers before a recording, with a health process; for fixtures to yield from."""
