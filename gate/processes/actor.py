@@ -149,8 +149,11 @@ class LaneActor:
         self._publish()
 
     def process_ended(self, process: str, why: str) -> None:
-        """The service says that a process of the gate ended, and with which words. What it owed is known already."""
-        if process in WORKERS:
+        """The service says that a process of the gate ended, and with which words. What it owed is known already.
+
+        Its successor may have joined before the word comes: then nobody is missing, and nothing would ever take the cause back.
+        """
+        if process in WORKERS and not self._display.joined(process):
             self.fitness.note(process, why)
             self._publish()
 

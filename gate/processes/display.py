@@ -54,6 +54,10 @@ class Display:
         if self._panel:
             self._panel.report(told)
 
+    def joined(self, role: str) -> bool:
+        """Whether a peer of ``role`` is there."""
+        return role in self._joined
+
     def show(self, state: State, view: View, controller: str, case: Casework) -> None:
         """Tell every role what changed for it."""
         screen = traveller_screen(
