@@ -1,7 +1,9 @@
-"""How late the lane's loop is in the running demonstration, with reader and vision at work, and beside processes that import and load models.
+"""How late the lane's loop is in the running demonstration, with reader and vision busy, and beside processes that import and load models.
 
-The real service with its real processes serves one traveller upon another; a probe in the lane process keeps every lateness that the lane's
-own histogram counts, and every one of a timer of 5 ms. Beside it runs a bare loop with the same timers, the same priority and nothing to do:
+The real service with its real processes serves one traveller upon another. As these leave reader and vision time, a neighbour of each
+works without a pause: one reads chips, one measures faces, so that both processors are taken. In a second run two neighbours import and
+load models over and over, and vision is killed now and then. A probe in the lane process keeps every lateness that the lane's own
+histogram counts, and every one of a timer of 5 ms. Beside it runs a bare loop with the same timers, the same priority and nothing to do:
 what it is late, the machine is. Figures begin with the first document: until then the workers load their models.
 """
 
@@ -18,11 +20,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Self
 
 from benchmarks import machine, travellers
+from benchmarks.lane_neighbours import working
 from gate.processes import actor, lane
 from gate.processes.lag import LoopLag
 from hardware.controller.link import LinkDown, LinkUp
@@ -30,18 +33,10 @@ from hardware.controller.protocol import RENEW_EVERY_MS, GateEvent, LeaseLapsed
 
 TICK_S = 0.005
 P99_MS = 10.0
-NEIGHBOURS = 2
-NEIGHBOUR = """
-import subprocess, sys
-load = "import cv2, onnxruntime, numpy; from faceverify.packs import demo_pack; from pathlib import Path; demo_pack(Path(sys.argv[1]))"
-while True:
-    subprocess.run([sys.executable, "-c", "import sys; " + load, sys.argv[1]], check=False)
-"""
-"""Imports what vision imports and builds the demonstration's pack, over and over."""
 KILL_VISION_EVERY_S = 15.0
 """Four times a minute: the service gives up at six."""
 LOOK_EVERY_S = 0.5
-BARE, PLAIN, CROWDED = "a bare loop beside it", "reader and vision at work", "vision killed and neighbours loading models"
+BARE, BUSY, CROWDED = "a bare loop beside it", "reader and vision busy", "vision killed, neighbours loading models"
 
 
 # --- in the lane process ---------------------------------------------------------------------------------------------------
@@ -230,21 +225,6 @@ class BareLoop:
         self._process.communicate()
 
 
-@contextmanager
-def neighbours(count: int, folder: Path) -> Iterator[None]:
-    """``count`` processes that load models over and over."""
-    running = []
-    for number in range(count):
-        command = [sys.executable, "-c", NEIGHBOUR, str(folder / f"pack-{number}")]
-        running.append(subprocess.Popen(command, cwd=machine.REPOSITORY, start_new_session=True))
-    try:
-        yield
-    finally:
-        for process in running:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
 def measure(count: int, *, crowded: bool = False) -> dict[str, Any]:
     """``count`` travellers one after another. Raises RuntimeError, with what was said, where the demonstration fails."""
     with tempfile.TemporaryDirectory(prefix="autogate-lag-") as name, ExitStack() as around:
@@ -253,7 +233,7 @@ def measure(count: int, *, crowded: bool = False) -> dict[str, Any]:
         ports = [str(port) for port in machine.free_ports(2)]
         common = [sys.executable, "-m", "benchmarks.lane_lag"]
         floor = around.enter_context(BareLoop())
-        around.enter_context(neighbours(NEIGHBOURS if crowded else 0, folder))
+        around.enter_context(working(("loading", "loading") if crowded else ("reader", "vision"), folder))
         said = around.enter_context((folder / "said").open("wb+"))
         command = [*common, "--demonstrate", str(folder), "--ports", *ports]
         demonstration = subprocess.Popen(command, cwd=machine.REPOSITORY, stdout=said, stderr=said)
@@ -296,11 +276,11 @@ def _summary(probe: Mapping[str, Any], transactions: Sequence[Mapping[str, Any]]
 
 def goals(report: Mapping[str, Any]) -> dict[str, bool]:
     """Which goal is met."""
-    plain, crowded = report[PLAIN], report[CROWDED]
-    lags = [plain["lag of the lane, every 50 ms through its queue"], plain["lag of the lane, every 5 ms"]]
+    busy, crowded = report[BUSY], report[CROWDED]
+    lags = [busy["lag of the lane, every 50 ms through its queue"], busy["lag of the lane, every 5 ms"]]
     return {
-        f"loop lag of the lane, {PLAIN}: p99 < {P99_MS:.0f} ms": all(lag["p99"] < P99_MS for lag in lags),
-        "no lease lapses, whatever is imported or loaded": not plain["leases that lapsed"] + crowded["leases that lapsed"],
+        f"loop lag of the lane, {BUSY}: p99 < {P99_MS:.0f} ms": all(lag["p99"] < P99_MS for lag in lags),
+        "no lease lapses, whatever is imported or loaded": not busy["leases that lapsed"] + crowded["leases that lapsed"],
     }
 
 

@@ -41,7 +41,7 @@ def gates(*, quick: bool, disk: Path) -> dict[str, Any]:
 def lag(*, quick: bool, disk: Path) -> dict[str, Any]:
     del disk  # the demonstration keeps its state in a folder of its own
     count = QUICK_TRAVELLERS if quick else TRAVELLERS
-    return {lane_lag.PLAIN: lane_lag.measure(count), lane_lag.CROWDED: lane_lag.measure(count, crowded=True)}
+    return {lane_lag.BUSY: lane_lag.measure(count), lane_lag.CROWDED: lane_lag.measure(count, crowded=True)}
 
 
 MEASURE = {"compute": compute, "gates": gates, "lag": lag}
