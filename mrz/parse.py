@@ -116,14 +116,15 @@ def parse(text: str | bytes | Sequence[str]) -> MrzRecord:
     match = grammar.pattern.fullmatch(zone)
     if match is None:
         raise _malformed(lines, grammar.format)
+    form = grammar.format
     elements = match.groups() if grammar.groups is None else match.group(*grammar.groups)
     code, state, name, number, nationality, birth, sex, expiry, optional, optional_2 = elements
     code, state, nationality = code.rstrip("<"), state.rstrip("<"), nationality.rstrip("<")
     date_of_birth, date_of_expiry = MrzDate(birth), MrzDate(expiry)
-    primary, secondary, findings = _name(name, grammar.format)
+    primary, secondary, findings = _name(name, form)
     digits = _check(zone, grammar, findings)
-    if grammar.format.long_numbers and digits[0].found == "<":
-        number, optional = _long_number(grammar.format, number, optional, digits, findings)
+    if form.long_numbers and digits[0].found == "<":
+        number, optional = _long_number(form, number, optional, digits, findings)
     number = number.rstrip("<")
     if (  # most documents are not odd, and are not asked again
         state not in ISSUERS
@@ -133,12 +134,12 @@ def parse(text: str | bytes | Sequence[str]) -> MrzRecord:
         or not date_of_birth.possible
         or not date_of_expiry.possible
         or "<" in expiry
-        or oddity(grammar.format.name, code, state)
+        or oddity(form.name, code, state)
     ):
-        findings += oddities(grammar.format, code, state, number, nationality, date_of_birth, sex, date_of_expiry)
+        findings += oddities(form, code, state, number, nationality, date_of_birth, sex, date_of_expiry)
     return assembled(
         {
-            "format": grammar.format.name,
+            "format": form.name,
             "lines": lines,
             "document_code": code,
             "issuing_state": state,
