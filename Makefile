@@ -26,7 +26,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test soak bench bench-lane bench-serial bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test soak bench bench-lane bench-serial bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -66,6 +66,10 @@ $(OSDP): $(STAMP) requirements/osdp.lock requirements/pcsc-build.lock
 	    $(BIN)/uv pip install --quiet --python $(BIN)/python --no-cache --reinstall --require-hashes --no-deps --no-binary libosdp \
 	    --build-constraints requirements/pcsc-build.lock -r requirements/osdp.lock
 	@touch $@
+
+setup-osdp-peer: $(STAMP) ## add libosdp as it comes ready-made, in an environment of its own, for `make bench-serial`
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/peer-libosdp
+	$(BIN)/uv pip install --quiet --python $(VENV)/peer-libosdp/bin/python --require-hashes --no-deps --only-binary libosdp -r requirements/osdp.lock
 
 setup-fuzz: $(ATHERIS) ## add atheris, which steers fuzzing by what it reaches (Linux, Python 3.11 to 3.13)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import machine, serial_links, serial_pymodbus
+from benchmarks import machine, serial_links, serial_osdp, serial_pymodbus
 from hardware.sim.compiled import MODBUS, PROGRAM
 from hardware.sim.controller import FirmwareKind
 
@@ -53,6 +53,7 @@ LINKS: dict[str, tuple[Callable[[int, int], dict[str, Row]], Callable[[], str]]]
     "c": (gate_controller("c"), lambda: "" if PROGRAM.exists() else "make firmware"),
     "modbus": (gate_controller("modbus"), lambda: _pymodbus() or ("" if MODBUS.exists() else "make modbus-controller")),
     "pymodbus": (pymodbus, _pymodbus),
+    "osdp": (serial_osdp.measure, lambda: "" if importlib.util.find_spec("osdp_sys") else "make setup-osdp"),
 }
 """How to measure each, and what is missing for it (empty: nothing)."""
 

@@ -6,6 +6,8 @@ What the panel cannot do is said to the lane and waited for: the lane does not n
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 
@@ -93,6 +95,14 @@ class PanelWork:
             self._post(report)
 
 
+def hush() -> None:
+    """Let libosdp say nothing on standard error: a panel could fill the disk with its complaints. What we say there still arrives."""
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
 async def serve(config: Config, runtime: Runtime) -> None:
     worker = Worker("panel", runtime, {"panel": label(config)})
     work = PanelWork(lambda: open_panel(config, runtime), worker.post)
@@ -100,4 +110,5 @@ async def serve(config: Config, runtime: Runtime) -> None:
 
 
 if __name__ == "__main__":
+    hush()
     raise SystemExit(worker_main("panel", serve))
