@@ -135,3 +135,13 @@ def test_our_own_reader_answers_as_a_worker(tmp_path: Path) -> None:
     assert answer["accepted"] is False
     assert answer["reason"] == "no_mrz"
     assert answer["lines"] == []
+
+
+def test_a_kind_of_file_that_our_reader_does_not_take_stops_no_drawing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("scan.tif", "photo.png"):
+        assert cv2.imwrite(str(tmp_path / name), np.full((90, 160), 200, np.uint8))
+    mrz_table.draw([{"name": "scan.tif"}, {"name": "photo.png"}], tmp_path, tmp_path / "seen")
+    assert [drawn.name for drawn in (tmp_path / "seen").iterdir()] == ["photo.png.png"]
+    assert "scan.tif" in capsys.readouterr().err

@@ -82,6 +82,22 @@ def test_the_45_characters_printed_in_the_standard_are_refused():
     assert (caught.value.line, caught.value.column, caught.value.expected) == (2, 0, "44")
 
 
+@pytest.mark.parametrize(
+    ("lines", "line", "expected"),
+    [
+        ((UPPER[:-1], LOWER + "<"), 1, "44"),  # together as long as two lines are
+        ((UPPER, LOWER[:-1]), 2, "44"),
+        ((UPPER[:10] + "\n" + UPPER[11:], LOWER), 1, "one of A-Z<"),
+        ((f"{UPPER}\n{LOWER}",), 0, "3 lines of 30 characters or 2 lines of 36 characters or 2 lines of 44 characters"),
+        ((UPPER[:-1] + "\n", LOWER), 1, "one of A-Z<"),
+    ],
+)
+def test_lines_of_a_wrong_length_or_with_a_line_feed_within_are_errors_with_their_place(lines, line, expected):
+    with pytest.raises(MrzError) as caught:
+        parse(lines)
+    assert (caught.value.line, caught.value.expected) == (line, expected)
+
+
 @pytest.mark.parametrize("text", [f"{UPPER}\n{LOWER}", f"{UPPER}\r\n{LOWER}\r\n", f"{UPPER}\r{LOWER}\r", UPPER + LOWER])
 def test_lines_may_be_separated_in_any_usual_way_or_not_at_all(text):
     assert parse(text) == parse((UPPER, LOWER))
