@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from hardware.controller.protocol import Door, Leaf, Passage, Telemetry
 
-LOCKED_MS = 1000
-"""Reported locked for this long by the controller's own clock, before a passage is a contradiction: the report of one is sent again for
-half a second at most, and the leaf took its time to close before that."""
+LOCKED_MS = 500
+"""Reported locked for this long by the controller's own clock, before a passage is a contradiction: the leaf took its time to
+close before that, and a report that the line swallowed a dozen times in a row ends the session."""
 
 
 class DoorWitness:

@@ -70,7 +70,7 @@ class Leaf:
     def move(self, drive: Drive, seconds: float, *, pushed: bool, blocked: bool) -> None:
         """Follow ``drive`` for ``seconds``."""
         self.drive = drive
-        closing = drive is Drive.SHUT and self.position > 0
+        closing = drive is Drive.SHUT and self.position > 0 and not self.jammed  # what does not move pinches nobody
         self.pinched_s = self.pinched_s + seconds if closing and blocked else 0.0
         ajar = drive in (Drive.SHUT, Drive.STOP) and not self.locked
         self.ajar_s = self.ajar_s + seconds if ajar else 0.0

@@ -104,9 +104,9 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str, **further: str) -> subprocess.Popen[str]:
     (folder / "tmp").mkdir(exist_ok=True)
-    environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "PYTHONPATH": ""}
+    environment = {**os.environ, "TMPDIR": str(folder / "tmp"), "PYTHONPATH": "", **further}
     command = [sys.executable, "-m", "gate", *arguments]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
@@ -223,4 +223,46 @@ def test_a_demonstration_that_is_ended_while_it_starts_leaves_nothing_behind(fol
         process.communicate(timeout=30)
     finally:
         process.kill()
+    nothing_left(folder)
+
+
+def lane_of(process: subprocess.Popen[str]) -> int:
+    return next(
+        pid for pid in children_of(process.pid) if b"gate.processes.lane" in (Path("/proc") / str(pid) / "cmdline").read_bytes()
+    )
+
+
+def test_systemd_hears_from_a_gate_as_long_as_its_lane_works_and_a_stopped_one_ends_well(folder):
+    """READY once, WATCHDOG=1 while the lane goes round, none while it is held up, again afterwards; STOPPING, and exit status 0."""
+
+    def said(limit_s: float) -> str:
+        manager.settimeout(limit_s)
+        try:
+            return manager.recv(4096).decode()
+        except TimeoutError:
+            return ""
+
+    def until_said(line: str) -> None:
+        until(lambda: line in said(LIMIT_S).split("\n"), line)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(folder / "notify"))
+        process = start(folder, "serve", str(config(folder)), NOTIFY_SOCKET=str(folder / "notify"))
+        try:
+            until_said("READY=1")
+            until_said("WATCHDOG=1")
+            lane = lane_of(process)
+            os.kill(lane, signal.SIGSTOP)
+            while said(0.5):  # what was on its way
+                pass
+            assert said(2.5) == "", "a ping for a lane that is held up"
+            os.kill(lane, signal.SIGCONT)
+            until_said("WATCHDOG=1")
+            process.terminate()
+            until_said("STOPPING=1")
+        finally:
+            process.terminate()
+            _, words = process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0, words
+    (folder / "notify").unlink()
     nothing_left(folder)
