@@ -187,28 +187,22 @@ def _occlusion(crop: Pixels, template: NDArray[np.float64]) -> dict[str, float]:
     """Sunglasses make the eyes much darker than the cheeks. A mask is less red than the skin between the brows; lips, bearded or
     not, are redder. Without colour there is no hint.
     """
-    left, right, _, mouth_left, mouth_right = template
-    half = max(1.0, _PATCH * float(np.hypot(*(right - left))))
+    left, right, _, mouth_left, mouth_right = (complex(*point) for point in template.tolist())
+    half = max(1.0, _PATCH * abs(right - left))
 
-    def patch(at: NDArray[np.float64]) -> NDArray[np.float64]:
-        low, high = np.maximum(np.rint(at - half), 0).astype(int), np.rint(at + half).astype(int)
-        area = crop[low[1] : high[1] + 1, low[0] : high[0] + 1]
-        return np.asarray(area.reshape(-1, 3).mean(axis=0), np.float64)
+    def patch(at: complex) -> tuple[float, float]:
+        """Y of ITU-R BT.601, of which 0.713 (R - Y) is the Cr, and red."""
+        x, y = ((max(round(middle - half), 0), round(middle + half) + 1) for middle in (at.real, at.imag))
+        blue, green, red, _ = cv2.mean(crop[slice(*y), slice(*x)])
+        return 0.114 * blue + 0.587 * green + 0.299 * red, red
 
-    def grey(at: NDArray[np.float64]) -> float:
-        return float(patch(at) @ _LUMA)
+    def redness(at: complex) -> float:
+        luma, red = patch(at)
+        return 0.713 * (red - luma)
 
-    def redness(at: NDArray[np.float64]) -> float:
-        colour = patch(at)
-        return float(0.713 * (colour[2] - colour @ _LUMA))
-
-    cheeks = grey((left + 2 * mouth_left) / 3) + grey((right + 2 * mouth_right) / 3)
-    eyes = 2 * min(grey(left), grey(right)) / max(cheeks, 1.0)
+    cheeks = patch((left + 2 * mouth_left) / 3)[0] + patch((right + 2 * mouth_right) / 3)[0]
+    eyes = 2 * min(patch(left)[0], patch(right)[0]) / max(cheeks, 1.0)
     return {"eyes": eyes, "mouth": redness((mouth_left + mouth_right) / 2) - redness((left + right) / 2)}
-
-
-_LUMA = np.array([0.114, 0.587, 0.299])
-"""Weights of blue, green and red in Y of ITU-R BT.601; 0.713 (R - Y) is its Cr."""
 
 
 def _middle(crop: Pixels) -> Pixels:
