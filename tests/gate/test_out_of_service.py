@@ -1,0 +1,92 @@
+"""Why the lane takes nobody stands on the officer's page, and nobody inside is left there for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gate.lane import State
+from gate.processes import messages as m
+from hardware.controller.link import DownReason, LinkDown, LinkUp
+from hardware.controller.protocol import (
+    Fault,
+    OpenEntry,
+)
+
+Hand = Any
+"""``tests/gate/conftest.py`` makes it."""
+
+
+def warnings(hand: Hand) -> tuple[str, ...]:
+    return [message.warnings for role, message in hand.told if role == "officer_screen" and isinstance(message, m.OfficerView)][
+        -1
+    ]
+
+
+@pytest.mark.parametrize("role", ["reader", "vision"])
+async def test_without_a_worker_an_idle_lane_takes_nobody_and_says_why(hand: Hand, role: str):
+    await hand.ready()
+    await hand.peer(role, joined=False)
+    hand.actor.process_ended(role, f"{role}: device: gone (plug it in)")
+    await hand.plant()
+    assert hand.state is State.OUT_OF_SERVICE
+    assert not hand.actor.in_service
+    assert f"{role}: {role}: device: gone (plug it in)" in warnings(hand)
+    await hand.peer(role)
+    await hand.plant()
+    assert hand.state is State.IDLE
+    assert not any(line.startswith(f"{role}: ") for line in warnings(hand))
+
+
+async def test_without_vision_a_document_that_is_being_read_admits_nobody(hand: Hand):
+    await hand.ready()
+    await hand.say("reader", m.DocumentPlaced(boot=0.0))
+    await hand.peer("vision", joined=False)
+    await hand.plant()
+    assert hand.state is State.OUT_OF_SERVICE
+    assert not any(isinstance(command, OpenEntry) for command in hand.commands)
+    assert hand.case.ended[0].outcome != "OPEN"
+
+
+async def test_a_withdrawn_lane_rests_once_it_is_empty_and_takes_nobody(hand: Hand):
+    await hand.ready()
+    hand.actor.withdraw()
+    assert not hand.actor.rested.is_set()
+    await hand.say("reader", m.DocumentPlaced(boot=0.0))
+    await hand.plant()
+    assert hand.state is State.OUT_OF_SERVICE
+    assert hand.actor.rested.is_set()
+    assert not hand.case.running
+
+
+@pytest.mark.parametrize("what", ["leaf does not reach its end position", "x" * 5000])
+async def test_why_the_controller_gave_up_stands_on_the_officers_page_until_the_reset(hand: Hand, what: str):
+    await hand.ready()
+    await hand.controller(Fault(code=1, what=what))
+    assert hand.state is State.FAULT
+    assert f"controller: {what}"[:150] in "".join(warnings(hand))
+    assert max(map(len, warnings(hand))) < 250
+    hand.actor.post(lambda: hand.actor.order("reset"))
+    await hand.settle()
+    assert not any(line.startswith("controller: ") for line in warnings(hand))
+
+
+async def test_why_the_controller_is_away_stands_on_the_officers_page_until_it_is_back(hand: Hand):
+    await hand.ready()
+    await hand.controller(LinkDown(reason=DownReason.SILENT, what="no valid frame for 1 s"))
+    assert "controller: lost (silent): no valid frame for 1 s" in warnings(hand)
+    await hand.controller(LinkUp(firmware="firmware"))
+    await hand.plant()
+    assert not any(line.startswith("controller: ") for line in warnings(hand))
+
+
+@pytest.mark.parametrize("role", ["reader", "vision"])
+async def test_a_word_of_a_workers_end_that_comes_after_its_successor_joined_closes_nothing(hand: Hand, role: str):
+    await hand.ready()
+    await hand.peer(role, joined=False)
+    await hand.peer(role)
+    hand.actor.process_ended(role, f"{role} gave up")
+    await hand.plant()
+    assert hand.state is State.IDLE
+    assert not any(line.startswith(f"{role}: ") for line in warnings(hand))
