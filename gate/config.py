@@ -450,7 +450,7 @@ class _Reader:
             self._find("panel.port", "missing", "name the panel's serial device, below /dev/serial/by-id")
         if kind == "osdp" and key_file is None:
             self._find("panel.key_file", "missing", "name the file with the panel's own key, 32 hexadecimal digits")
-        elif kind == "osdp" and key_file:
+        elif kind == "osdp" and key_file and key_file.exists():  # this may not be the gate
             try:
                 read_key(key_file)
             except DeviceError as error:

@@ -194,6 +194,24 @@ def _check_link(config: Config | None) -> Finding | None:
     )
 
 
+def _check_panel(config: Config | None) -> Finding | None:
+    """What the reader's lamp and buzzer need on OSDP: the library, the key and the line."""
+    if config is None:
+        return None
+    if config.panel.kind != "osdp":
+        return _finding("panel", "", "", config.panel.kind)
+    # By name, as the face pack below.
+    osdp, key, ports = (importlib.import_module(f"hardware.{name}") for name in ("osdp", "osdp_key", "ports"))
+    try:
+        key.read_key(config.panel.key_file)
+        fine = osdp.label()
+    except ports.DeviceError as error:
+        return _finding("panel", error.what, error.remedy, "")
+    device = config.panel.port or ""
+    problem = "" if os.access(device, os.R_OK | os.W_OK) else f"{device} is not there, or this user may not read and write it"
+    return _finding("panel", problem, "plug it in, or add the user to the group of the device (dialout)", fine)
+
+
 def _check_ports(config: Config | None) -> Finding | None:
     if config is None:
         return None
@@ -251,6 +269,7 @@ CHECKS: tuple[Check, ...] = (
     _check_clock,
     _check_controller,
     _check_link,
+    _check_panel,
     _check_ports,
     _check_trust,
     _check_face_pack,

@@ -61,7 +61,7 @@ class SerialPort:
 def _remedy(error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number == 2:
-        return "plug the gate controller in, or correct the path in the configuration"
+        return "plug it in, or correct the path in the configuration"
     if number in (11, 16):
         return "another program holds it: stop that program"
     if number == 13:

@@ -16,7 +16,7 @@ import pytest
 
 from gate import doctor
 from gate.clock import WALL_FLOOR_FILE
-from gate.config import Camera, Config, Controller, Face, Lane, Scanner, Screens, Trust
+from gate.config import Camera, Config, Controller, Face, Lane, Panel, Scanner, Screens, Trust
 from gate.devices import CHECKS as DEVICES
 from gate.doctor import OUR_NAMES, Finding, doctor_command, examine, foreign_names, refuse_foreign_names
 from gate.evidence import Direction
@@ -54,6 +54,17 @@ def config(tmp_path):
 
 def failed(config: Config | None) -> list[str]:
     return [finding.check for finding in examine(config) if not finding.ok]
+
+
+def test_a_panel_wants_its_key_libosdp_and_its_line(config, tmp_path):
+    key = tmp_path / "panel.key"
+    panel = Panel(kind="osdp", port=config.controller.device, key_file=key)
+    assert "panel" not in failed(config)
+    assert "panel" in failed(msgspec.structs.replace(config, panel=panel))
+    key.write_text("5b1e9c02d7f4438a60b93e77c1250fae")
+    key.chmod(0o600)
+    (finding,) = [each for each in examine(msgspec.structs.replace(config, panel=panel)) if each.check == "panel"]
+    assert "OSDP" in finding.what if finding.ok else finding.remedy == "make setup-osdp"
 
 
 def test_a_sound_machine_has_no_failed_check_and_keeps_no_trace(config, tmp_path, monkeypatch):

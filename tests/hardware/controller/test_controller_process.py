@@ -232,7 +232,7 @@ def test_neither_end_accepts_the_other_without_the_key(simulated, key):
 
 
 def test_a_missing_port_is_told_once_with_its_remedy(tmp_path, key):
-    with pytest.raises(DeviceError, match="plug the gate controller in"):
+    with pytest.raises(DeviceError, match="plug it in"):
         SerialPort(str(tmp_path / "none"))
     with Host(tmp_path / "none", key) as host:
         assert host.wait(lambda event: isinstance(event, LinkDown)).reason is DownReason.PORT
