@@ -54,12 +54,12 @@ async def tick(late_ms: list[float], every_s: float = TICK_S) -> None:
 class Probe(LoopLag):
     """What one lane process felt since its first document."""
 
-    __slots__ = ("beats_ms", "lapsed", "since", "ticks_ms")
+    __slots__ = ("beats_ms", "lapsed", "loaded", "since", "ticks_ms")
 
     def __init__(self) -> None:
         super().__init__()
         self.beats_ms, self.ticks_ms = list[float](), list[float]()
-        self.lapsed = 0
+        self.lapsed, self.loaded = 0, frozenset[str]()
         self.since: tuple[float, float] | None = None
 
     def note(self, seconds: float) -> None:
@@ -70,7 +70,7 @@ class Probe(LoopLag):
         """The first document lies there."""
         if self.since is None:
             self.since = time.perf_counter(), time.process_time()
-            self.lapsed = 0
+            self.lapsed, self.loaded = 0, frozenset(sys.modules)
             self.beats_ms.clear()
             self.ticks_ms.clear()
 
@@ -80,6 +80,7 @@ class Probe(LoopLag):
             "beats_ms": self.beats_ms,
             "ticks_ms": self.ticks_ms,
             "lapsed": self.lapsed,
+            "imported": sorted(sys.modules.keys() - self.loaded) if self.since else [],
             "cores": (time.process_time() - processor) / max(1e-9, time.perf_counter() - began),
             "mib": _own_mib(),
             "threads": threading.active_count(),
@@ -264,6 +265,7 @@ def _summary(probe: Mapping[str, Any], transactions: Sequence[Mapping[str, Any]]
         "lag of the lane, every 50 ms through its queue": machine.spread(probe["beats_ms"]),
         "lag of the lane, every 5 ms": machine.spread(probe["ticks_ms"]),
         "leases that lapsed": probe["lapsed"],
+        "modules that the lane imported meanwhile": probe["imported"],
         "the lane process": {
             "cores": round(probe["cores"], 3),
             "MiB": probe["mib"],
@@ -280,6 +282,9 @@ def goals(report: Mapping[str, Any]) -> dict[str, bool]:
     lags = [busy["lag of the lane, every 50 ms through its queue"], busy["lag of the lane, every 5 ms"]]
     return {
         f"loop lag of the lane, {BUSY}: p99 < {P99_MS:.0f} ms": all(lag["p99"] < P99_MS for lag in lags),
+        "the lane imports nothing after its first document": not any(
+            report[name]["modules that the lane imported meanwhile"] for name in (BUSY, CROWDED)
+        ),
         "no lease lapses, whatever is imported or loaded": not busy["leases that lapsed"] + crowded["leases that lapsed"],
     }
 

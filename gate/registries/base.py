@@ -7,6 +7,7 @@ request: an answer from the wrong service, or to an earlier question, is malform
 from __future__ import annotations
 
 import asyncio
+import encodings.idna  # noqa: F401 - the first connection would load it, in the lane, beside an open door
 import http.client
 import secrets
 import socket
