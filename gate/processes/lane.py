@@ -110,8 +110,8 @@ class LaneProcess:
         )
         self._ids = CommandIds(self._clock)
         casework = self._casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
-        panel = PanelWatch(self._clock.boot, casework.note_panel) if config.panel.kind != "none" else None
-        display = Display(config, self.tell, panel)
+        self._panel = PanelWatch(self._clock.boot, casework.note_panel) if config.panel.kind != "none" else None
+        display = Display(config, self.tell, self._panel)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind)
         self._link = self._open_link(config, key)
         self._vitals, self._started = Vitals(), self._clock.boot()
@@ -242,7 +242,9 @@ class LaneProcess:
             ),
             queue=actor.waiting,
             clock_trusted=self._clock.trusted(),
-            devices={"controller": actor.gate_word == "ready"} | {role: bool(self._peers.get(role)) for role in DEVICE_ROLES},
+            devices={"controller": actor.gate_word == "ready"}
+            | {role: bool(self._peers.get(role)) for role in DEVICE_ROLES}
+            | ({"panel": not self._panel.fault} if self._panel else {}),
             joins=dict(self._vitals.joins),
             uptime_s=self._clock.boot() - self._started,
         )

@@ -90,6 +90,15 @@ def test_there_is_a_screen_for_every_word_and_a_word_for_every_state_check_resul
     assert sorted(fact for _, members in words.CHECK_TREE for fact, _ in members) == sorted(VOCABULARY)
 
 
+def test_the_readers_panel_is_a_tile_where_there_is_one_and_a_call_for_help_another():
+    tiles = lambda **how: {tile["name"][1]: tile for tile in msgspec.json.decode(present.encode(view(**how))["lane"])["tiles"]}
+    assert not {"Reader panel", "Call"} & tiles().keys()
+    assert tiles(panel="ready")["Reader panel"]["tone"] == "good"
+    assert tiles(panel="tamper")["Reader panel"]["value"] == ["Rumah pembaca terbuka", "Enclosure open"]
+    assert tiles(panel="fault", assistance=True)["Reader panel"]["tone"] == "bad"
+    assert tiles(panel="fault", assistance=True)["Call"]["value"][1] == "A traveller asks for help"
+
+
 def test_the_entry_that_a_single_door_has_not_is_no_tile_on_the_officers_page():
     tiles = lambda entry: [tile["name"][1] for tile in msgspec.json.decode(present.encode(view(entry=entry))["lane"])["tiles"]]
     assert "Entry" in tiles("locked")

@@ -148,7 +148,7 @@ class Gate:
         self.cast = {traveller.id: traveller for traveller in cast.traveller}
         packs = folder / "packs"
         demo_pack(packs)
-        self.stage = DemoStage(cast, folder, (free_port(), free_port()), packs)
+        self.stage = DemoStage(cast, folder, (free_port(), free_port()), packs, panel="simulator")
         self.stages: list[StageTiming] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

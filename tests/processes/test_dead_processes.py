@@ -39,6 +39,19 @@ def test_reader_killed_while_the_chip_is_read_costs_a_referral(gate_now):
     gate_now.passes()
 
 
+def test_panel_killed_while_somebody_is_inside_costs_nobody_anything(gate_now):
+    gate_now.stage.world.switch_panel(tamper=True)
+    walk = gate_now.into_capture()
+    former = gate_now.signal("panel")
+    gate_now.turn_to_camera()
+    assert walk.result(30).outcome == "OPEN"
+    gate_now.stage.world.switch_panel(tamper=False)
+    gate_now.started_again("panel", former)
+    gate_now.stage.panel.shown()
+    gate_now.passes()
+    assert "blue blinking" in gate_now.stage.panel.shown()
+
+
 def test_lane_killed_with_somebody_inside_lets_them_out_and_forgets_the_permit(gate_now):
     before = gate_now.plant()
     walk = gate_now.into_capture()
