@@ -45,8 +45,10 @@ from hardware.sim.controller import SimulatedController
 from hardware.sim.world import World
 
 TRAVEL_S, WALK_S = 0.1, 0.1
-LIMIT_S = 15.0
-"""Longest wait for anything: what takes longer is stuck."""
+LIMIT_S = 30.0
+"""Longest wait for anything: what takes longer is stuck. A worker takes two seconds to start, and five times that on a busy machine."""
+ATTEMPTS = 3
+"""So often may an honest traveller try: on a busy machine a face is not found in time, or a lease lapses, and they are asked again."""
 TIMEOUTS = "document_s = 3\nentry_s = 1\nwalk_in_s = 1\ncapture_s = 1.5\nexit_s = 2\nawait_officer_s = 1"
 NOBODY = "nobody"
 """A picture without a face: somebody stands there and the camera finds nobody."""
@@ -288,9 +290,13 @@ class Gate:
 
     def passes(self, name: str = "ordinary") -> TransactionRecord:
         """The next honest traveller gets through: the exit opens once, on a permit that was durable."""
-        self.until_ready()
-        before = self.plant()
-        record = self.send(name).result(LIMIT_S)
+        for _ in range(ATTEMPTS):
+            self.until_ready()
+            before = self.plant()
+            record = self.send(name).result(LIMIT_S)
+            if record.outcome == "OPEN":
+                break
+            assert self.plant()["left"] == before["left"]
         found = {name: fact for name, fact in record.decisions[-1].evidence.facts.items() if fact.result != "successful"}
         assert (record.outcome, record.reasons) == ("OPEN", ()), found
         after = self.plant()

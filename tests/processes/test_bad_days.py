@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 
 import pytest
 
+from gate.audit import FILE_NAME
 from gate.lane_command import lane_command
 
 pytestmark = pytest.mark.processes
@@ -42,6 +44,20 @@ def test_no_entry_opens_without_a_durable_permit(gate_now):
     gate_now.stage.world.lift()
     gate_now.crash_lane()
     gate_now.passes()
+
+
+def test_a_log_that_takes_nothing_for_now_holds_up_no_ejection(gate_now):
+    """Somebody else holds the log's lock, as a stalled disk would: the lane lets the traveller out meanwhile, by its own order."""
+    before = gate_now.plant()
+    walk = gate_now.into_capture()
+    log = sqlite3.connect(gate_now.stage.state / FILE_NAME, isolation_level=None)
+    log.execute("BEGIN IMMEDIATE")
+    gate_now.until_out(before)
+    ejected = gate_now.until_stage("controller.eject")
+    log.execute("ROLLBACK")
+    log.close()
+    assert ejected.result == "executed"
+    gate_now.ends_referred(walk, before)
 
 
 @pytest.mark.parametrize("mode", ["down", "slow", "garbage"])

@@ -23,7 +23,7 @@ from gate.processes.messages import (
 )
 from gate.records import StageTiming
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]  # workers are started anew again and again
 
 MATCH = {
     "face": Fact(value="match", result=CheckResult.SUCCESSFUL, source="faceverify", score=1.0, threshold=0.5),
@@ -60,7 +60,9 @@ def liar(gate_now):
         honest[role] = processes[role].command
         processes[role].command = ABSENT
         gate_now.started_again(role, gate_now.signal(role))
+        gate_now.until_screen("closed")  # until the lane has noticed, it would take the stand-in for a second worker
         peers.append(gate_now.peer(role))
+        gate_now.until(lambda: gate_now.screen != "closed", "the lane serves with the stand-in")
         return peers[-1]
 
     yield stand_in
@@ -94,8 +96,7 @@ def test_vision_cannot_answer_before_it_is_asked_nor_for_another_nor_twice(gate_
     before = gate_now.plant()
     vision = liar("vision")
     walk = gate_now.send()
-    transaction = vision.hear(PrepareReference).transaction
-    gate_now.until_screen("enter", "lift")
+    transaction = vision.hear(PrepareReference).transaction  # and at once, long before the entry has let anybody in:
     vision.say(match(transaction), match(transaction), ReferenceReady(transaction=transaction, stages=()))
     asked = vision.hear(StartCapture)
     vision.say(match("another"), match(""), match(transaction.upper()))
