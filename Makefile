@@ -148,7 +148,7 @@ kill-test: $(STAMP) $(if $(shell command -v cc),firmware) ## hosts killed and st
 fire-test: $(STAMP) $(if $(shell command -v cc),firmware) ## fire with the host alive, dead and stopped: how soon both doors are free
 	$(BIN)/python -m benchmarks.fire_test $(ARGS)
 
-soak: $(STAMP) ## the long suites at full count, with a JSON report
+soak: $(STAMP) $(OSDP) ## the long suites at full count, with a JSON report
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench: $(STAMP) ## speed, side by side with its floors
