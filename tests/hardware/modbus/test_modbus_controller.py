@@ -120,6 +120,17 @@ def test_a_new_session_ends_what_the_last_one_opened(bench):
     assert not bench.seen.leased
 
 
+def test_a_new_session_counts_its_ids_from_the_beginning(bench):
+    """A machine that was started anew may number lower than before."""
+    now = status(bench)
+    raw(bench, session=now.session, beat=now.beat + 1, command=SetSignal(command_id=9, signal=Signal.GREEN_ARROW))
+    bench.new_host()
+    bench.connect()
+    assert bench.do(SetSignal, signal=Signal.RED_CROSS) is Outcome.EXECUTED
+    bench.wait(0.02)
+    assert bench.outputs.signal is Signal.RED_CROSS
+
+
 def test_a_controller_that_lost_its_power_is_noticed_at_once(bench):
     bench.firmware.power_on(bytes(32), bench.plant.sense())
     bench.run(0.2)
