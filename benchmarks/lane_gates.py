@@ -12,6 +12,7 @@ import asyncio
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
@@ -352,6 +353,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     options = parser.parse_args()
     sys.setswitchinterval(lane_process.SWITCH_INTERVAL_S)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # five descriptors a lane
     asyncio.run(
         simulate(options.simulate) if options.simulate else carry(options.carry, options.at, options.gates, options.seconds)
     )

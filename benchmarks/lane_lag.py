@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -54,11 +55,13 @@ async def tick(late_ms: list[float], every_s: float = TICK_S) -> None:
 class Probe(LoopLag):
     """What one lane process felt since its first document."""
 
-    __slots__ = ("beats_ms", "lapsed", "loaded", "since", "ticks_ms")
+    __slots__ = ("_collecting", "beats_ms", "collections_ms", "lapsed", "loaded", "since", "ticks_ms")
 
     def __init__(self) -> None:
         super().__init__()
-        self.beats_ms, self.ticks_ms = list[float](), list[float]()
+        self.beats_ms, self.ticks_ms, self.collections_ms = list[float](), list[float](), list[float]()
+        self._collecting = 0.0
+        gc.callbacks.append(self._collected)
         self.lapsed, self.loaded = 0, frozenset[str]()
         self.since: tuple[float, float] | None = None
 
@@ -73,12 +76,20 @@ class Probe(LoopLag):
             self.lapsed, self.loaded = 0, frozenset(sys.modules)
             self.beats_ms.clear()
             self.ticks_ms.clear()
+            self.collections_ms.clear()
+
+    def _collected(self, phase: str, _told: Mapping[str, int]) -> None:
+        if phase == "start":
+            self._collecting = time.perf_counter()
+        else:
+            self.collections_ms.append((time.perf_counter() - self._collecting) * 1000)
 
     def told(self) -> dict[str, Any]:
         began, processor = self.since or (time.perf_counter(), time.process_time())
         return {
             "beats_ms": self.beats_ms,
             "ticks_ms": self.ticks_ms,
+            "collections_ms": self.collections_ms or [0.0],
             "lapsed": self.lapsed,
             "imported": sorted(sys.modules.keys() - self.loaded) if self.since else [],
             "cores": (time.process_time() - processor) / max(1e-9, time.perf_counter() - began),
@@ -264,6 +275,7 @@ def _summary(probe: Mapping[str, Any], transactions: Sequence[Mapping[str, Any]]
         "opened": sum(one["outcome"] == "OPEN" for one in transactions),
         "lag of the lane, every 50 ms through its queue": machine.spread(probe["beats_ms"]),
         "lag of the lane, every 5 ms": machine.spread(probe["ticks_ms"]),
+        "pauses of the lane for its garbage": machine.spread(probe["collections_ms"]),
         "leases that lapsed": probe["lapsed"],
         "modules that the lane imported meanwhile": probe["imported"],
         "the lane process": {
