@@ -26,7 +26,7 @@ FAR = 0.3
 """Size in the first frame, as a part of the size at rest."""
 REST_HEIGHT = 640
 """Pixels of picture height at rest: a frontal face's eyes are then about 110 pixels apart (60 and more are needed)."""
-ROOM_GREY, ROOM_SIGMA, NOISE_SIGMA = 118.0, 3.0, 3.0
+ROOM_GREY, ROOM_SIGMA, NOISE_SIGMA = 118.0, 3.0, 1.0
 NOISE_MARGIN = 64
 """Each frame cuts its noise out of one larger field at another place: fresh noise would cost 40 ms a frame."""
 
@@ -86,15 +86,18 @@ class CameraStage:
         return {"boot": taken}, [pixels.tobytes()]
 
     def _render(self, now: float) -> Pixels:
-        scene: Pixels = self._room.copy()
+        scene = self._room
         if self._person is not None:
-            scene = self._walk_in(scene, self._person, min(1.0, (now - self._person.since) / WALK_UP_S))
+            scene = self._walk_in(self._person, min(1.0, (now - self._person.since) / WALK_UP_S))
         down, right = self._random.integers(0, NOISE_MARGIN, 2)
         noise = self._noise[down : down + HEIGHT, right : right + WIDTH]
         return np.asarray(cv2.add(scene, noise, dtype=cv2.CV_8U), dtype=np.uint8)
 
-    def _walk_in(self, scene: Pixels, person: _Person, progress: float) -> Pixels:
-        """``progress`` 0 … 1: small and blurred by movement at first, then at rest, swaying a little."""
+    def _walk_in(self, person: _Person, progress: float) -> Pixels:
+        """``progress`` 0 … 1: small and blurred by movement at first, then at rest, swaying a little.
+
+        The edges of the picture go on to those of the frame: a picture with an edge is a photograph held up, and is judged as one.
+        """
         height = int(REST_HEIGHT * (FAR + (1 - FAR) * progress) * self._random.uniform(0.99, 1.01))
         width = height * person.picture.shape[1] // person.picture.shape[0]
         looks = person.degradation
@@ -103,8 +106,9 @@ class CameraStage:
         light = looks.light * (1 + self._random.uniform(-looks.flicker, looks.flicker))
         sway = int(self._random.integers(-6, 7))
         left, top = (WIDTH - width) // 2 + sway, (HEIGHT - height) // 2
-        scene[top : top + height, left : left + width] = cv2.convertScaleAbs(seen, alpha=light)
-        return scene
+        lit = cv2.convertScaleAbs(seen, alpha=light)
+        beside = (top, HEIGHT - top - height, left, WIDTH - left - width)
+        return np.asarray(cv2.copyMakeBorder(lit, *beside, cv2.BORDER_REPLICATE), dtype=np.uint8)
 
 
 class SimulatedCamera:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hardware.emrtd.lds import build_com, build_dg1, build_dg2
 from hardware.emrtd.reader import AccessKey, read_chip
 from hardware.ports import DeviceError, DeviceLost, TagLost
-from hardware.sim.camera import FPS, HEIGHT, REST_HEIGHT, WIDTH, CameraStage, SimulatedCamera
+from hardware.sim.camera import FPS, HEIGHT, REST_HEIGHT, WALK_UP_S, WIDTH, CameraStage, SimulatedCamera
 from hardware.sim.scanner import ScannerStage, SimulatedScanner
 from hardware.sim.server import DeviceClient, DeviceServer, MessageError, receive
 from hardware.sim.world import World
@@ -261,16 +261,26 @@ def test_a_face_that_is_shown_is_seen_and_one_that_left_is_not(world, camera):
 
 def test_a_person_walks_up_and_then_stands_still():
     stage = CameraStage()
-    stage.show(np.full((400, 310, 3), (20, 20, 200), np.uint8), seed=1)
+    picture = np.full((400, 310, 3), 120, np.uint8)
+    picture[40:360] = (20, 20, 200)
+    stage.show(picture, seed=1)
 
     def height(progress):
-        rows = (stage._walk_in(stage._room.copy(), stage._person, progress)[:, WIDTH // 2, 2].astype(int) > 170).sum()
-        return int(rows)
+        """Of the whole picture; four fifths of it are red."""
+        red = (stage._walk_in(stage._person, progress)[:, WIDTH // 2, 2].astype(int) > 160).sum()
+        return int(red) * 400 // 320
 
     seen = [height(progress) for progress in (0.0, 0.3, 0.6, 1.0)]
     assert seen == sorted(seen)
     assert seen[0] < 0.5 * REST_HEIGHT
     assert abs(height(1.0) - REST_HEIGHT) < 0.05 * REST_HEIGHT
+
+
+def test_a_picture_of_somebody_has_no_edge_that_would_make_it_a_photograph_held_up():
+    stage = CameraStage()
+    picture = np.full((400, 310, 3), 200, np.uint8)
+    stage.show(picture, seed=1)
+    assert int(np.ptp(stage._render(stage._person.since + WALK_UP_S).astype(int))) < 20
 
 
 @pytest.mark.processes
