@@ -13,6 +13,8 @@ from benchmarks.lane_promela import Opinion, ask_spin, promela
 from gate import lane_guards as g
 from gate.lane import TABLE, Event, State
 
+pytestmark = pytest.mark.timeout(120)  # it compiles a program of 14,000 lines
+
 
 @pytest.fixture(autouse=True)
 def spin_with_one_retry(monkeypatch):
