@@ -136,7 +136,7 @@ SUITES: dict[str, Suite] = {
         prepare=partial(lane_on_a_line, "single_door"),
         must_see=frozenset({"an exit opened", "nothing opened"}),
     ),
-    "panel_on_a_line": Suite(cases=5_000, prepare=soak_panel.panel_on_a_line, must_see=soak_panel.MUST_SEE),
+    "panel_on_a_line": Suite(cases=2_000, prepare=soak_panel.panel_on_a_line, must_see=soak_panel.MUST_SEE),
     "lane_walks": Suite(cases=50_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
     "policy": Suite(cases=1_000_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),
     "channel_messages": Suite(cases=300_000, prepare=channel_messages, must_see=frozenset({"hung up", "DocumentChecked"})),

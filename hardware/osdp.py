@@ -24,7 +24,8 @@ BEEP_WITHIN_S = 2.0
 """A beep that comes later tells nobody anything."""
 REOPEN_S = 0.25
 _TRIES, _REST_S = 3, 10.0
-"""A panel that refuses the lamp so often in a row is not asked again for a while: each refusal costs it the secure channel."""
+"""A panel that refuses the lamp so often in a row is not asked again for a while, and one that so often does not say whether it is open,
+never: each refusal costs it the secure channel."""
 _HEARD_MOST = 4096
 _BLINK_TENTHS = 5
 
@@ -121,8 +122,9 @@ class OsdpPanel:
         self._lit: PanelSignal | None = None
         """What the panel last said it shows, in this secure channel."""
         self._beep_by: float | None = None
-        self._online = self._busy = self._assistance = self._tamper = False
-        self._refused = self._unanswered = self._missed = self.drops = 0
+        self._online = self._busy = self._ask = self._assistance = self._tamper = False
+        self._refused = self._missed = self.drops = 0
+        self._asks_left = _TRIES
         self._rest_until, self._good = 0.0, time.monotonic()
         self._told: PanelStatus | None = None
 
@@ -159,7 +161,7 @@ class OsdpPanel:
             self._context.flush_commands(0)
             self._busy = False
         if online and not self._online:
-            self._lit, self._unanswered = None, min(self._unanswered, _TRIES)
+            self._lit, self._ask = None, True
         self._online = online
         if online and self._refused < _TRIES and not self._line.fault:
             self._good, self._line.heard = now, False
@@ -186,8 +188,8 @@ class OsdpPanel:
             self._submit(self._osdp.CMD_BUZZER, reader=0, control_code=2, **beeps)
         elif self._lit is not None:
             self._shown = self._taken
-            if self._unanswered < _TRIES:
-                self._unanswered += 1
+            if self._ask and self._asks_left:
+                self._ask, self._asks_left = False, self._asks_left - 1
                 self._submit(self._osdp.CMD_STATUS, type=self._osdp.STATUS_REPORT_LOCAL)
 
     def _submit(self, command: int, **parts: int) -> None:
@@ -208,7 +210,7 @@ class OsdpPanel:
             case self._osdp.CMD_BUZZER if not done:
                 self._missed += 1
             case self._osdp.CMD_STATUS if done:
-                self._unanswered = _TRIES + 1
+                self._asks_left = _TRIES
             case _:
                 pass
 

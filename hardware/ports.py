@@ -186,7 +186,8 @@ class PanelSignal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PanelStatus:
-    """How a panel stands. ``fault`` is one sentence, empty while it obeys; ``shown`` the newest signal whose lamp it said it shows.
+    """How a panel stands. ``fault`` is one sentence, empty while it obeys; ``shown`` the newest signal that it took: it showed
+    the lamp, and its beeps are over or missed.
 
     ``assistance``: the button by which a traveller calls for help is held down; ``tamper``: the enclosure is open. ``missed``: how many
     signals' beeps may not have sounded; they are never sent twice, for a buzzer must not sound twice.
