@@ -131,11 +131,11 @@ class Gate(asyncio.Protocol):
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, Display(config, self.tell))
         self.actor.lag = AllLag(late_ms)
         self._travellers = 0
-        self._running = asyncio.create_task(self.actor.run())
 
     # the session
 
     def connection_made(self, transport: Any) -> None:
+        self._running = asyncio.create_task(self.actor.run())
         self._transport, self._session = transport, HostSession(lane_stubs.KEY, self._clock.boot())
         for role in ("reader", "vision", "officer_screen"):
             self.actor.on_peer(role, {}, joined=True)
@@ -227,12 +227,11 @@ async def carry(folder: Path, path: Path, count: int, seconds: float) -> None:
     """Run ``count`` lanes against the controllers at ``path``; tell what they cost and how late they were."""
     loop, rules, late_ms, dice = asyncio.get_running_loop(), load_rules(), list[float](), random.Random(count)
     before = _resident_mib()
-    gates: list[Gate] = []
-    for number in range(count):
+    gates = [Gate(folder / str(number), rules, late_ms) for number in range(count)]
+    for number, gate in enumerate(gates):
         await asyncio.sleep(dice.uniform(0.5, 1.5) * RENEW_EVERY_MS / 1000 / count)  # real gates do not beat in step either
-        gates.append(Gate(folder / str(number), rules, late_ms))
-        await loop.create_unix_connection(lambda gate=gates[-1]: gate, path)
-        loop.call_later(1.0 + EVERY_S * number / count, gates[-1].serve_every, EVERY_S)
+        await loop.create_unix_connection(lambda gate=gate: gate, path)
+        loop.call_later(1.0 + EVERY_S * number / count, gate.serve_every, EVERY_S)
     lane_process.first_in_line()
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
