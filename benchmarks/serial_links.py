@@ -33,12 +33,11 @@ from hardware.controller.protocol import (
 )
 from hardware.controller.serial_port import SerialPort
 from hardware.sim.controller import FirmwareKind, SimulatedController
-from hardware.sim.relay import FaultRelay
+from hardware.sim.relay import BAD_LINE, FaultRelay
 
 KEY = bytes(range(32))
 UNIT = 1
-FAULTS = {"flip": 1e-3, "drop": 0.01}
-"""A thousandth of the bytes with a bit turned, a hundredth of the bursts lost, both ways."""
+FAULTS = dict(BAD_LINE)
 TRAVEL_S = 0.05
 WAIT_S, PATIENCE_S = 10.0, 60.0
 AGAIN_S = 0.01

@@ -31,6 +31,7 @@ from gate.trust_store import OpenedStore, open_configured
 from hardware.controller.protocol import LaneKind
 from hardware.ports import DeviceError
 from hardware.sim.controller import FirmwareKind
+from hardware.sim.relay import LineKind
 from pki.errors import PkiError
 
 CONNECT_TIMEOUT_S = 20.0
@@ -67,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--lane", choices=get_args(LaneKind), default="mantrap", help="two doors with a space between, or one door"
+    )
+    parser.add_argument(
+        "--line",
+        choices=get_args(LineKind),
+        default="clean",
+        help="the serial line to the gate controller: bad turns bits and loses frames",
     )
     parser.add_argument(
         "--panel",
@@ -106,6 +113,7 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             pack=folder.name,
             firmware=options.controller,
             lane=options.lane,
+            line=options.line,
             panel=options.panel,
             film=options.camera,
             health_port=options.health_port,
@@ -195,10 +203,14 @@ async def _perform(
         terminal.transaction(record)
         rows.append((traveller.title, record))
         shown[traveller.id] = await asyncio.to_thread(stage.panel.shown)
+    line = await asyncio.to_thread(stage.line)
     await director.leave()
     Terminal().summary(rows)
     if options.json:
-        told = as_json(travellers, rows, trust, pack, shown) | {"health": await asyncio.to_thread(_health, options.health_port)}
+        told = as_json(travellers, rows, trust, pack, shown) | {
+            "line": line,
+            "health": await asyncio.to_thread(_health, options.health_port),
+        }
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import cv2
 
@@ -25,6 +25,7 @@ from gate.demo.trust import write_trust
 from gate.runtime import Runtime
 from hardware.controller.protocol import LaneKind
 from hardware.sim.controller import FirmwareKind, SimulatedController
+from hardware.sim.relay import BAD_LINE, FaultRelay, LineKind
 from hardware.sim.vpcd import slot_port
 from hardware.sim.world import World
 
@@ -103,19 +104,22 @@ class DemoStage:
         pack: str = "demo",
         firmware: FirmwareKind = "python",
         lane: LaneKind = "mantrap",
+        line: LineKind = "clean",
         panel: PanelKind = "none",
         film: Path | None = None,
         health_port: int | None = None,
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
-        ``lane``: what stands there. ``panel``: the reader's lamp, buzzer and inputs. ``film``: a recording to look at instead of the
+        ``lane``: what stands there. ``line``: the serial line to the controller. ``panel``: the reader's lamp, buzzer and inputs. ``film``: a recording to look at instead of the
         simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere.
         """
         self._panel: PanelKind = panel
         self._film, self._health_port = film, health_port
         self._firmware: FirmwareKind = firmware
         self.lane: LaneKind = lane
+        self._line: LineKind = line
+        self._relay: FaultRelay | None = None
         self._chip_reader, self._trust = chip_reader, trust
         self._cast, self._ports, self._packs, self._pack = cast, ports, packs, pack
         self.state, self.log = state.resolve(), state.resolve() / "processes.log"
@@ -147,6 +151,7 @@ class DemoStage:
         vpcd_port = _vpcd_port(self._chip_reader)
         self._start_registry()
         self.controller.start()
+        tty = self._connect()
         self.world.start(vpcd_port)
         self.panel.start()
         self._issue()
@@ -160,7 +165,7 @@ class DemoStage:
             if self._film
             else f'kind = "simulator"\naddress = "{folder}"',
             health=f"\n[health]\nport = {self._health_port}\n" if self._health_port else "",
-            tty=self.controller.tty,
+            tty=tty,
             key=self.state / KEY_FILE,
             link="modbus" if self._firmware == "modbus" else "gate-link",
             panel=self.panel.config(),
@@ -173,8 +178,21 @@ class DemoStage:
         )
         self.config_path.write_text(text, encoding="utf-8")
 
+    def _connect(self) -> Path:
+        """The gate's end of the line to the controller."""
+        if self._line == "clean":
+            return self.controller.tty
+        self._relay = FaultRelay(self.runtime.folder, self.controller.tty)
+        self._relay.start()
+        self._relay.line(**BAD_LINE)
+        return self._relay.tty
+
+    def line(self) -> dict[str, Any] | None:
+        """What the line to the controller did to what it carried; None where it is clean."""
+        return self._relay.state() if self._relay else None
+
     def _lower_curtain(self) -> None:
-        for part in ("controller", "panel", "world"):
+        for part in ("_relay", "controller", "panel", "world"):
             if device := getattr(self, part, None):
                 device.stop()
         if self._registry is not None:

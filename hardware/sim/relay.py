@@ -22,8 +22,9 @@ import subprocess
 import sys
 import time
 import tty
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 from hardware.ports import DeviceError
@@ -35,6 +36,9 @@ POLL_S = 0.005
 REOPEN_EVERY_S = 0.05
 _STOP_S = 5.0
 
+LineKind = Literal["clean", "bad"]
+BAD_LINE: Mapping[str, Any] = MappingProxyType({"flip": 1e-3, "drop": 0.01})
+"""What a gate must bear and never show: a bit turned in a thousandth of the bytes, a hundredth of the bursts lost, both ways."""
 End = Literal["device", "host"]
 OTHER: dict[End, End] = {"device": "host", "host": "device"}
 
