@@ -183,6 +183,18 @@ def test_what_is_not_a_whole_order_in_its_place_is_answered_with_an_exception(be
     assert (status(bench).session, status(bench).beat) == (before.session, before.beat)
 
 
+@pytest.mark.parametrize(("count", "octets"), [(10, 22), (12, 22), (11, 20), (11, 24)])
+def test_a_write_whose_numbers_contradict_each_other_is_not_executed(bench, count, octets):
+    now = status(bench)
+    green = order(session=now.session, beat=now.beat + 1, command=SetSignal(command_id=5, signal=Signal.GREEN_ARROW))
+    data = b"".join(register.to_bytes(2, "big") for register in green).ljust(octets, b"\x00")[:octets]
+    frame = bytes([1, 16, 0, 0, 0, count, octets]) + data
+    bench.write(frame + bench.line._framer.compute_CRC(frame).to_bytes(2, "big"))
+    bench.wait(0.05)
+    assert status(bench).beat == now.beat
+    assert bench.outputs.signal is Signal.RED_CROSS
+
+
 @pytest.mark.parametrize(("address", "count"), [(126, 1), (100, 27), (65535, 1)])
 def test_registers_that_are_not_there_are_not_read(bench, address, count):
     with pytest.raises(AnswerIsException):

@@ -18,6 +18,7 @@ from hardware.controller.protocol import (
     CommandResult,
     Door,
     Leaf,
+    LeaseLapsed,
     OpenEntry,
     OpenExit,
     Outcome,
@@ -128,6 +129,14 @@ def test_a_traveller_passes_and_somebody_left_inside_is_let_out_without_a_host(s
         time.sleep(0.05)
     assert len(logged(simulated, "exit opening")) == opened
     assert simulated.control("state")["violations"] == []
+
+
+def test_a_lane_that_hangs_beside_its_link_renews_nothing(simulated, host):
+    assert host.do(OpenEntry, purpose=Purpose.ADMIT) is Outcome.EXECUTED
+    since, host.renewing = len(host.events), False
+    host.wait(lambda event: event == LeaseLapsed(door=Door.ENTRY), since)
+    host.see(entry=Leaf.LOCKED)
+    assert not [event for event in host.events[since:] if isinstance(event, LinkDown)]
 
 
 def test_an_unplugged_controller_is_noticed_and_comes_back_under_another_name(simulated, host):
