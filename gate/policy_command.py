@@ -11,6 +11,7 @@ from pathlib import Path
 from gate.audit import FILE_NAME, AuditError, open_readonly
 from gate.evidence import NOT_PERFORMED
 from gate.policy.check_command import check_command, told
+from gate.policy.page import render
 from gate.policy.schema import RulesError, RuleSet, load_rules
 from gate.policy.survey.difference import changes
 from gate.policy.survey.regions import survey
@@ -29,6 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     diff.add_argument("first", type=_folder)
     diff.add_argument("second", type=_folder)
     diff.add_argument("--at", type=_instant, default=datetime.now(UTC), help="as of then, with zone")
+    page = commands.add_parser("page", help="the whole set with its legal bases as one HTML page")
+    page.add_argument("rules", type=_folder, nargs="?", help="folder of rule files; the packaged ones where none is named")
+    page.add_argument("--at", type=_instant, default=datetime.now(UTC), help="as of then, with zone")
+    page.add_argument("--out", type=Path, default=Path("rules.html"))
     explain = commands.add_parser("explain", help="a recorded decision, as an officer would say it")
     explain.add_argument("transaction", help="its id, or the beginning of it")
     explain.add_argument("--state", type=Path, default=state)
@@ -42,6 +47,10 @@ def policy_command(options: argparse.Namespace) -> int:
                 return check_command(options.rules, options.at)
             case "diff":
                 return _diff(load_rules(options.first), load_rules(options.second), options.at)
+            case "page":
+                options.out.write_text(render(load_rules(options.rules), options.at), encoding="utf-8")
+                print(options.out)
+                return 0
             case _:
                 return _explain(options.transaction, options.state)
     except (RulesError, AuditError, OSError, ValueError) as error:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from gate.__main__ import main
 from gate.evidence import NOT_PERFORMED, CheckResult, Stage, found, not_performed, successful
@@ -94,3 +95,13 @@ def test_an_opening_is_explained_with_its_grant_and_tolerances() -> None:
     assert "granted: Citizen, ordinary passport, departing." in told
     assert "let pass by name: NoCrlFromState" in told
     assert "kept from opening" not in told
+
+
+def test_the_page_holds_every_entry_with_its_basis_in_both_languages_and_nothing_from_elsewhere(tmp_path: Path) -> None:
+    assert main(["policy", "page", "--out", str(tmp_path / "rules.html")]) == 0
+    page = (tmp_path / "rules.html").read_text(encoding="utf-8")
+    for entry in (*RULES.rules, *(grant.entry for grant in RULES.grants)):
+        for text in (entry.id, entry.note_id, entry.note_en, entry.basis):
+            assert escape(text) in page, entry.id
+    assert "src=" not in page
+    assert "href=" not in page
