@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from gate import doctor
 from gate.__main__ import main
 from gate.audit import AuditLog, decode, open_readonly
 from gate.config import Config, ConfigError, check_command, load
@@ -173,6 +174,19 @@ def test_the_command_signs_only_for_the_person_whose_key_it_is(write, key_file, 
 def test_too_slow_a_line_and_a_waiver_for_nothing_are_told(write, waived):
     assert keys(write(profile="demo", baud=19200)) == ["controller.baud"]
     assert keys(write(waived, profile="demo", link="gate-link")) == ["controller.waiver"]
+
+
+def finding(config):
+    return doctor._check_link(config)
+
+
+def test_the_doctor_says_what_the_link_lacks(write, waived, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *_: None if name == "pymodbus" else object())
+    assert (finding(load(write(waived))).ok, finding(load(write(waived))).remedy.split(",")[0]) == (False, "make setup-modbus")
+    monkeypatch.setattr("importlib.util.find_spec", lambda *_: object())
+    assert "UnsafeUnauthenticatedLink, waived by first.person" in finding(load(write(waived))).what
+    assert not finding(load(write(waived.replace("sealed", "open")))).ok
+    assert finding(load(write(profile="demo", link="gate-link"))).ok
 
 
 # --- the lane ----------------------------------------------------------------------------------------------------------------------
