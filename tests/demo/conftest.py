@@ -106,7 +106,9 @@ def performances() -> Iterator[dict[str, Performance]]:
         "changed": Performance(
             "changed", (HERE / "changed.toml").read_text(encoding="utf-8"), options=[*reference_firmware, *panel]
         ),
-        "single_door": Performance("single", only(cast, "diplomatic", "two-on-one"), options=["--lane", "single_door"]),
+        "single_door": Performance(
+            "single", only(cast, "diplomatic", "two-on-one"), options=["--lane", "single_door", "--line", "bad"]
+        ),
         "without_pki": Performance("pki", openers, "pki"),
         "without_faceverify": Performance("face", openers, "faceverify"),
     }
