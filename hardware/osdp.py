@@ -179,14 +179,15 @@ class OsdpPanel:
 
     def _command(self, now: float) -> None:
         """Send what is due: the lamp until the panel says it shows it, a beep once, a question after the tamper switch."""
-        if (self._lit is None or _lamp(self._lit) != _lamp(self._taken)) and now >= self._rest_until:
+        lit = self._lit is not None and _lamp(self._lit) == _lamp(self._taken)
+        if not lit and now >= self._rest_until:
             self._sent = self._taken
             self._submit(self._osdp.CMD_LED, reader=0, led_number=0, control_code=1, temporary=False, **_lamp(self._taken))
         elif self._beep_by is not None:
             self._beep_by = None
             beeps = {"on_count": 1, "off_count": 1, "rep_count": self._taken.beeps}
             self._submit(self._osdp.CMD_BUZZER, reader=0, control_code=2, **beeps)
-        elif self._lit is not None:
+        elif lit:
             self._shown = self._taken
             if self._ask and self._asks_left:
                 self._ask, self._asks_left = False, self._asks_left - 1
