@@ -58,7 +58,6 @@ def test_whoever_is_inside_and_not_recognised_is_let_out_and_the_books_are_close
     record = gate_now.ends_referred(walk, before)
     assert (record.outcome, record.reasons) == ("COUNTER", ("NO_PROBE",))
     ended_well(gate_now, lane)
-    gate_now.passes()
 
 
 def test_told_to_hurry_the_lane_closes_its_books_and_the_controller_lets_out_whoever_is_inside(gate_now):
@@ -82,7 +81,6 @@ def test_a_worker_that_is_away_takes_the_lane_out_of_service_with_its_last_words
     found = warnings(gate_now, with_cause="vision")
     assert any(line.startswith("vision: ") for line in found)
     gate_now.started_again("vision", former)
-    gate_now.passes()
 
 
 def test_a_controller_that_reports_a_door_locked_through_which_somebody_walks_is_out_of_service(gate_now):
