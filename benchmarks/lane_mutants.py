@@ -1,14 +1,15 @@
 """``python -m benchmarks.lane_mutants [--part 1/4]``: every small defect that the mantrap's table can have, one at a time.
 
 Of each row that stands in a state: the row left out, its guard always true, each action that moves a door or a transaction left out. A
-defect is *killed* where an invariant breaks under one fault (``lane_alone.py``); it is *the same* where every reachable state, what may
+defect is *killed* where a rule breaks under one fault (``lane_alone.py``); it is *the same* where every reachable state, what may
 happen in it and where that leads stay as they were, so that nobody could ever tell; else it is *safe*: the lane behaves otherwise, and
-keeps every invariant none the less. Those are listed.
+keeps every rule none the less. Those are listed, and there should be none: exit status 1.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -68,7 +69,7 @@ def judged(table: Table, right: set[int]) -> str:
     return "the same" if model.edges == right else "safe"
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lane_mutants", description=__doc__)
     parser.add_argument("--part", default="1/1", help="N/M: every Mth defect, from the Nth on")
     options = parser.parse_args()
@@ -83,7 +84,8 @@ def main() -> None:
         if verdict == "safe":
             print(f"safe: {name}", flush=True)
     print(f"{found.total()} defects: {', '.join(f'{count} {verdict}' for verdict, count in sorted(found.items()))}")
+    return int("safe" in found)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

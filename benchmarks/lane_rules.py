@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.lane_alone_world import LOCKED, OPEN, Plant, require
+from benchmarks.lane_alone_world import LOCKED, OPEN, RELEASED, Plant, require
 from gate import lane_guards as g
 from gate.lane import Event, Lane, State, View
 
@@ -122,6 +122,7 @@ def check_heard(before: Lane, after: Lane, event: Event, view: View, p: Plant) -
     """What an event must lead to, wherever it finds the lane."""
     stays = after.state is before.state and after.retries == before.retries
     require("an event ends what it ends, or has it tried again", not (stays and before.state in ENDS.get(event, ())))
+    require("what is tried again is tried so often and no more", after.retries <= g.RETRIES)
     match event:
         case E.PLANT if view.linked:
             check_seen(before.state, after.state, view)
@@ -137,6 +138,7 @@ def check_heard(before: Lane, after: Lane, event: Event, view: View, p: Plant) -
             check_again(after.state, view, p)
         case E.TIMEOUT if after.state is S.EJECT:
             require("who is to leave finds the entry open, again", p.entry == OPEN)
+            require("the entry is not held open for a thing", view.occupancy != 0 or not view.entry_clear)
         case E.LEASE_LAPSED if before.state is S.ENTRY_OPEN and before.live and before.retries < g.RETRIES:
             empty = view.occupancy == 0 and not view.object_left and view.exit == LOCKED and view.supervised
             require("an entry that shut before anybody came is opened again", not empty or p.entry == OPEN)
@@ -170,5 +172,6 @@ def check_seen(before: State, state: State, view: View) -> None:
     require("nobody decides on nobody, or on several", one or state is not S.DECIDE)
     require("where nobody is, nobody is looked at", view.occupancy != 0 or not shut or state not in {S.ENTRY_CLOSE, S.CAPTURE})
     require("no door stands open for several", not several or state not in {S.ENTRY_OPEN, S.EXIT_OPEN})
-    left = view.exit == LOCKED and none and view.entry == OPEN and view.entry_clear
-    require("an entry that everybody has left closes", not (left and stays and state is S.EJECT))
+    left = stays and view.exit == LOCKED and view.occupancy == 0 and view.entry_clear
+    alone = left and view.entry in {OPEN, RELEASED}
+    require("an entry that everybody has left closes", not (alone and (state is S.HOLD or (state is S.EJECT and none))))

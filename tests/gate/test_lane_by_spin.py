@@ -13,7 +13,7 @@ from benchmarks.lane_promela import Opinion, ask_spin, promela
 from gate import lane_guards as g
 from gate.lane import TABLE, Event, State
 
-pytestmark = pytest.mark.timeout(120)  # it compiles a program of 14,000 lines
+pytestmark = pytest.mark.timeout(120)  # compiles what Spin writes, a long program
 
 
 @pytest.fixture(autouse=True)
