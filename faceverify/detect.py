@@ -25,12 +25,8 @@ _REFINE_CROP = 2.0
 """Side of the second look, as a multiple of the longer box side: the whole head, no neighbour."""
 _FACE_PX = 40
 """Width at which a face is found reliably in the scaled frame; at half of that most are missed."""
-_LARGE_PX = 28
-"""Width in the scaled frame from which the largest face makes a coarse look enough: whoever rivals it, with half its area, is 20 px
-wide there, and from 20 px on faces are missed no oftener than at any finer scale (YuNet, CenterFace).
-"""
-_COARSER, _FINER = 0.7, 2
-"""The first look at a frame, and the one at a frame in which nobody was found, beside the usual one."""
+_FINER = 2
+"""How much closer a frame is looked at in which nobody was found."""
 _SURE = 0.87
 """Score from which a face stands upright: YuNet gives upright ones 0.90…0.94, upside down it takes them for poor upright ones, 0.6…0.83."""
 _REACH = 2
@@ -67,15 +63,11 @@ class Detector:
     def in_frame(self, pixels: Pixels, like: DetectedFace | None = None) -> tuple[DetectedFace, ...]:
         """All faces of a camera frame above the pack's score threshold, largest first.
 
-        Searched small first, which is sooner done: as small as a face like ``like`` allows, if one is expected. Where that shows
-        no face so large that no rival could be overlooked, again at the pack's ``frame_side``; at twice that where nobody is found.
+        Searched at the pack's ``frame_side``: smaller, and sooner done, where a face as large as ``like`` is expected; once more
+        at twice that where nobody is found.
         """
-        side, longest = self._spec.frame_side, max(pixels.shape)
-        coarse = self._side_for(like, longest)
-        found = self._detect(pixels, coarse)
-        if coarse < side and not (found and found[0].box[2] * coarse >= _LARGE_PX * longest):
-            found = self._detect(pixels, side)
-        return found or self._detect(pixels, _FINER * side)
+        side = self._spec.frame_side
+        return self._detect(pixels, self._side_for(like, max(pixels.shape))) or self._detect(pixels, _FINER * side)
 
     def in_portrait(self, pixels: Pixels) -> tuple[DetectedFace, ...]:
         """The same for a portrait, where a face is large and a coarse look is enough; a finer one where it finds nobody."""
@@ -84,7 +76,9 @@ class Detector:
     def _side_for(self, like: DetectedFace | None, longest: int) -> int:
         """The longer side of the scaled frame in which ``like`` is just large enough, between half the usual one and that."""
         side = self._spec.frame_side
-        enough = _COARSER * side if like is None else _FACE_PX * longest / max(like.box[2], 1.0)
+        if like is None:
+            return side
+        enough = _FACE_PX * longest / max(like.box[2], 1.0)
         return min(side, max(side // 2, _MULTIPLE * math.ceil(enough / _MULTIPLE)))
 
     def _detect(self, pixels: Pixels, long_side: int) -> tuple[DetectedFace, ...]:

@@ -36,24 +36,9 @@ def test_a_face_with_a_number_out_of_place_is_none_and_the_others_stay(number, p
 
 def test_a_box_inside_out_has_sides_that_can_be_cropped():
     left, top, right, bottom = BOX
-    (face,) = looking((0.9, (right, bottom, left, top), POINTS)).in_portrait(FRAME)
-    assert face.box == pytest.approx([2 * side for side in (left, top, right - left, bottom - top)])  # searched at half its size
+    (face,) = looking((0.9, (right, bottom, left, top), POINTS)).in_frame(FRAME)
+    assert face.box == pytest.approx((left, top, right - left, bottom - top))
     assert crop_square(FRAME, face.box, 1.5, 128).shape == (128, 128, 3)
-
-
-@pytest.mark.parametrize(("share", "sides"), [(0.2, [224]), (0.1, [224, 320]), (0.0, [224, 320, 640])])
-def test_a_coarse_look_is_enough_only_where_no_rival_can_be_overlooked(share, sides):
-    """Beside a face of a tenth of the frame's width somebody of half its area would be too small to be seen."""
-    looked_at = []
-
-    def look(pixels):
-        looked_at.append(pixels.shape[1])
-        width = share * pixels.shape[1]
-        boxes = np.array([[10, 10, 10 + width, 10 + 1.3 * width]] * (share > 0), np.float32).reshape(-1, 4)
-        return np.full(len(boxes), 0.9, np.float32), boxes, np.full((len(boxes), 5, 2), 20, np.float32)
-
-    assert len(Detector(PACK, look).in_frame(np.zeros((360, 640, 3), np.uint8))) == (share > 0)
-    assert looked_at == sides
 
 
 def test_a_box_of_any_size_is_cropped_in_bounded_memory():

@@ -36,8 +36,7 @@ def test_mated_pairs_match_and_non_mated_pairs_do_not(rig, capture, values):
             assert (result.decision == "match") == (result.score >= result.threshold)
             if (result.decision == "match") != (person == other):
                 wrong.append((person, other, result.score))
-    assert all(person == other for person, other, _ in wrong), wrong
-    assert len(wrong) <= 2, wrong
+    assert [person == other for person, other, _ in wrong] in ([], [True]), wrong
 
 
 def test_a_comparison_says_whose_pack_it_used(rig, capture):
