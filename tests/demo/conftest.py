@@ -25,6 +25,7 @@ from hardware.sim.compiled import PROGRAM
 
 HERE = Path(__file__).parent
 LIMIT_S = 240
+PANEL = ("--panel", "osdp" if find_spec("osdp_sys") else "simulator")
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,10 @@ def performances() -> Iterator[dict[str, Performance]]:
     reference_firmware = (
         ["--controller", "c"] if PROGRAM.exists() else []
     )  # without a compiler there is none (tests/hardware says so)
-    panel = ["--panel", "osdp" if find_spec("osdp_sys") else "simulator"]
     running = {
         "default": Performance("default", cast),
         "changed": Performance(
-            "changed", (HERE / "changed.toml").read_text(encoding="utf-8"), options=[*reference_firmware, *panel]
+            "changed", (HERE / "changed.toml").read_text(encoding="utf-8"), options=[*reference_firmware, *PANEL]
         ),
         "single_door": Performance(
             "single", only(cast, "diplomatic", "two-on-one"), options=["--lane", "single_door", "--line", "bad"]
@@ -141,7 +141,7 @@ def open_pack_run(shared_dir: Path, tmp_path: Path) -> Iterator[Run]:
 def modbus_run() -> Iterator[Run]:
     """Two travellers at a gate whose controller is spoken to over Modbus."""
     cast = only(DEFAULT_CAST.read_text(encoding="utf-8"), "ordinary", "two-on-one")
-    performance = Performance("modbus", cast, options=["--controller", "modbus"])
+    performance = Performance("modbus", cast, options=["--controller", "modbus", *PANEL])
     yield performance.ended()
     performance.close()
 

@@ -26,6 +26,7 @@ def test_travellers_fare_over_modbus_as_over_the_gate_link_and_every_record_name
         "two-on-one": ("RETRY", ["MORE_THAN_ONE_PERSON"]),
     }, modbus_run.log()
     for transaction in modbus_run.result["transactions"]:
+        assert "blue" in transaction["panel"]
         assert transaction["backends"]["controller"].endswith("(Modbus RTU, UnsafeUnauthenticatedLink)")
     key = (modbus_run.state / KEY_FILE).read_bytes().strip()
     with open_readonly(modbus_run.state / "audit.sqlite3", key) as log:
