@@ -2,7 +2,7 @@
 
 A trial: a traveller comes as far as the trial's place, the host works on, is killed or is stopped, and at a random moment the fire input
 comes on. Judged by the plant's own log: from the input to the moment at which both leaves are unlocked and without drive. Exit status 1 on
-any finding, and where more than 1 % of the trials were void (as in the kill test).
+any finding, and where more than 1 % of the trials were void: too late, and the controller's own process held up for more than 20 ms.
 """
 
 from __future__ import annotations
@@ -98,13 +98,10 @@ async def perform(lane: KillLane, trial: Trial) -> Result:
     with contextlib.suppress(TimeoutError):  # the result says so
         await lane.until(lambda: egress(lane.lines) is not None, "both doors are free", SEEN_S)
     told = await lane.order("witness")
-    result = Result(
-        trial=trial,
-        firmware=lane.firmware,
-        egress=egress(lane.lines),
-        violations=tuple(told["violations"]),
-        void=lane.held_up_between(began, boot()),
-    )
+    took = egress(lane.lines)
+    late = took is None or took > EGRESS_S  # a hold-up makes it worse, never better
+    void = lane.held_up_between(began, boot()) if late else 0.0
+    result = Result(trial=trial, firmware=lane.firmware, egress=took, violations=tuple(told["violations"]), void=void)
     await lane.end_host()
     await lane.until(lambda: lane.inside() == 0, "whoever was inside went out")
     await lane.order("leave")

@@ -49,7 +49,12 @@ class Verdict:
     """A leaf stood still for somebody on its threshold; its rest counts from when it went on."""
     findings: tuple[str, ...] = ()
     void: float = 0.0
-    """Seconds for which the witness itself was held up: it proves nothing then."""
+    """Seconds for which the witness itself was held up, where it proves nothing for it."""
+
+    @property
+    def late(self) -> bool:
+        """Something moved for too long: the one finding that a witness which was held up may itself be the cause of."""
+        return self.motion > MOTION_S or self.rest > REST_S
 
 
 @dataclass(slots=True)
