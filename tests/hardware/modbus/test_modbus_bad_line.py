@@ -177,6 +177,20 @@ def test_a_silent_line_ends_the_link_after_a_second_and_not_before(bench):
     assert 1.0 < bench.now - silent < 1.3
 
 
+@pytest.mark.parametrize("seconds", [0.1, 0.3, 0.6])
+def test_a_controller_that_stood_still_for_a_while_is_in_step_again_at_once(bench, seconds):
+    """What was asked meanwhile lies there in one piece when it goes on; its late answer is not the next question's."""
+    asked: list[bytes] = []
+    bench.to_device = lambda data: asked.append(data) or []
+    end = bench.now + seconds
+    while bench.now < end:
+        assert bench.host.exchange(0) is None
+    bench.to_device = lambda data: [data]
+    bench.firmware.receive(b"".join(asked), bench.ms)
+    bench.said()
+    assert bench.run(0.2, until=lambda: bench.host.exchange(0) is not None)
+
+
 def test_a_host_that_was_held_up_has_not_heard_silence(bench):
     for _ in range(3):
         bench.wait(5.0)
