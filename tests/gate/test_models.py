@@ -31,7 +31,7 @@ def test_installs_from_a_folder_and_says_what_it_may_be_used_for(published: Path
     assert install_command(str(published), tmp_path / "packs") == 0
     out = capsys.readouterr().out
     assert "permitted use test; licence Apache-2.0" in out
-    assert "33 with a slope for each channel, rewritten to sha256 b5036daa" in out
+    assert "33 with a slope for each channel, rewritten to sha256 9c1289" in out
     assert "self-test: vector within" in out
     assert (tmp_path / "packs" / "open" / "pack.toml").is_file()
 
