@@ -48,6 +48,8 @@ REMOVAL_POLL_S = 0.02
 """How often the thread looks whether the document still lies there."""
 GLASS_PX = 900
 """Side of the empty picture, and width of the empty lines, on which the reader warms up."""
+LOOK_MARGIN_S = 0.5
+"""Looking at the page ends this long before the lane stops waiting: then the record says what was seen, not merely that it was late."""
 PROGRESS_STEP = 0.04
 """The traveller's bar moves in steps of this; finer ones cannot be seen."""
 
@@ -156,7 +158,7 @@ class DocumentReader:
     def _check(self, order: ReadDocument, document: ScannedDocument) -> DocumentChecked:
         begun = self._clock.boot()
         today = civil_date(self._clock.wall(), self._config.lane.checkpoint)
-        page = self._pages.read(document, today, order.zero + self._config.timeouts.document_s)
+        page = self._pages.read(document, today, order.zero + self._config.timeouts.document_s - LOOK_MARGIN_S)
         record, facts = page.record, page.facts
         read = self._clock.boot()
         stage = stage_of("mrz", begun, read, facts["mrz"].value, zero=order.zero, room="reader")
