@@ -188,7 +188,8 @@ class Status:
 def identity_in(registers: Sequence[int]) -> Identity:
     """Read :data:`IDENTITY_BLOCK`. Raises MessageError."""
     magic, map_, name = _values(IDENTITY_BLOCK, registers)
-    return Identity(magic=magic, map=map_, name=name.rstrip(b"\x00").decode("ascii", "replace"))
+    letters = name.rstrip(b"\x00").decode("ascii", "replace")  # anybody may have written them, and they go into logs and pages
+    return Identity(magic=magic, map=map_, name="".join(each if each.isprintable() else "?" for each in letters))
 
 
 def status_in(registers: Sequence[int]) -> Status:

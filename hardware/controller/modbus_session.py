@@ -40,11 +40,10 @@ class ModbusSession:
     def __init__(self, line: ModbusLine, clock: Clock) -> None:
         self._line, self._clock = line, clock
         self._beat = secrets.randbelow(_BEATS)
-        self._session, self._seen, self._name = NEW_SESSION, 0, ""
+        self._session, self._seen = NEW_SESSION, 0
         self._commands: deque[GateCommand] = deque()
         self._tries = 0
         self._quiet, self._asked = 0.0, clock.boot()
-        self._trouble = ""
         self.up = False
         self.failed = 0
         """Exchanges without a usable answer."""
@@ -69,9 +68,8 @@ class ModbusSession:
             events = self._converse(renew_ms) if self.up else self._greet()
         except (NoAnswer, MessageError) as error:
             self.failed += 1
-            self._trouble = str(error)
             if self._quiet > COMMS_LOST_S:
-                raise LinkBroken(DownReason.SILENT, f"no usable answer for {COMMS_LOST_S:g} s, last: {self._trouble}") from error
+                raise LinkBroken(DownReason.SILENT, f"no usable answer for {COMMS_LOST_S:g} s, last: {error}") from error
             return None
         self._quiet = 0.0
         return events
@@ -87,7 +85,7 @@ class ModbusSession:
         if identity.map != map_hash():
             raise LinkBroken(DownReason.OTHER_DICTIONARY, f"{identity.name!r} has another register map")
         status = self._told(order(session=NEW_SESSION, beat=self._next_beat()))
-        self._session, self._seen, self._name = status.session, status.events, identity.name
+        self._session, self._seen = status.session, status.events
         self.up = True
         return [LinkUp(firmware=f"{identity.name} ({WARNING})"), status.telemetry]
 

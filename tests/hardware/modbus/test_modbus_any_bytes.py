@@ -90,6 +90,7 @@ def test_any_registers_are_an_identity_or_a_message_error(registers):
         assert len(registers) != IDENTITY_BLOCK.count
         return
     assert len(identity.map) == 8
+    assert identity.name.isprintable()
 
 
 WITHIN = st.integers(0, 6)
