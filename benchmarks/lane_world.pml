@@ -55,6 +55,8 @@ inline rest() {
     assert(egress || !unlocked); /* I1 */
     assert(!egress || waits); /* I1: proven locked before it serves again */
     assert(!(l_open && (l_state == IDLE || l_state == OUT_OF_SERVICE))); /* a transaction ends before the lane is free */
+    assert(!l_live || l_state == ENTRY_OPEN || l_state == ENTRY_CLOSE || l_state == CAPTURE || l_state == DECIDE); /* I11 */
+    assert(linked || (waits && l_state != RECOVER)); /* without a controller the lane serves nobody */
     assert(l_open || !l_live) /* only a running transaction is live */
 }
 
