@@ -54,7 +54,9 @@ def _check_chip_readers(config: Config | None) -> Finding:
     try:
         readers = pcsc_readers()
     except device_error as error:
-        return Finding(check="pcsc", ok=wanted is None, what=f"{error}", remedy=error.remedy if wanted else "")
+        return Finding(
+            check="pcsc", ok=wanted is None, what=f"{error.device}: {error.what}", remedy=error.remedy if wanted else ""
+        )
     there = ", ".join(readers) or "no PC/SC reader is plugged in"
     if wanted is None or wanted in readers:
         return Finding(check="pcsc", ok=True, what=there)

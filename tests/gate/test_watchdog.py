@@ -15,7 +15,7 @@ from gate.processes import watchdog
 from gate.processes.watchdog import Watchdog
 from hardware.controller import host
 from hardware.controller.host import GateLink
-from hardware.ports import DeviceError
+from hardware.ports import DeviceError, DeviceLost
 
 
 class Link:
@@ -172,4 +172,22 @@ def test_a_controller_that_is_away_is_no_thread_that_hangs(monkeypatch):
     link.start()
     time.sleep(1.2)
     assert link.stuck() == ""
+    link.close()
+
+
+def test_damaged_frames_are_counted_over_all_sessions():
+    class Noisy(Port):
+        """Says one damaged frame, then goes."""
+
+        said = False
+
+        def read(self, limit: int, timeout: float) -> bytes:
+            if self.said:
+                raise DeviceLost("tty", "gone")
+            self.said = True
+            return b"\x05\x01\x02\x03\x04\x00"
+
+    link = GateLink(Noisy, b"k" * 32, SystemClock(), lambda _: None)
+    link.start()
+    eventually(lambda: link.damaged_frames >= 2)
     link.close()
