@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.lane_alone_world import LOCKED, OPEN, RELEASED, Plant, require
+from benchmarks.lane_alone_world import CLOSING, LOCKED, OPEN, RELEASED, Plant, require
 from gate import lane_guards as g
 from gate.lane import Event, Lane, State, View
 
@@ -84,11 +84,10 @@ def check_came(before: Lane, after: Lane, event: Event, view: View, p: Plant) ->
             require("a transaction begins in a free lane", vacant(p) and serves)
         case S.CAPTURE:
             require("one person with a verdict is looked at, between locked leaves", shut and view.occupancy == 1 and before.live)
+        case S.HOLD if event is E.PLANT and before.state in {S.CAPTURE, S.DECIDE}:
+            require("one person is looked at, several are sent back at once", shut and view.occupancy in {0, None})
         case S.HOLD if event is E.PLANT and before.state is not S.EXIT_OPEN:
-            none_or_more = (
-                view.occupancy != 1 if before.state in {S.CAPTURE, S.DECIDE} else view.occupancy != 0 or view.object_left
-            )
-            require("nobody waits for an officer without a cause", shut and none_or_more)
+            require("nobody waits for an officer without a cause", shut and (view.occupancy != 0 or view.object_left))
         case S.HOLD if event is E.TIMEOUT and before.state is S.ENTRY_CLOSE:
             require("only a leaf that shut is done with", shut)
         case S.EJECT if event is E.PLANT:
@@ -126,6 +125,8 @@ def check_heard(before: Lane, after: Lane, event: Event, view: View, p: Plant) -
     match event:
         case E.PLANT if view.linked:
             check_seen(before.state, after.state, view)
+            shuts = after.state is S.RECOVER and p.entry == CLOSING and view.entry in {OPEN, RELEASED}
+            require("recovery shuts nobody in", not shuts or (view.occupancy == 0 and view.exit == LOCKED))
         case E.DEVICE_FAULT:
             require("a controller that gave up is a FAULT", after.state in WAITING - {S.RECOVER})
         case E.LINK_BACK:
@@ -161,7 +162,7 @@ def check_seen(before: State, state: State, view: View) -> None:
     closing = {S.EXIT_CLOSE, S.EJECT_CLOSE}
     require("with a leaf unlocked nobody is served", shut or state not in serving | {S.CAPTURE, S.DECIDE})
     may_leave = view.exit == LOCKED != view.entry and view.occupancy != 0
-    require("whoever finds the entry unlocked may leave by it", not (may_leave and state is S.HOLD))
+    require("whoever finds the entry unlocked may leave by it", not (may_leave and state in {S.HOLD, S.EJECT_CLOSE}))
     stays = before is state
     waits = state in serving or (stays and state in closing)
     require("a locked lane that is not empty waits for an officer", not (shut and not none and waits))
