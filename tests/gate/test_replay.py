@@ -94,18 +94,19 @@ def test_a_decision_that_its_evidence_does_not_bear_is_told(tmp_path: Path, caps
 def other_rules(folder: Path) -> RuleSet:
     shutil.copytree(PACKAGED, folder)
     text = (folder / "rules.toml").read_text(encoding="utf-8")
-    (folder / "rules.toml").write_text(text.replace('outcome = "HOLD"', 'outcome = "SECONDARY"', 1), encoding="utf-8")
+    before, rule, after = text.partition('id = "DOC-024"')
+    (folder / "rules.toml").write_text(before + rule + after.replace('"COUNTER"', '"SECONDARY"', 1), encoding="utf-8")
     return load_rules(folder)
 
 
 def test_a_decision_is_judged_under_the_rules_it_was_made_by(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     earlier = other_rules(tmp_path / "elsewhere")
-    write(tmp_path, *judged("t-1", earlier, dg1_mrz="different"))
+    write(tmp_path, *judged("t-1", earlier, dg1_mrz="doubtful"))
     assert replay_command(tmp_path, []) == 1
     assert "is not at hand" in capsys.readouterr().out
     shutil.copytree(tmp_path / "elsewhere", tmp_path / RULES_FOLDER / "earlier")
     assert replay_command(tmp_path, []) == 0
-    assert "SECONDARY DG1_MRZ_DIFFERENT  same" in capsys.readouterr().out
+    assert "SECONDARY DG1_MRZ_DOUBTFUL  same" in capsys.readouterr().out
 
 
 def test_the_command_takes_ids_and_tells_unknown_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
