@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import queue
 import random
 import struct
+import subprocess
 import tempfile
 import threading
 import time
+import tty
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -38,9 +42,12 @@ from hardware.sim.relay import BAD_LINE, FaultRelay
 KEY = bytes(range(32))
 UNIT = 1
 FAULTS = dict(BAD_LINE)
+FRAME_BYTES = 32
+"""About what a command takes on the gate-link."""
 TRAVEL_S = 0.05
 WAIT_S, PATIENCE_S = 10.0, 60.0
 AGAIN_S = 0.01
+UNPLUGGED_S = 0.1
 APART_S = 0.02
 """Commands come when they come, not in step with the link's own exchanges."""
 SETTLE_S = 0.03
@@ -164,6 +171,27 @@ def clean(kind: FirmwareKind, commands: int, *, over_relay: bool = False) -> dic
         return {"executed_ms": spread(executed), "outcome_ms": spread(took)}
 
 
+def floor(times: int) -> dict[str, float]:
+    """As many bytes as a command takes, to ``cat`` behind a pseudo-terminal and back; ms."""
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    took = []
+    with subprocess.Popen(["cat"], stdin=master, stdout=master) as cat:
+        port = SerialPort(os.ttyname(slave))
+        for _ in range(times):
+            begun, got = time.perf_counter(), 0
+            port.write(bytes(FRAME_BYTES))
+            while got < FRAME_BYTES:
+                got += len(port.read(FRAME_BYTES, WAIT_S))
+            took.append(1000 * (time.perf_counter() - begun))
+            time.sleep(random.uniform(0, APART_S))
+        port.close()
+        cat.terminate()
+    os.close(slave)
+    os.close(master)
+    return spread(took)
+
+
 @contextmanager
 def written() -> Iterator[list[float]]:
     """When each Modbus frame that carried a command for the first time was answered (perf_counter seconds)."""
@@ -193,12 +221,14 @@ def order_id(registers: Sequence[int]) -> int:
     return int(dict(zip(names, values, strict=True))["command_id"])
 
 
-def faulty(kind: FirmwareKind, orders: int, limit_ms: float) -> dict[str, Any]:
+def faulty(kind: FirmwareKind, orders: int, limit_ms: float, *, unplugged_every_s: float = 0.0) -> dict[str, Any]:
     """The entry opened and shut again, ``orders`` times, on a bad line: counts of the plant's own log.
 
     ``recovery_ms``: of the orders that took longer than ``limit_ms``, what the line did to them.
     """
     with rig(kind, faults=FAULTS) as (running, relay):
+        assert relay is not None
+        relay.hang_up(every_s=unplugged_every_s, for_s=UNPLUGGED_S)
         outcomes = Outcomes()
         effects = duplicates = missing = 0
         for _ in range(orders):
@@ -212,7 +242,6 @@ def faulty(kind: FirmwareKind, orders: int, limit_ms: float) -> dict[str, Any]:
             duplicates += max(0, opened - (outcomes.commands - commands))
             missing += not opened
         seen = running.controller.control("state")
-        assert relay is not None
         line = relay.state()
         slow = [took for took in outcomes.took if took > limit_ms]
         return {
@@ -223,6 +252,7 @@ def faulty(kind: FirmwareKind, orders: int, limit_ms: float) -> dict[str, Any]:
             "duplicates": duplicates,
             "missing": missing,
             "unsafe": seen["violations"],
+            "unplugged": line["unplugged"],
             "sessions_lost": outcomes.sessions,
             "refused": outcomes.refused,
             "line": {

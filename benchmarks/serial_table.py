@@ -106,10 +106,19 @@ def main() -> int:
         else:
             rows |= measure(options.commands, options.orders)
     found = findings(rows)
-    report = {"machine": machine.facts(), "faults": serial_links.FAULTS, "links": rows, "left_out": missing, "findings": found}
+    floor = serial_links.floor(options.commands // 2)
+    report = {
+        "machine": machine.facts(),
+        "floor_ms": floor,
+        "faults": serial_links.FAULTS,
+        "links": rows,
+        "left_out": missing,
+        "findings": found,
+    }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(table(rows), *(f"left out: {name} ({what})" for name, what in missing.items()), *found, options.out, sep="\n")
+    print(table(rows), f"floor: a command's bytes to cat and back, p50 {floor['p50']}, p99 {floor['p99']} ms", sep="\n")
+    print(*(f"left out: {name} ({what})" for name, what in missing.items()), *found, options.out, sep="\n")
     return int(bool(found))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks import serial_links, serial_table
 from benchmarks.serial_pymodbus import PlainBoard, crc
+from hardware.sim.compiled import PROGRAM
 
 GOOD = {
     "clean": {"executed_ms": {"n": 9, "p50": 0.4, "p99": 1.2, "max": 2.0}},
@@ -54,6 +55,31 @@ def test_a_bad_line_is_bad_and_each_order_is_done_once(monkeypatch):
     seen = serial_links.faulty("python", 10, 20.0)
     assert (seen["effects"], seen["duplicates"], seen["missing"], seen["unsafe"]) == (10, 0, 0, [])
     assert seen["line"]["flip"] > 0
+
+
+EVERYTHING = {
+    "flip": 0.002,
+    "lose": 0.002,
+    "drop": 0.03,
+    "double": 0.05,
+    "delay": 0.1,
+    "delay_s": 0.03,
+    "split": 0.1,
+    "swap": 0.03,
+    "echo": 0.05,
+    "flood": 200.0,
+}
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("kind", ["python", "c"])
+def test_whatever_a_line_does_and_however_often_it_is_unplugged_each_order_is_done_once(monkeypatch, kind):
+    if kind == "c" and not PROGRAM.exists():
+        what = "the firmware in C is not built: make firmware"
+        pytest.fail(what) if os.environ.get("AUTOGATE_REQUIRE_ALL") == "1" else pytest.skip(what)
+    monkeypatch.setattr(serial_links, "FAULTS", EVERYTHING)
+    seen = serial_links.faulty(kind, 8, 20.0, unplugged_every_s=1.5)
+    assert (seen["duplicates"], seen["missing"], seen["unsafe"]) == (0, 0, [])
 
 
 def test_the_plain_board_does_what_it_is_told_as_often_as_it_is_told(tmp_path):
