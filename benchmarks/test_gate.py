@@ -13,8 +13,8 @@ from gate.audit import AuditLog, encode
 from gate.decision import Outcome, decide_entry, decide_exit
 from gate.evidence import Evidence, Stage
 from gate.lane import Event, Lane, View, step
-from gate.policy.check import satisfying
 from gate.policy.schema import load_rules
+from gate.policy.survey.samples import satisfying
 from gate.processes import channel
 from gate.processes.messages import DocumentChecked
 from gate.records import DecisionRecord
