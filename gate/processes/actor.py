@@ -19,7 +19,7 @@ from gate.lane import LEASED, TABLES, TIMEOUT_KEY, Action, Event, Lane, State, V
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import WORKERS, Display
-from gate.processes.fitness import AT_REST, CONTROLLER, STOPPING, Fitness
+from gate.processes.fitness import AT_REST, AWAITS_RESET, CONTROLLER, LINK, STOPPING, Fitness
 from gate.processes.lag import LoopLag
 from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, PanelReport, Role
 from gate.processes.witness import DoorWitness
@@ -56,7 +56,6 @@ _STAGE_OF_STATE: Mapping[State, str] = {
     State.EJECT_CLOSE: "eject_close",
 }
 """The name that a state's duration bears in the transaction's timeline."""
-
 
 _IRREGULAR = frozenset(State) - {
     State.IDLE,
@@ -103,7 +102,7 @@ class LaneActor:
         self._sent: dict[int, tuple[str, float]] = {}
         self._link_up = self._faulty = False
         self._witness = DoorWitness(frozenset(Door) if kind == "mantrap" else frozenset({Door.EXIT}))
-        self.fitness = Fitness()
+        self.fitness = Fitness(dict.fromkeys(sorted(WORKERS), "its process has not come yet"))
         self.rested = asyncio.Event()
         """After :meth:`withdraw`: nobody is being served, and no door is driven."""
         self.lag = LoopLag()
@@ -275,15 +274,17 @@ class LaneActor:
         """Something the gate controller said, or that its line did."""
         match event:
             case LinkUp():
-                self._link_up, self._faulty = True, False
-                self.fitness.note(CONTROLLER, "")
+                self._link_up = True
+                self.fitness.note(LINK, "")
+                if self._lane.state not in AWAITS_RESET:
+                    self._forgive()
                 self._case.backends["controller"] = event.firmware
                 self._apply(Event.LINK_BACK)
             case LinkDown():
                 self._link_up = False
                 self._witness.forget()
                 if event.reason is not DownReason.CLOSED:
-                    self.fitness.note(CONTROLLER, f"lost ({event.reason}): {event.what}")
+                    self.fitness.note(LINK, f"lost ({event.reason}): {event.what}")
                 self._sent.clear()
                 self._view = View(supervised=self._view.supervised)
                 self._apply(Event.LINK_LOST)
@@ -312,6 +313,11 @@ class LaneActor:
         self._faulty = True
         self.fitness.note(CONTROLLER, why)
         self._apply(Event.DEVICE_FAULT)
+
+    def _forgive(self) -> None:
+        """Hold nothing against the controller any more: one that still cannot will say so again."""
+        self._faulty = False
+        self.fitness.note(CONTROLLER, "")
 
     def _on_telemetry(self, told: Telemetry) -> None:
         self._witness.telemetry(told)
@@ -381,8 +387,7 @@ class LaneActor:
         """An officer's order that opens no exit. Where the table has no use for it, before is after."""
         before = self._lane.state
         if order == "reset":
-            self._faulty = False  # a controller that still cannot will say so again
-            self.fitness.note(CONTROLLER, "")
+            self._forgive()
         self._apply(Event.OFFICER_RESET if order == "reset" else Event.OFFICER_EJECT)
         return OrderTaken(before=before, after=self._lane.state)
 

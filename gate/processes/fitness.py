@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from gate.lane import State, View
 
@@ -15,8 +16,11 @@ BEFORE_ENTRY = frozenset({State.OUT_OF_SERVICE, State.RECOVER, State.IDLE, State
 """Nobody was let in yet."""
 AT_REST = frozenset({State.OUT_OF_SERVICE, State.FAULT, State.EMERGENCY, State.NO_POWER})
 """Here the lane drives no door: the controller alone sees to whoever is inside, and an officer."""
+AWAITS_RESET = frozenset({State.FAULT, State.EMERGENCY})
+"""Somebody has to look before the lane takes travellers again."""
+CONTROLLER, LINK = "controller", "link"
+"""What the gate controller said or showed against itself, until somebody looked; that it cannot be reached, until it can."""
 STOPPING = "stopping"
-CONTROLLER = "controller"
 DRAIN_S = 30.0
 """Longest that whoever is inside when the service is stopped may take; then the leases lapse, and the controller lets them out."""
 LONGEST = 200
@@ -26,8 +30,8 @@ LONGEST = 200
 class Fitness:
     """The causes that hold now."""
 
-    def __init__(self) -> None:
-        self._causes: dict[str, str] = {}
+    def __init__(self, causes: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._causes = dict(causes)
 
     @property
     def causes(self) -> Mapping[str, str]:
@@ -42,8 +46,8 @@ class Fitness:
 
     @property
     def may_begin(self) -> bool:
-        """Whether the lane may take a traveller as far as this goes. What the controller says the table sees for itself."""
-        return not self._causes.keys() - {CONTROLLER}
+        """Whether the lane may take a traveller as far as this goes. How the controller is the table sees for itself."""
+        return not self._causes.keys() - {CONTROLLER, LINK}
 
     @property
     def words(self) -> tuple[str, ...]:

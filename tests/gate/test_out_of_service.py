@@ -75,10 +75,40 @@ async def test_why_the_controller_gave_up_stands_on_the_officers_page_until_the_
 async def test_why_the_controller_is_away_stands_on_the_officers_page_until_it_is_back(hand: Hand):
     await hand.ready()
     await hand.controller(LinkDown(reason=DownReason.SILENT, what="no valid frame for 1 s"))
-    assert "controller: lost (silent): no valid frame for 1 s" in warnings(hand)
+    assert "link: lost (silent): no valid frame for 1 s" in warnings(hand)
+    hand.actor.post(lambda: hand.actor.order("reset"))
+    await hand.settle()
+    assert "link: lost (silent): no valid frame for 1 s" in warnings(hand), "an order brings no controller back"
     await hand.controller(LinkUp(firmware="firmware"))
     await hand.plant()
-    assert not any(line.startswith("controller: ") for line in warnings(hand))
+    assert not any(line.startswith("link: ") for line in warnings(hand))
+
+
+async def test_a_controller_that_was_caught_lying_wipes_off_no_reason_by_going_and_coming_back(hand: Hand):
+    await hand.ready()
+    await hand.controller(Fault(code=1, what="contradicted itself"))
+    await hand.controller(LinkDown(reason=DownReason.SILENT, what="no valid frame for 1 s"))
+    await hand.controller(LinkUp(firmware="firmware"))
+    await hand.plant()
+    assert hand.state is State.FAULT
+    assert "controller: contradicted itself" in warnings(hand)
+
+
+@pytest.mark.parametrize("absent", ["reader", "vision"])
+async def test_before_each_worker_has_come_once_the_lane_takes_nobody(hand: Hand, tmp_path, absent: str):
+    (tmp_path / "started").mkdir()
+    hand = type(hand)(tmp_path / "started")
+    await hand.controller(LinkUp(firmware="firmware"))
+    for role in {"reader", "vision", "officer_screen"} - {absent}:
+        await hand.peer(role)
+    await hand.plant()
+    assert hand.state is State.OUT_OF_SERVICE
+    assert not hand.actor.in_service
+    assert any(line.startswith(f"{absent}: ") for line in warnings(hand))
+    await hand.peer(absent)
+    await hand.plant()
+    assert hand.state is State.IDLE
+    await hand.close()
 
 
 @pytest.mark.parametrize("role", ["reader", "vision"])
