@@ -3,7 +3,7 @@
 A process that dies is started again, at most :data:`RESTARTS` times in :data:`RESTART_WINDOW_S`; the lane is told why it went, and takes
 nobody meanwhile. One that goes on dying is given up: the lane stays out of service and shows the reason, until somebody has looked and
 starts the service again; a lane process that goes on dying ends the service, and so does a configuration error, for restarting would mend
-neither. One that lost its device is started again until the device is back.
+neither. One that lost its device is started again until the device is back, and one that the lane does without for ever.
 """
 
 from __future__ import annotations
@@ -31,12 +31,14 @@ RESTARTS, RESTART_WINDOW_S = 5, 60.0
 DEVICE_RETRY_S = 2.0
 """A process that lost its device is started again this long after its last start, for as long as it takes."""
 DISPENSABLE = frozenset({"panel", "health"})
-"""Processes whose crashes, however many, end no service: what they drive tells people something and moves nothing."""
+"""Processes whose ends, however many and whatever they call them, end no service: what they drive tells people something and moves nothing."""
 STOP_TIMEOUT_S = 5.0
 LANE_STOP_S = DRAIN_S + 5.0
 """The lane serves, or lets out, whoever is inside; then it closes its books."""
 SUPERVISE_S = 0.2
 STOP_LOOK_S = 0.02
+LAST_WORDS_BYTES = 65_536
+"""As much of the log's end is searched for why a process ended: it may have filled a disk before."""
 
 
 class ServiceError(Exception):
@@ -131,7 +133,7 @@ class Service:
             status = process.running.poll()
             if status is None or process.name in self.given_up:
                 continue
-            if status == EXIT_CONFIG:
+            if status == EXIT_CONFIG and process.name not in DISPENSABLE:
                 raise ServiceError(self._last_words(process))
             if not process.told:
                 process.told, self._untold[process.name] = True, self._last_words(process)
@@ -171,7 +173,7 @@ class Service:
         """The line with which the process gave up: it says what is wrong and what to do."""
         who = process.name.removesuffix("_screen")
         with Path(self._log.name).open("rb") as log:
-            log.seek(process.log_from)
+            log.seek(max(process.log_from, Path(self._log.name).stat().st_size - LAST_WORDS_BYTES))
             said = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(who)]
         return said[-1] if said else f"{process.name} gave up: see {self._log.name}"
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -58,11 +59,27 @@ def test_a_process_that_keeps_crashing_ends_the_service_with_its_last_words(serv
         starts_seen(service, "lane", 20)
 
 
-@pytest.mark.parametrize("status", [1, -11, EXIT_DEVICE])
+@pytest.mark.parametrize("status", [1, -11, EXIT_CONFIG, EXIT_DEVICE])
 def test_a_panel_that_keeps_crashing_costs_nobody_the_gate(service_of, monkeypatch, status):
     monkeypatch.setattr(gate.service, "DEVICE_RETRY_S", 0.01)
     dying = [sys.executable, "-S", "-c", f"import os; os.kill(os.getpid(), {-status})"] if status < 0 else ending(status)
     assert starts_seen(service_of(panel=dying), "panel", 12) == 12
+
+
+def test_a_process_that_filled_the_log_before_it_went_is_not_read_whole(service_of, tmp_path):
+    service = service_of(panel=ending(1, "panel: a bug"))
+    service._processes[0].running.wait(LIMIT_S)
+    with (tmp_path / "processes.log").open("r+b") as log:
+        said = log.read()
+        log.truncate(64 << 20)
+        log.seek(0, 2)
+        log.write(b"\n" + said)
+    tracemalloc.start()
+    words = service._last_words(service._processes[0])
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert words == "panel: a bug"
+    assert most < 1 << 20
 
 
 def test_a_device_that_is_away_is_waited_for_without_end(service_of, monkeypatch):
