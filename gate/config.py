@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 import re
 import sys
 import tomllib
@@ -450,7 +451,7 @@ class _Reader:
             self._find("panel.port", "missing", "name the panel's serial device, below /dev/serial/by-id")
         if kind == "osdp" and key_file is None:
             self._find("panel.key_file", "missing", "name the file with the panel's own key, 32 hexadecimal digits")
-        elif kind == "osdp" and key_file and key_file.exists():  # this may not be the gate
+        elif kind == "osdp" and key_file and os.path.exists(key_file):  # noqa: PTH110 - this may not be the gate, and Path.exists raises
             try:
                 read_key(key_file)
             except DeviceError as error:

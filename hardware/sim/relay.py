@@ -20,6 +20,7 @@ import selectors
 import signal
 import subprocess
 import sys
+import termios
 import time
 import tty
 from collections.abc import Callable, Mapping
@@ -117,10 +118,15 @@ class Relay:
     def open_device(self) -> None:
         """Open the device, if it is there."""
         try:
-            self._device = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-            tty.setraw(self._device)
+            device = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError:
             return  # not there yet
+        try:
+            tty.setraw(device)
+        except termios.error:
+            os.close(device)  # gone again
+            return
+        self._device = device
         self.selector.register(self._device, selectors.EVENT_READ, self._from_device)
         self._show()
 

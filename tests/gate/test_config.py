@@ -115,6 +115,11 @@ def test_the_default_key_of_panels_and_one_that_others_read_are_refused_under_ev
         assert "panel.key_file" in [each for _, each in broken(write(text + PANEL))]
 
 
+def test_a_key_that_cannot_be_looked_at_from_here_is_no_finding_and_no_trace(write):
+    """Who checks a file may not be who runs the gate."""
+    assert load(write(GOOD + PANEL.replace("panel.key", "k" * 300))).panel.kind == "osdp"
+
+
 def test_a_trial_refuses_a_panel_that_is_a_simulator(write):
     for panel in (PANEL, '\n[panel]\nkind = "simulator"\nport = "world"\n'):
         assert "panel.port" in [each for _, each in broken(write(TRIAL + panel))]

@@ -82,6 +82,14 @@ def test_any_frame_with_the_right_crc_is_an_answer_or_none(checked, body):
         assert body == bytes([1, 16, 0, 0, 0, 3])
 
 
+def test_answers_that_are_none_leave_no_line_in_a_log(checked, caplog):
+    """Twenty a second would fill the disk on which permits are written down."""
+    for body in (b"\x02\x04\x08" + bytes(8), b"\x01\x80\x01"):
+        for said in ask(checked(body)):
+            assert isinstance(said, NoAnswer)
+    assert caplog.records == []
+
+
 @given(st.lists(REGISTER, min_size=IDENTITY_BLOCK.count - 1, max_size=IDENTITY_BLOCK.count + 1))
 def test_any_registers_are_an_identity_or_a_message_error(registers):
     try:

@@ -8,7 +8,7 @@ import pytest
 
 from hardware.controller.serial_port import SerialPort
 from hardware.ports import DeviceError, DeviceLost
-from hardware.sim.relay import FaultRelay
+from hardware.sim.relay import FaultRelay, Relay
 from hardware.sim.terminal import Terminal
 
 pytestmark = pytest.mark.processes
@@ -48,6 +48,19 @@ def heard(end, count: int) -> bytes:
     data = bytearray()
     eventually(lambda: data.extend(end.read() if isinstance(end, Terminal) else end.read(4096, 0.05)) or len(data) >= count)
     return bytes(data)
+
+
+def test_a_device_that_went_while_it_was_opened_is_tried_again(tmp_path, device):
+    link = tmp_path / "there"
+    link.symlink_to("/dev/null")  # opens, but is no terminal, as one that hung up is none
+    relay = Relay(link, Terminal(tmp_path / "host"), 0)
+    relay.open_device()
+    assert not relay.state()["plugged"]
+    link.unlink()
+    link.symlink_to(tmp_path / "device")
+    relay.open_device()
+    assert relay.state()["plugged"]
+    relay.close()
 
 
 def test_a_clean_line_carries_every_byte_both_ways(device, host):
