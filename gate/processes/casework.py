@@ -35,8 +35,6 @@ PARTING_S = 4.0
 """How long the screen keeps a referral's sentence after the transaction ended: long enough to read it twice."""
 SETTLE_S = 2.0
 """A commit takes milliseconds; a disk that takes longer than this keeps nobody from ending the process."""
-ENDED_KEPT = 12
-"""Transactions that the officer's page lists."""
 VOIDED = "PERMIT_VOIDED"
 """Reason of a transaction whose permit came to nothing, where no fact says why: the log refused it, or nobody went through."""
 FRAME_MARGIN_S = 0.5
@@ -315,7 +313,7 @@ class Casework:
         if record.outcome is Outcome.OPEN and not self._passed:
             record = msgspec.structs.replace(record, outcome=Outcome.COUNTER, reasons=(VOIDED,))
         self.running, self._waiting = None, set()
-        self.ended = (record, *self.ended)[:ENDED_KEPT]
+        self.ended = (record, *self.ended)[: m.ENDED_KEPT]
         self._forget(running)
         self._spawn(self._close_books(record))
 

@@ -9,7 +9,7 @@ from gate.lane import State, View
 from gate.processes.casework import Casework
 from gate.processes.messages import (
     AnyMessage,
-    EndedTransactions,
+    EndedTransaction,
     LaneReady,
     OfficerView,
     PanelReport,
@@ -38,13 +38,13 @@ class Display:
         self._joined: set[Role] = set()
         self.troubles: tuple[str, ...] = ()
         """Why the lane takes nobody, for the officer."""
-        self._listed: tuple[TransactionRecord, ...] | None = None
+        self._listed: tuple[TransactionRecord, ...] = ()
 
     def peer(self, role: Role, *, joined: bool) -> None:
         """A peer of ``role`` came (show it everything again) or the last one went."""
         self._shown.pop(role, None)
         if role == "officer_screen":
-            self._listed = None
+            self._listed = ()
         (self._joined.add if joined else self._joined.discard)(role)
         if role == "panel" and self._panel:
             self._panel.peer(joined=joined)
@@ -71,8 +71,9 @@ class Display:
         self._show("traveller_screen", TravellerView(screen=screen, progress=progress, guidance=guidance))
         self._show("panel", PanelView(screen=screen))
         if self._listed is not case.ended:
+            for record in reversed([record for record in case.ended if record not in self._listed]):
+                self._tell("officer_screen", EndedTransaction(record=record))
             self._listed = case.ended
-            self._tell("officer_screen", EndedTransactions(records=case.ended))
         self._show("officer_screen", self._officer_view(state, view, controller, case))
         if state is State.IDLE and self._joined >= WORKERS:
             self._show("director", LaneReady(state=state))

@@ -30,6 +30,9 @@ Guidance = Literal[
 PanelWord = Literal["", "ready", "fault", "tamper"]
 """How the reader's panel stands, for officers; empty where there is none."""
 
+ENDED_KEPT = 12
+"""Transactions that the officer's page lists."""
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Base of all messages; the tag is the class name. What they carry (secrets, portraits, names) stays out of logs and traces."""
@@ -185,7 +188,7 @@ class TravellerView(Message, frozen=True, kw_only=True):
 class OfficerView(Message, frozen=True, kw_only=True):
     """What the officer page shows: the lane, the transaction that runs, and those that ended (newest first).
 
-    The lane sends ``ended`` by itself (:class:`EndedTransactions`); the page's feed puts it in.
+    The lane sends each of ``ended`` by itself (:class:`EndedTransaction`); the page's feed puts them in.
     """
 
     lane: str
@@ -210,10 +213,12 @@ class OfficerView(Message, frozen=True, kw_only=True):
     """A traveller pressed the button by which one calls for help."""
 
 
-class EndedTransactions(Message, frozen=True, kw_only=True):
-    """The transactions that the officer page lists. Apart from its view, which changes twenty times as often and is a hundredth as long."""
+class EndedTransaction(Message, frozen=True, kw_only=True):
+    """One that the officer page lists. Apart from its view, which changes twenty times as often, and from the others: twelve that were
+    blown up by a worker would be more than a message may be.
+    """
 
-    records: tuple[TransactionRecord, ...]
+    record: TransactionRecord
 
 
 # --- console (a command of the gate's own user, ``autogate lane``) → lane, and back ------------------------------------------
@@ -316,7 +321,7 @@ AnyMessage = (
     | LaneHealth
     | TravellerView
     | OfficerView
-    | EndedTransactions
+    | EndedTransaction
     | StageEnded
     | TransactionEnded
     | LaneReady

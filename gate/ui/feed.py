@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from gate.processes.channel import ChannelClosed, connect
-from gate.processes.messages import AnyMessage, EndedTransactions, OfficerView, Role, TravellerView
+from gate.processes.messages import ENDED_KEPT, AnyMessage, EndedTransaction, OfficerView, Role, TravellerView
 from gate.records import TransactionRecord
 
 RETRY_FIRST_S, RETRY_LAST_S = 0.1, 2.0
@@ -98,14 +98,15 @@ class LaneFeed(NewestView[View]):
 
 
 class OfficerFeed(LaneFeed[OfficerView]):
-    """Puts the transactions that ended, which the lane tells only when one more did, into each view."""
+    """Puts the transactions that ended, each of which the lane tells once, into each view, newest first."""
 
     _ended: tuple[TransactionRecord, ...] = ()
 
     def hear(self, message: AnyMessage) -> None:
-        if isinstance(message, EndedTransactions):
-            self._ended = message.records
-        view = self.current if isinstance(message, EndedTransactions) else message
+        if isinstance(message, EndedTransaction):
+            others = (record for record in self._ended if record.transaction != message.record.transaction)
+            self._ended = (message.record, *others)[:ENDED_KEPT]
+        view = self.current if isinstance(message, EndedTransaction) else message
         if isinstance(view, OfficerView):
             super().hear(msgspec.structs.replace(view, ended=self._ended))
 

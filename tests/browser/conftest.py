@@ -18,7 +18,7 @@ import pytest
 from gate.decision import Outcome, PolicyDecision
 from gate.evidence import CheckResult, Direction, Evidence, Fact, Stage
 from gate.processes import channel
-from gate.processes.messages import EndedTransactions, OfficerView, TravellerView
+from gate.processes.messages import EndedTransaction, OfficerView, TravellerView
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
 
 SECRET = "stand-in"
@@ -60,7 +60,8 @@ class StandInLane:
     async def _tell(self, peer, message) -> None:
         """As the lane does: who ended in a message of its own, before the view."""
         if isinstance(message, OfficerView):
-            await peer.send(EndedTransactions(records=message.ended))
+            for record in reversed(message.ended):
+                await peer.send(EndedTransaction(record=record))
             message = msgspec.structs.replace(message, ended=())
         await peer.send(message)
 
