@@ -45,7 +45,7 @@ def _metric(name: str, kind: str, help_: str, samples: Iterable[Sample]) -> Iter
     yield f"# TYPE {PREFIX}{name} {kind}"
     for suffix, labels, value in samples:
         told = ",".join(f'{label}="{_escaped(word)}"' for label, word in labels.items())
-        yield f"{PREFIX}{name}{suffix}{{{told}}} {value:g}" if told else f"{PREFIX}{name}{suffix} {value:g}"
+        yield f"{PREFIX}{name}{suffix}{{{told}}} {value:.15g}" if told else f"{PREFIX}{name}{suffix} {value:.15g}"
 
 
 def _escaped(word: str) -> str:

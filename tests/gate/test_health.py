@@ -72,6 +72,17 @@ def test_out_of_service_says_why_and_is_healthy_all_the_same(board):
     assert board.answer("/healthz")[0] == 200
 
 
+def test_counters_are_told_to_the_last_digit_after_years_of_service():
+    years = msgspec.structs.replace(
+        HEALTH, damaged_frames=1_234_567_891, loop_lag=Histogram(bounds=(0.001,), counts=(1_261_440_001, 1), total=1234567.891)
+    )
+    told = exposition(years).splitlines()
+    assert "autogate_link_damaged_frames_total 1234567891" in told
+    assert 'autogate_lane_loop_lag_seconds_bucket{le="0.001"} 1261440001' in told
+    assert "autogate_lane_loop_lag_seconds_count 1261440002" in told
+    assert "autogate_lane_loop_lag_seconds_sum 1234567.891" in told
+
+
 def test_a_part_that_hangs_is_not_healthy(board):
     board.told(msgspec.structs.replace(HEALTH, stuck="log"))
     assert board.answer("/healthz")[::2] == (503, "log hangs\n")
