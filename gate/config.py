@@ -121,6 +121,10 @@ class LinkWaiver(Section, frozen=True, kw_only=True):
     until: date
     signature: Signature
 
+    def ended(self, today: date) -> str:
+        """That its last day is over, in words; empty before."""
+        return f"the waiver of {self.granted_by} ended on {self.until}" if today > self.until else ""
+
 
 class Controller(Section, frozen=True, kw_only=True):
     device: Address

@@ -42,8 +42,8 @@ def problem(config: Config, now: datetime) -> str:
     waiver = config.controller.waiver
     if waiver is None:
         return ""
-    if civil_date(now, config.lane.checkpoint) > waiver.until:
-        return f"the waiver of {waiver.granted_by} ended on {waiver.until}"
+    if ended := waiver.ended(civil_date(now, config.lane.checkpoint)):
+        return ended
     try:
         keys = {name: key for key, name in parse_signers(config.trust.signers).items()}
     except PkiError as error:

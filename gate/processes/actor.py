@@ -142,9 +142,9 @@ class LaneActor:
         """How the gate controller is, in the word of the ``controller`` fact."""
         return self._gate_words()[0]
 
-    def withdraw(self) -> None:
-        """Take nobody any more, and serve whoever is inside to the end: the service is being stopped."""
-        self.fitness.note(STOPPING, "no traveller is taken any more")
+    def withdraw(self, cause: str = STOPPING, why: str = "no traveller is taken any more") -> None:
+        """Take nobody any more, and serve whoever is inside to the end: the service is being stopped, or ``cause`` says why."""
+        self.fitness.note(cause, why)
         self._publish()
 
     def process_ended(self, process: str, why: str) -> None:

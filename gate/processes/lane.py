@@ -18,7 +18,7 @@ from contextlib import suppress
 import msgspec
 
 from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
-from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
+from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor, civil_date
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
 from gate.evidence import Direction, Fact
@@ -98,7 +98,7 @@ class LaneProcess:
 
     def __init__(self, config: Config, runtime: Runtime, key: bytes, rules: RuleSet, log: AuditWriter) -> None:
         floor = WallFloor(config.state_dir / WALL_FLOOR_FILE)
-        self._runtime, self._log, self._floor = runtime, log, floor
+        self._config, self._runtime, self._log, self._floor = config, runtime, log, floor
         self._clock = SystemClock(floor)
         self._peers: dict[Role, set[Channel]] = {}
         self._loop = asyncio.get_running_loop()
@@ -220,6 +220,15 @@ class LaneProcess:
                 await asyncio.to_thread(self._floor.raise_to, self._clock.wall())
             await asyncio.sleep(REMEMBER_EVERY_S)
 
+    async def _heed_last_day(self) -> None:
+        """A lane may run for longer than the waiver that it started under: once that is over it takes nobody any more."""
+        waiver, checkpoint = self._config.controller.waiver, self._config.lane.checkpoint
+        while waiver is not None:
+            if ended := waiver.ended(civil_date(self._clock.wall(), checkpoint)):
+                self.actor.withdraw("waiver", ended)
+                return
+            await asyncio.sleep(REMEMBER_EVERY_S)
+
     async def _tell_health(self) -> None:
         while True:
             if self._peers.get("health"):
@@ -265,7 +274,8 @@ class LaneProcess:
         server = await serve(self._runtime.lane_socket, self._runtime.secret, self._on_peer)
         self._link.start()
         running = asyncio.create_task(self.actor.run())
-        beside = [asyncio.create_task(work) for work in (self._remember_time(), self._watchdog.run(), self._tell_health())]
+        works = (self._remember_time(), self._heed_last_day(), self._watchdog.run(), self._tell_health())
+        beside = [asyncio.create_task(work) for work in works]
         ending = asyncio.create_task(self._until_ended())
         notify(str(self._runtime.notify_socket), READY)
         await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from gate.__main__ import main
 from gate.audit import AuditLog, decode, open_readonly
 from gate.config import Config, ConfigError, check_command, load
 from gate.link_waiver import problem, signed_text
-from gate.processes.lane import heed_waiver
+from gate.processes.lane import LaneProcess, heed_waiver
 from gate.profiles import DEMO_MARKER
 from gate.records import LinkWaived
 
@@ -231,3 +232,14 @@ def test_the_lane_does_not_start_under_a_waiver_that_nobody_signed(write, waived
 def test_without_a_waiver_nothing_is_examined(write, log, monkeypatch):
     monkeypatch.setattr("subprocess.run", None)
     heed_waiver(load(write(profile="demo")), log, Clock())
+
+
+@pytest.mark.parametrize(("now", "withdrawn"), [(NOW, False), (datetime(2999, 3, 31, 17, 0, tzinfo=UTC), True)])
+async def test_a_lane_that_outlives_its_waiver_takes_nobody_any_more(write, waived, now, withdrawn):
+    told: list[tuple[str, str]] = []
+    actor = SimpleNamespace(withdraw=lambda cause, why: told.append((cause, why)))
+    lane = SimpleNamespace(_config=load(write(waived)), _clock=SimpleNamespace(wall=lambda: now), actor=actor)
+    looking = asyncio.create_task(LaneProcess._heed_last_day(lane))
+    await asyncio.sleep(0)
+    looking.cancel()
+    assert told == [("waiver", "the waiver of first.person ended on 2999-03-31")] * withdrawn
