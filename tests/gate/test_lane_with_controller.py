@@ -17,6 +17,7 @@ A, E, S = Action, Event, State
 SINGLE = TABLES["single_door"]
 
 
+@pytest.mark.timeout(240)  # a search takes ten seconds of a processor that is its own
 @pytest.mark.parametrize(
     "search",
     [
