@@ -70,10 +70,10 @@ SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
 
 
-ALONE: frozenset[Role] = WORKERS | {"panel"}
+ALONE: frozenset[Role] = WORKERS | {"panel", "health"}
 """Roles of which there is one: a second one is refused."""
-
-
+MOST_PEERS = 8
+"""Of any other role: a screen that comes back while the last one is not known gone, a director, and whoever watches in a test."""
 DEVICE_ROLES: tuple[Role, ...] = ("reader", "vision", "officer_screen", "traveller_screen")
 """Processes whose presence ``/metrics`` tells: a worker is there while its device is."""
 
@@ -101,6 +101,7 @@ class LaneProcess:
         self._config, self._runtime, self._log, self._floor = config, runtime, log, floor
         self._clock = SystemClock(floor)
         self._peers: dict[Role, set[Channel]] = {}
+        self._refused: set[Role] = set()
         self._loop = asyncio.get_running_loop()
         self._registries = RegistryRound(
             config.registries,
@@ -167,8 +168,10 @@ class LaneProcess:
         if role == "service":
             await self._on_service(channel)
             return
-        if role in ALONE and self._peers.get(role):
-            print(f"lane: a second {role} was refused: one is there", file=sys.stderr, flush=True)
+        if len(self._peers.get(role, ())) >= (1 if role in ALONE else MOST_PEERS):
+            if role not in self._refused:  # said once: a peer that comes again and again fills no log
+                self._refused.add(role)
+                print(f"lane: one {role} too many was refused", file=sys.stderr, flush=True)
             return
         self._peers.setdefault(role, set()).add(channel)
         self._vitals.joins[role] += 1
