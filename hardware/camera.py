@@ -156,7 +156,7 @@ class OpenCvCamera:
     def _watch(self, capture: Capture) -> None:
         """Take frames until there are no more."""
         pace = 0.0 if self._live else 1 / _rate(capture)
-        freezer, due = Freezer(), time.monotonic()
+        freezer, due, came = Freezer(), time.monotonic(), False
         with self._news:
             self._last, self._patience = boot(), START_S
         while not self._closed.is_set() and capture.grab():
@@ -164,22 +164,24 @@ class OpenCvCamera:
             good, pixels = capture.retrieve()
             if not good or pixels is None:
                 break
+            frame, came = Frame(pixels=pixels, boot=taken), True
             if self._live and freezer.frozen(pixels, taken):
+                frame.wipe()
                 self._lose("the camera shows the same picture for ever")
                 continue
-            self._publish(Frame(pixels=pixels, boot=taken))
+            self._publish(frame)
             due = max(due + pace, time.monotonic())
             self._closed.wait(max(0.0, due - time.monotonic()))
-        if self._live:
+        if self._live or not came:  # a recording that is over begins anew
             self._lose("the camera was unplugged, or delivers no frames")
 
     def _publish(self, frame: Frame | None) -> None:
         """Make ``frame`` the newest one; overwrite the one that nobody fetched."""
         with self._news:
             if self._frame is not None:
-                self._frame.pixels.fill(0)
+                self._frame.wipe()
             if frame is not None and self._closed.is_set():
-                frame.pixels.fill(0)
+                frame.wipe()
                 frame = None
             self._frame = frame
             if frame is not None:

@@ -161,9 +161,14 @@ class Frame:
     pixels: NDArray[np.uint8] = field(repr=False)
     boot: float
 
+    def wipe(self) -> None:
+        """Overwrite the picture, where that is possible: whoever was handed it is the last who has it."""
+        if self.pixels.flags.writeable:
+            self.pixels.fill(0)
+
 
 class FrameSource(Protocol):
-    """A camera that always hands over its newest frame."""
+    """A camera that always hands over its newest frame; the receiver wipes it."""
 
     def newest(self, timeout: float) -> Frame | None:
         """Return the newest frame not yet handed over, None after ``timeout`` seconds. Raises DeviceError."""

@@ -81,12 +81,14 @@ class Capture:
         frames, track = BestFrames(), self._verifier.track()
         try:
             while self._clock.boot() < opened + deadline_s and not self._abandoned() and not frames.enough:
-                frame = self._camera.newest(FRAME_WAIT_S)
-                if (
-                    frame is not None and frame.boot > newest
-                ):  # a stalled camera shows whoever stood there before, or one frame thrice
-                    newest = frame.boot
-                    self._measure(frame, track, frames)
+                if (frame := self._camera.newest(FRAME_WAIT_S)) is None:
+                    continue
+                try:
+                    if frame.boot > newest:  # a stalled camera shows whoever stood there before, or one frame thrice
+                        newest = frame.boot
+                        self._measure(frame, track, frames)
+                finally:
+                    frame.wipe()
             return self._judged(reference, frames)
         finally:
             frames.wipe()

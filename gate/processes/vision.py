@@ -149,31 +149,36 @@ class FaceWatcher:
         self._stop.set()
 
     def run(self) -> None:
-        """Until stopped: do what the lane asks, one thing after another."""
-        while not self._stop.is_set():
-            try:
-                job = self._jobs.get(timeout=POLL_S)
-            except queue.Empty:
-                self._look_at_camera()
-                continue
-            match job:
-                case PrepareReference():
-                    self._prepare(job)
-                case StartCapture():
-                    self._capture(job)
-                case Forget():
-                    self._forget()
-                case _:
-                    pass  # not for this process
-        self._forget()
+        """Until stopped: do what the lane asks, one thing after another. Raises DeviceError where the camera is gone."""
+        try:
+            while not self._stop.is_set():
+                self._next()
+        finally:
+            self._forget()
+
+    def _next(self) -> None:
+        try:
+            job = self._jobs.get(timeout=POLL_S)
+        except queue.Empty:
+            self._look_at_camera()
+            return
+        match job:
+            case PrepareReference():
+                self._prepare(job)
+            case StartCapture():
+                self._capture(job)
+            case Forget():
+                self._forget()
+            case _:
+                pass  # not for this process
 
     def _look_at_camera(self) -> None:
         """Notice while nobody waits that the camera is gone. Raises DeviceError."""
         if self._clock.boot() - self._looked > IDLE_LOOK_S:
             self._looked = self._clock.boot()
             frame = self._camera.newest(0.0)
-            if frame is not None and frame.pixels.flags.writeable:
-                frame.pixels.fill(0)
+            if frame is not None:
+                frame.wipe()
 
     def _prepare(self, job: PrepareReference) -> None:
         self._forget()
@@ -256,8 +261,9 @@ async def _serve(config: Config, runtime: Runtime, camera: FrameSource) -> None:
         verifier.warm_up()
         if (frame := camera.newest(FRAME_WAIT_S)) is not None:
             first = verifier.probe(frame.pixels)  # the first frame of its size costs more than any later one
+            frame.wipe()  # of whoever happens to stand there
             if isinstance(first, Probe):
-                first.wipe()  # of whoever happens to stand there
+                first.wipe()
         backends = {
             "face": served if config.face.backend == "onnxruntime" else f"{served}; run by {config.face.backend}",
             "pad": f"available: {LABEL}" if pack.pad else "PAD not available",

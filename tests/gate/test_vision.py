@@ -197,6 +197,47 @@ def test_frames_of_two_people_are_never_fused():
     assert (verifier.seen, verifier.fused) == (2 + FEWEST, [FEWEST])
 
 
+class Kept(Camera):
+    """Its frames are the receiver's own; the test keeps hold of them, and of how they were when they were handed over."""
+
+    def __init__(self, age: float = 0.0) -> None:
+        super().__init__(age)
+        self.handed: list[np.ndarray] = []
+
+    def newest(self, timeout: float) -> Frame:
+        self.handed.append(np.full((8, 8, 3), 200, np.uint8))
+        return Frame(pixels=self.handed[-1], boot=super().newest(timeout).boot)
+
+
+@pytest.mark.parametrize("age", [0.0, 10.0], ids=["looked at", "too old"])
+@pytest.mark.parametrize("sees", ["good", "nobody", "attack"])
+def test_no_frame_is_left_behind_in_memory(sees, age):
+    camera = Kept(age)
+    looked(Verifier(sees), camera, deadline_s=0.1)
+    assert camera.handed
+    assert not any(pixels.any() for pixels in camera.handed)
+
+
+def test_a_camera_that_goes_while_somebody_stands_there_leaves_neither_frame_nor_reference(monkeypatch):
+    class Going(Kept):
+        def newest(self, timeout: float) -> Frame:
+            if self.frames == 2:
+                raise DeviceLost("camera", "gone")
+            return super().newest(timeout)
+
+    wiped: list[object] = []
+    monkeypatch.setattr(Reference, "wipe", lambda reference: wiped.append(reference))  # noqa: PLW0108 - a method of a class, which a built-in one is not
+    camera = Going()
+    watcher = FaceWatcher(Verifier("fair"), camera, lambda _: None)  # type: ignore[arg-type] # set by hand
+    watcher.take(PrepareReference(transaction="t", portrait=b"x", zero=boot()))
+    watcher.take(StartCapture(transaction="t", deadline_s=5, zero=boot()))
+    with pytest.raises(DeviceLost):
+        watcher.run()
+    assert len(camera.handed) == 2
+    assert not any(pixels.any() for pixels in camera.handed)
+    assert len(wiped) == 1
+
+
 class Frozen(Camera):
     """Hands over the same frame for ever."""
 

@@ -158,6 +158,9 @@ def test_a_driver_that_repeats_itself_is_an_error_until_it_shows_something_new(w
     monkeypatch.setattr(camera, "FROZEN_S", 0.1)
     device.repeats = True
     assert "same picture" in gone(watched).what
+    repeated = len(device.handed)
+    until(lambda: len(device.handed) > repeated + 5)
+    assert not any(pixels.any() for pixels in device.handed[repeated:-1]), "what it repeats may be a face"
     device.repeats = False
     assert back(watched)
 
@@ -227,6 +230,19 @@ def test_a_file_that_is_no_film_is_an_error(tmp_path):
     (tmp_path / "film.avi").write_bytes(b"RIFF" + bytes(2000))
     with pytest.raises(DeviceError):
         open_capture(str(tmp_path / "film.avi"), Wish())
+
+
+def test_a_recording_without_a_frame_is_lost_and_not_opened_again_without_a_pause(device, monkeypatch):
+    monkeypatch.setattr(device, "grab", lambda: False)
+    monkeypatch.setattr(camera, "REOPEN_EVERY_S", 0.05)
+    source = OpenCvCamera("film.avi", open_=device.open)
+    try:
+        assert gone(source)
+        opened, since = device.opened, time.monotonic()
+        time.sleep(0.2)
+        assert device.opened - opened <= (time.monotonic() - since) / 0.05 + 1
+    finally:
+        source.close()
 
 
 def test_a_link_to_a_device_is_a_device_and_a_recording_is_none(tmp_path):
