@@ -298,8 +298,9 @@ void firmware_listen(void)
     uint64_t now = board_now_ms();
     uint8_t bytes[64];
     struct frame frame;
+    size_t length;
 
-    for (size_t length; (length = board_read_line(bytes, sizeof bytes)) > 0;)
+    for (int reads = 0; reads < READS && (length = board_read_line(bytes, sizeof bytes)) > 0; reads++)
         for (size_t i = 0; i < length; i++)
             if (frame_take(&self.decoder, bytes[i], &frame))
                 take(&frame, now);

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { KEY_MIN = 16 };
+enum { KEY_MIN = 16, READS = 16 };
 
 /* Begin anew with the link key. False where it is too short to be a secret. */
 bool firmware_power_on(const uint8_t *key, size_t length);
@@ -14,7 +14,8 @@ bool firmware_power_on(const uint8_t *key, size_t length);
 /* To be called every 10 ms: the safety logic once, then what is to be told. */
 void firmware_tick(void);
 
-/* To be called as often as wanted: takes what came over the line; commands are executed at once, on the sensors of the last tick. */
+/* To be called as often as wanted: takes what came over the line, READS pieces at most, for a line that is never silent must not keep
+ * the doors from their tick; commands are executed at once, on the sensors of the last tick. */
 void firmware_listen(void);
 
 /* For diagnosis: confirmations without the link key; frames that were damaged, forged, repeated or unknown. */

@@ -240,7 +240,10 @@ void firmware_listen(void)
     size_t got, length;
 
     forget_unfinished(now);
-    while ((got = board_read_line(self.request + self.held, sizeof self.request - self.held)) > 0) {
+    for (int reads = 0; reads < READS; reads++) {
+        got = board_read_line(self.request + self.held, sizeof self.request - self.held);
+        if (got == 0)
+            return;
         self.held += got;
         self.held_at = now;
         length = request_length();

@@ -148,7 +148,9 @@ static bool obey(size_t length, int descriptor)
         time_is(record + 1);
         heard_at = 9;
         heard_end = length;
-        firmware_listen();
+        do
+            firmware_listen();
+        while (line < 0 && heard_at < heard_end);
     } else if (record[0] == 'N' && body == sizeof nonce) {
         memcpy(nonce, record + 1, sizeof nonce);
         nonce_given = true;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -28,7 +29,7 @@ from hardware.controller.protocol import CommandResult, Door, Outcome, Passage, 
 from hardware.controller.session import Channel, plain_frame
 from hardware.ports import DeviceError
 from hardware.sim import firmware, interlock
-from hardware.sim.compiled import CHECKED, CompiledFirmware
+from hardware.sim.compiled import CHECKED, MODBUS_CHECKED, CompiledFirmware
 
 NONCE = bytes(range(16))
 
@@ -101,6 +102,21 @@ def test_a_short_key_is_none(built):
 def test_a_firmware_that_was_not_built_says_how_it_is(tmp_path):
     with pytest.raises(DeviceError, match="make firmware"):
         CompiledFirmware(bytes(32), VACANT, tmp_path / "none")
+
+
+@pytest.mark.parametrize("program", [CHECKED, MODBUS_CHECKED], ids=["gate-link", "Modbus"])
+def test_a_line_that_is_never_silent_keeps_no_door_from_its_tick(built, program):
+    """A line by USB has no baud rate: who floods it is as fast as the controller reads."""
+    process = CompiledFirmware(bytes(32), VACANT, built(program))
+    endless = os.open("/dev/zero", os.O_RDWR)
+    try:
+        process.plug(endless)
+        for now_ms in range(0, 500, 10):
+            outputs = process.tick(now_ms, replace(VACANT, fire=now_ms >= 250))
+            assert (outputs.entry is interlock.Drive.FREE) == (now_ms >= 250)
+    finally:
+        os.close(endless)
+        process.close()
 
 
 # --- frames of nobody ------------------------------------------------------------------------------------------------------
