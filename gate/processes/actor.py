@@ -305,11 +305,11 @@ class LaneActor:
                 pass  # the telemetry that follows says what came of it
             case _:
                 assert_never(event)
-        if isinstance(event, Passage) and (contradiction := self._witness.passage(event)):
-            self._give_up(contradiction)
+        if isinstance(event, Passage) and (wrong := self._witness.passage(event)):
+            self._give_up(wrong)
 
     def _give_up(self, why: str) -> None:
-        """The gate controller says, or shows, that it cannot be worked with: out of service until an officer has looked."""
+        """The gate controller says, or what it saw shows, that something is wrong at the doors: out of service until an officer has looked."""
         self._faulty = True
         self.fitness.note(CONTROLLER, why)
         self._apply(Event.DEVICE_FAULT)

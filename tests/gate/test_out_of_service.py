@@ -9,10 +9,7 @@ import pytest
 from gate.lane import State
 from gate.processes import messages as m
 from hardware.controller.link import DownReason, LinkDown, LinkUp
-from hardware.controller.protocol import (
-    Fault,
-    OpenEntry,
-)
+from hardware.controller.protocol import Door, Fault, Leaf, OpenEntry, Passage
 
 Hand = Any
 """``tests/gate/conftest.py`` makes it."""
@@ -92,6 +89,19 @@ async def test_a_controller_that_was_caught_lying_wipes_off_no_reason_by_going_a
     await hand.plant()
     assert hand.state is State.FAULT
     assert "controller: contradicted itself" in warnings(hand)
+
+
+async def test_whoever_slips_out_behind_a_traveller_of_a_single_door_closes_it_until_somebody_looked(single: Hand):
+    await single.document()
+    await single.face()
+    await single.until(single.opened_exit)
+    await single.plant(exit=Leaf.OPEN)
+    await single.controller(Passage(door=Door.EXIT, inwards=False))
+    assert single.state is State.EXIT_CLOSE
+    await single.controller(Passage(door=Door.EXIT, inwards=False))
+    assert single.state is State.FAULT
+    assert "controller: a second person went out by the exit before it was locked again" in warnings(single)
+    assert single.case.ended[0].outcome == "OPEN", "the traveller's own way was right"
 
 
 @pytest.mark.parametrize("absent", ["reader", "vision"])

@@ -12,7 +12,7 @@ from hardware.controller.protocol import Door, Leaf, Passage, Telemetry
 OUT = Passage(door=Door.EXIT, inwards=False)
 
 
-def told(uptime_ms: int, exit_: Leaf = Leaf.LOCKED, *, emergency: bool = False) -> Telemetry:
+def told(uptime_ms: int, exit_: Leaf = Leaf.LOCKED, *, emergency: bool = False, mains: bool = True) -> Telemetry:
     return Telemetry(
         uptime_ms=uptime_ms,
         entry=Leaf.LOCKED,
@@ -22,7 +22,7 @@ def told(uptime_ms: int, exit_: Leaf = Leaf.LOCKED, *, emergency: bool = False) 
         entry_clear=True,
         exit_clear=True,
         emergency=emergency,
-        mains=True,
+        mains=mains,
         leased=False,
     )
 
@@ -64,6 +64,24 @@ def test_a_door_that_is_not_there_contradicts_nothing():
     single = after(told(0), told(LOCKED_MS), watched=frozenset({Door.EXIT}))
     assert single.passage(Passage(door=Door.ENTRY, inwards=True)) == ""
     assert single.passage(OUT)
+
+
+def test_a_second_one_who_went_out_before_the_exit_was_locked_again_went_behind_the_first():
+    witness = after(told(0), told(50, Leaf.RELEASED))
+    assert witness.passage(OUT) == ""
+    assert witness.passage(OUT) == "a second person went out by the exit before it was locked again"
+
+
+@pytest.mark.parametrize(
+    "between",
+    [told(1000), told(100, Leaf.OPEN, emergency=True), told(100, Leaf.OPEN, mains=False), Passage(door=Door.EXIT, inwards=True)],
+    ids=["locked meanwhile", "fire", "power failed", "the first came back"],
+)
+def test_one_after_another_is_no_second_one_nor_are_those_whom_an_emergency_lets_out(between):
+    witness = after(told(0), told(50, Leaf.OPEN))
+    assert witness.passage(OUT) == ""
+    witness.passage(between) if isinstance(between, Passage) else witness.telemetry(between)
+    assert witness.passage(OUT) == ""
 
 
 SUPERVISED = View(supervised=True)
