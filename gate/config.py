@@ -48,7 +48,7 @@ Signer = Annotated[
 ]
 Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{128}$", description="128 hexadecimal digits")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
-Words = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,120}$", description="1 to 120 characters")]
+Words = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,120}$", description="1 to 120 characters")]
 Pixels = Annotated[int, Meta(ge=160, le=8192)]
 Milliseconds = Annotated[int, Meta(ge=50, le=10_000)]
 Port = Annotated[int, Meta(ge=1024, le=65_535)]

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gate.clock import civil_date
-from gate.config import EXIT_BROKEN, EXIT_OK, Config, ConfigError, Lane, LinkWaiver, load_lane, load_trust
+from gate.config import EXIT_BROKEN, EXIT_OK, Config, ConfigError, Lane, LinkWaiver, Words, load_lane, load_trust
 from pki.errors import PkiError
 from pki.trust_statement import parse_signers
 
@@ -79,17 +79,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def waive_command(options: argparse.Namespace) -> int:
     """Print the section to be put into the configuration. Returns the exit status."""
     try:
-        key = _key_of(options)
-        text = signed_text(load_lane(options.config), options.name, options.because, options.until)
+        key, reason = _key_of(options), _words(options.because)
+        text = signed_text(load_lane(options.config), options.name, reason, options.until)
     except (ConfigError, PkiError, OSError, ValueError) as error:
         print(f"autogate lane waive: {error.detail if isinstance(error, PkiError) else error}", file=sys.stderr)
         return EXIT_BROKEN
     print("[controller.waiver]")
-    print(f"granted_by = {json.dumps(options.name)}")
-    print(f"reason = {json.dumps(options.because)}")
+    print(f"granted_by = {json.dumps(options.name, ensure_ascii=False)}")
+    print(f"reason = {json.dumps(reason, ensure_ascii=False)}")
     print(f"until = {options.until}")
     print(f'signature = "{key.sign(text).hex()}"')
     return EXIT_OK
+
+
+def _words(text: str) -> str:
+    """``text``, if a configuration can hold it. Raises ValueError."""
+    try:
+        return msgspec.convert(text, Words)
+    except msgspec.ValidationError:
+        raise ValueError("--because: 1 to 120 characters, none of them a control character") from None
 
 
 def _key_of(options: argparse.Namespace) -> Ed25519PrivateKey:

@@ -23,6 +23,11 @@ LONGEST_WORD = 160
 """Characters of a code, a name or a result: the longest honest one is a parser's error, cut at 120."""
 
 
+def bounded_words(text: str) -> str:
+    """``text`` for people: what could turn letters round or move a cursor shows as ``?``."""
+    return "".join(each if each.isprintable() else "?" for each in text[:LONGEST_WORD])
+
+
 def bounded_facts(facts: Mapping[str, Fact]) -> dict[str, Fact]:
     """The facts that exist, with words of bounded length and scores that are numbers."""
     return {name: _bounded(fact) for name, fact in facts.items() if name in VOCABULARY}

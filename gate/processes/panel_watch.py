@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gate.processes.bounds import LONGEST_WORD
+import msgspec
+
+from gate.processes.bounds import bounded_words
 from gate.processes.messages import PanelReport, PanelWord
 from gate.records import PanelEvent
 
@@ -31,11 +33,11 @@ class PanelWatch:
 
     def report(self, told: PanelReport) -> None:
         """Take what the panel's process says; what changed goes into the log."""
-        before, self._last = self._last, told
+        before, self._last = self._last, msgspec.structs.replace(told, fault=bounded_words(told.fault))
         if told.assistance:
             self._called_until = self._boot() + CALL_S
-        if told.fault != before.fault:
-            self._write("fault" if told.fault else "obeys", told.fault[:LONGEST_WORD])
+        if self.fault != before.fault:
+            self._write("fault" if self.fault else "obeys", self.fault)
         if told.assistance > before.assistance:
             self._write("assistance", "")
         if told.tamper != before.tamper:
@@ -59,7 +61,7 @@ class PanelWatch:
     @property
     def fault(self) -> str:
         """Why it does not obey; empty where it does."""
-        return self._last.fault[:LONGEST_WORD]
+        return self._last.fault
 
     @property
     def called(self) -> bool:

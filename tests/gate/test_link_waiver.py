@@ -172,6 +172,26 @@ def test_the_command_signs_only_for_the_person_whose_key_it_is(write, key_file, 
     assert capsys.readouterr().err.startswith("autogate lane waive: ")
 
 
+def test_what_the_command_prints_can_be_read_as_it_is(write, key_file, capsys):
+    arguments = [
+        "lane",
+        "waive",
+        "--config",
+        str(write()),
+        "--key",
+        str(key_file),
+        "--name",
+        "first.person",
+        "--until",
+        str(UNTIL),
+    ]
+    assert main([*arguments, "--because", "Gehäuse \\ 🔒 sealed"]) == 0
+    assert problem(load(write(capsys.readouterr().out)), NOW) == ""
+    for reason in ("", "two\nlines", "deleted\x7f", "x" * 121):
+        assert main([*arguments, "--because", reason]) == 2
+        assert capsys.readouterr().err.startswith("autogate lane waive: ")
+
+
 def test_too_slow_a_line_and_a_waiver_for_nothing_are_told(write, waived):
     assert keys(write(profile="demo", baud=19200)) == ["controller.baud"]
     assert keys(write(waived, profile="demo", link="gate-link")) == ["controller.waiver"]

@@ -105,8 +105,14 @@ def test_whatever_it_says_is_bounded_and_one_of_our_words(reports):
     for report in reports:
         watch.report(report)
     assert watch.word in {"ready", "fault", "tamper"}
-    assert len(watch.fault) <= LONGEST_WORD
-    assert all(len(event.detail) <= LONGEST_WORD for event in noted)
+    said = [watch.fault, *(event.detail for event in noted)]
+    assert all(len(text) <= LONGEST_WORD and text.isprintable() for text in said)
+
+
+def test_what_turns_letters_round_on_a_page_is_not_taken_over(watch, noted):
+    watch.report(PanelReport(fault="gone\u202e\n\x1b[2J"))
+    assert watch.fault == noted[-1].detail == "gone???[2J"
+    assert watch.word == "fault"
 
 
 # --- its process -------------------------------------------------------------------------------------------------------------
