@@ -12,7 +12,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -225,13 +224,13 @@ def serve_command(config_path: Path) -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
-    ended = threading.Event()
+    asked: list[int] = []  # no Event: its lock may be held by the very line that the signal interrupts, and would be for ever
     services: list[Service] = []
 
-    def end(*_: object) -> None:
-        for service in services if ended.is_set() else ():
+    def end(number: int, _: object) -> None:
+        for service in services if asked else ():
             service.hurry()  # told twice
-        ended.set()
+        asked.append(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
@@ -243,8 +242,9 @@ def serve_command(config_path: Path) -> int:
     service = Service(commands(config_path, config, runtime), config.state_dir / "processes.log", runtime)
     services.append(service)
     try:
-        while not ended.wait(SUPERVISE_S):
+        while not asked:
             service.poll()
+            time.sleep(SUPERVISE_S)
     except ServiceError as error:
         print(f"autogate serve: {error}", file=sys.stderr)
         return EXIT_CONFIG
