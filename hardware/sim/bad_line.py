@@ -102,9 +102,11 @@ class BadLine:
         pieces = [piece for piece in self._held if piece.due <= now]
         self._held = [piece for piece in self._held if piece.due > now]
         since, self._noisy_since = self._noisy_since, now if self.faults.flood else None
-        if since is not None and self._dice.random() < (now - since) * self.faults.flood / NOISE_BYTES:
-            self.seen["noise"] += 1
-            pieces.append(Piece(due=now, data=self._dice.randbytes(NOISE_BYTES)))
+        if since is not None:
+            whole, part = divmod((now - since) * self.faults.flood / NOISE_BYTES, 1)
+            bursts = int(whole) + (self._dice.random() < part)
+            self.seen["noise"] += bursts
+            pieces += [Piece(due=now, data=self._dice.randbytes(NOISE_BYTES)) for _ in range(bursts)]
         return pieces
 
     def _happens(self, what: str) -> bool:
