@@ -122,7 +122,8 @@ class OsdpPanel:
         self._lit: PanelSignal | None = None
         """What the panel last said it shows, in this secure channel."""
         self._beep_by: float | None = None
-        self._online = self._busy = self._ask = self._assistance = self._tamper = False
+        self._online = self._busy = self._ask = self._assistance = False
+        self._tamper: bool | None = None
         self._refused = self._missed = self.drops = 0
         self._asks_left = _TRIES
         self._rest_until, self._good = 0.0, time.monotonic()

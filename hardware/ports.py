@@ -194,14 +194,15 @@ class PanelStatus:
     """How a panel stands. ``fault`` is one sentence, empty while it obeys; ``shown`` the newest signal that it took: it showed
     the lamp, and its beeps are over or missed.
 
-    ``assistance``: the button by which a traveller calls for help is held down; ``tamper``: the enclosure is open. ``missed``: how many
-    signals' beeps may not have sounded; they are never sent twice, for a buzzer must not sound twice.
+    ``assistance``: the button by which a traveller calls for help is held down; ``tamper``: the enclosure is open, None: the panel
+    has not said yet. ``missed``: how many signals' beeps may not have sounded; they are never sent twice, for a buzzer must not sound
+    twice.
     """
 
     fault: str = ""
     shown: PanelSignal | None = None
     assistance: bool = False
-    tamper: bool = False
+    tamper: bool | None = None
     missed: int = 0
 
 

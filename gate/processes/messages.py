@@ -171,7 +171,7 @@ class PanelReport(Message, frozen=True, kw_only=True):
 
     fault: str = ""
     assistance: bool = False
-    tamper: bool = False
+    tamper: bool | None = None
 
 
 # --- lane → screens ----------------------------------------------------------------------------------------------------

@@ -29,19 +29,23 @@ class PanelWatch:
     def peer(self, *, joined: bool) -> None:
         """The panel's process came, and will say how things are, or went."""
         if not joined:
-            self.report(PanelReport(fault=NOT_THERE, tamper=self._last.tamper))
+            self.report(PanelReport(fault=NOT_THERE))
 
     def report(self, told: PanelReport) -> None:
         """Take what the panel's process says; what changed goes into the log."""
-        before, self._last = self._last, msgspec.structs.replace(told, fault=bounded_words(told.fault))
+        before = self._last
+        tamper = (
+            before.tamper if told.tamper is None else told.tamper
+        )  # a panel that was opened is so until it says that it is shut
+        self._last = msgspec.structs.replace(told, fault=bounded_words(told.fault), tamper=tamper)
         if told.assistance:
             self._called_until = self._boot() + CALL_S
         if self.fault != before.fault:
             self._write("fault" if self.fault else "obeys", self.fault)
         if told.assistance > before.assistance:
             self._write("assistance", "")
-        if told.tamper != before.tamper:
-            self._write("opened" if told.tamper else "shut", "")
+        if bool(tamper) != bool(before.tamper):
+            self._write("opened" if tamper else "shut", "")
 
     def _write(self, what: str, detail: str) -> None:
         now = self._boot()

@@ -52,7 +52,8 @@ def test_a_panel_in_install_mode_is_refused_and_nothing_is_executed(kit, key_fil
 def test_a_panel_that_is_not_there_is_said_and_waited_for(kit, key_file, tmp_path):
     panel = kit.panel(tmp_path / "tty", key_file)
     panel.show(PanelSignal(lamp="blue"))
-    assert str(tmp_path / "tty") in kit.until(panel, lambda status: status.fault).fault
+    status = kit.until(panel, lambda status: status.fault)
+    assert (str(tmp_path / "tty") in status.fault, status.tamper) == (True, None)
     with PluggedInPanel(tmp_path / "tty", key_file):
         assert kit.until(panel, lambda status: status.shown).fault == ""
 
