@@ -76,7 +76,9 @@ def _diff(first: RuleSet, second: RuleSet, at: datetime) -> int:
     found = list(changes(one, other))
     print(f"{first.version}\n{second.version}\nas of {at:%Y-%m-%d %H:%M %Z}")
     for change in found:
-        what = f"OPEN by {change.grant}" if change.grant else f"{change.outcome} or graver"
+        what = (
+            f"OPEN by {change.grant}" if change.grant else "RETRY" if change.outcome == "RETRY" else f"{change.outcome} or graver"
+        )
         print(f"\n{what} under the {'second' if change.gained else 'first'} set alone:")
         print(*(f"  {told(one, cube)}" for cube in change.cubes), sep="\n")
     if not found:

@@ -68,8 +68,9 @@ def contains(outer: Cube, inner: Cube) -> bool:
 
 def minus(cubes: Iterable[Cube], taken: Iterable[Cube]) -> list[Cube]:
     """The cases of ``cubes`` in none of ``taken``: all the largest cubes that can be made of them."""
-    left = largest(cubes)
-    for cube in taken:
+    gone = dict.fromkeys(taken)
+    left = largest(cube for cube in cubes if cube not in gone)  # two rule sets have most cubes in common
+    for cube in gone:
         if any(intersection(each, cube) for each in left):
             left = largest(piece for each in left for piece in _pieces(each, cube))
     return left

@@ -56,6 +56,18 @@ def test_diff_names_whom_a_graver_rule_concerns(other: Path, capsys: pytest.Capt
     assert "pad=attack" in told
 
 
+@pytest.mark.parametrize("gained", [False, True])
+def test_diff_names_who_may_try_again_under_one_set_alone(other: Path, capsys: pytest.CaptureFixture[str], gained: bool) -> None:
+    rules = (other / "rules.toml").read_text(encoding="utf-8")
+    (other / "rules.toml").write_text(rules.replace('"RETRY"', '"COUNTER"', 1), encoding="utf-8")
+    sets = [str(other), str(PACKAGED)] if gained else [str(PACKAGED), str(other)]
+    assert main(["policy", "diff", *sets]) == 1
+    told = capsys.readouterr().out
+    assert told.count("set alone:") == 1
+    assert f"RETRY under the {'second' if gained else 'first'} set alone" in told
+    assert "mrz=" in told
+
+
 @pytest.mark.parametrize("arguments", [["diff", "nowhere", "nowhere"], ["check", "nowhere"]])
 def test_a_folder_that_is_not_there_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
