@@ -64,7 +64,7 @@ class ControllerLink(Protocol):
         ...
 
     def close(self) -> None:
-        """Give up the link; the controller lets its leases lapse. The last event is LinkDown(CLOSED)."""
+        """Give up the link: nothing is renewed from now on, and the controller lets its leases lapse. The last event is LinkDown(CLOSED)."""
         ...
 
     @property
@@ -118,14 +118,14 @@ class GateLink(ControllerLink):
     def renew(self, lease_ms: int = LEASE_MS) -> None:
         encode(Renew(lease_ms=lease_ms))
         with self._lock:
-            if self._session is not None:
+            if self._session is not None and not self._stop.is_set():
                 self._session.renew(lease_ms)
                 self._flush()
 
     def close(self) -> None:
         self._stop.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(STUCK_S)  # one that hangs in the driver ends with the process
         self._outgoing.put(None)
 
     @property

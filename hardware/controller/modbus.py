@@ -63,7 +63,7 @@ class UnsafeUnauthenticatedLink(ControllerLink):
         self._stop.set()
         self._wake.set()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join()
+            self._thread.join(STUCK_S)  # one that hangs in the driver ends with the process
 
     @property
     def damaged_frames(self) -> int:

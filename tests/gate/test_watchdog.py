@@ -162,6 +162,24 @@ def test_a_thread_of_the_link_that_hangs_in_the_driver_is_named(monkeypatch, whi
     link.close()
 
 
+def test_a_thread_that_hangs_in_the_driver_keeps_no_lane_from_ending_and_nothing_is_renewed_meanwhile(monkeypatch):
+    monkeypatch.setattr(host, "STUCK_S", 0.1)
+    port = Port()
+    link = GateLink(lambda: port, b"k" * 32, SystemClock(), lambda _: None)
+    link.start()
+    eventually(lambda: link._session is not None)
+    port.reads.clear()
+    eventually(lambda: link.stuck() == "gate-link")
+    link.close()
+    assert link._thread.is_alive()
+    renewed: list[int] = []
+    monkeypatch.setattr(link._session, "renew", renewed.append)
+    link.renew()
+    assert not renewed
+    port.reads.set()
+    link._thread.join()
+
+
 def test_a_controller_that_is_away_is_no_thread_that_hangs(monkeypatch):
     monkeypatch.setattr(host, "STUCK_S", 1.0)
 
