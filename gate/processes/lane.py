@@ -64,8 +64,8 @@ CLOSING_S = 1.0
 """For the last events to be handled once the link is closed."""
 NICE = -10
 PEER_BURST, PEER_PAUSE_S = 60, 0.002
-"""Messages that a peer may send at once, and the pause between those beyond: an honest traveller causes about forty in five seconds,
-and a flood leaves the processor to the doors."""
+"""Messages that the peers of a role may send at once, and the pause between those beyond: an honest traveller causes about forty in
+five seconds, and a flood leaves the processor to the doors."""
 SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
 
@@ -79,7 +79,7 @@ DEVICE_ROLES: tuple[Role, ...] = ("reader", "vision", "officer_screen", "travell
 
 
 class Allowance:
-    """How much one peer may still say at once; fills up again with time."""
+    """How much the peers of one role may still say at once, their coming included; fills up again with time."""
 
     def __init__(self) -> None:
         self._left, self._since = float(PEER_BURST), time.monotonic()
@@ -102,6 +102,7 @@ class LaneProcess:
         self._clock = SystemClock(floor)
         self._peers: dict[Role, set[Channel]] = {}
         self._refused: set[Role] = set()
+        self._allowances: dict[Role, Allowance] = {}
         self._loop = asyncio.get_running_loop()
         self._registries = RegistryRound(
             config.registries,
@@ -176,11 +177,11 @@ class LaneProcess:
         self._peers.setdefault(role, set()).add(channel)
         self._vitals.joins[role] += 1
         self.actor.post(lambda: self.actor.on_peer(role, join.backends, joined=True))
-        allowance = Allowance()
+        allowance = self._allowances.setdefault(role, Allowance())
         try:
             while True:
-                await self._on_message(role, await channel.receive())
                 await allowance.spend()
+                await self._on_message(role, await channel.receive())
         finally:
             self._peers[role].discard(channel)
             if not self._peers[role]:

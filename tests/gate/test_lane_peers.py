@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gate.processes.lane import MOST_PEERS, LaneProcess
+from gate.processes.channel import ChannelClosed
+from gate.processes.lane import MOST_PEERS, PEER_BURST, LaneProcess
 from gate.processes.messages import Join
 from gate.processes.vitals import Vitals
 
@@ -20,6 +21,13 @@ class Silent:
         await asyncio.get_running_loop().create_future()
 
 
+class Gone:
+    """A peer that hung up as soon as it was let in."""
+
+    async def receive(self) -> None:
+        raise ChannelClosed("the peer hung up")
+
+
 @pytest.mark.parametrize(
     ("role", "most"), [("reader", 1), ("vision", 1), ("panel", 1), ("health", 1), ("officer_screen", MOST_PEERS)]
 )
@@ -28,7 +36,7 @@ async def test_no_role_can_use_up_what_the_lane_may_open_nor_fill_its_log(role, 
         what()
 
     actor = SimpleNamespace(post=now, on_peer=lambda *_, **__: None)
-    lane = SimpleNamespace(_peers={}, _refused=set(), _vitals=Vitals(), actor=actor, _on_message=None)
+    lane = SimpleNamespace(_peers={}, _refused=set(), _allowances={}, _vitals=Vitals(), actor=actor, _on_message=None)
     joining = [asyncio.create_task(LaneProcess._on_peer(lane, Join(role=role, secret=""), Silent())) for _ in range(most + 20)]
     await asyncio.sleep(0)
     assert [task.done() for task in joining] == [False] * most + [True] * 20
@@ -42,3 +50,19 @@ async def test_no_role_can_use_up_what_the_lane_may_open_nor_fill_its_log(role, 
     await asyncio.sleep(0)
     assert not again.done()
     again.cancel()
+
+
+async def test_a_peer_that_comes_and_goes_without_end_is_held_up_as_one_that_talks(monkeypatch):
+    monkeypatch.setattr("gate.processes.lane.PEER_PAUSE_S", 3600.0)
+    told: list[bool] = []
+    actor = SimpleNamespace(post=lambda what: what(), on_peer=lambda *_, joined: told.append(joined))
+    lane = SimpleNamespace(_peers={}, _refused=set(), _allowances={}, _vitals=Vitals(), actor=actor, _on_message=None)
+    coming = [
+        asyncio.create_task(LaneProcess._on_peer(lane, Join(role="panel", secret=""), Gone())) for _ in range(3 * PEER_BURST)
+    ]
+    for _ in coming:
+        await asyncio.sleep(0)
+    for task in coming:
+        task.cancel()
+    await asyncio.wait(coming)
+    assert told == [True, False] * (PEER_BURST + 1)
