@@ -294,7 +294,7 @@ def check_lane(lane: Lane, seen: View, *, news: bool, open_zone: bool) -> None:
     if not seen.linked or not news:
         return
     require("I4 fire leads to EMERGENCY", not seen.emergency or lane.state is S.EMERGENCY)
-    require("without power nothing else is shown", seen.mains or seen.emergency or lane.state in {S.NO_POWER, S.EMERGENCY})
+    require("without power nothing serves", seen.mains or seen.emergency or lane.state in {S.NO_POWER, S.EMERGENCY, S.FAULT})
     shut = seen.entry is Leaf.LOCKED and seen.exit is Leaf.LOCKED
     empty = open_zone or (seen.occupancy == 0 and not seen.object_left)
     require("the lane is free only between locked leaves", lane.state is not S.IDLE or (shut and empty))

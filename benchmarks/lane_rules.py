@@ -55,7 +55,7 @@ def check_known(lane: Lane, p: Plant, event: Event) -> None:
     require("I4 fire leads to EMERGENCY", not p.fire or lane.state is S.EMERGENCY)
     idle = event is E.PLANT and lane.state is S.IDLE
     require("the lane is free only with an empty trap between locked leaves", not idle or (vacant(p) and p.linked))
-    require("without power nothing else is shown", p.mains or p.fire or lane.state in {S.NO_POWER, S.EMERGENCY})
+    require("without power nothing serves", p.mains or p.fire or lane.state in {S.NO_POWER, S.EMERGENCY, S.FAULT})
 
 
 def check_came(before: Lane, after: Lane, event: Event, view: View, p: Plant) -> None:
@@ -63,6 +63,8 @@ def check_came(before: Lane, after: Lane, event: Event, view: View, p: Plant) ->
     if after.state is before.state:
         return
     shut, came = view.entry == view.exit == LOCKED, after.state
+    may_end = event is E.OFFICER_RESET or came is S.EMERGENCY
+    require("only an officer ends a FAULT, though fire comes before it", may_end or before.state is not S.FAULT)
     serves = view.linked and view.supervised
     match came:
         case S.EMERGENCY:

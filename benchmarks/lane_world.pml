@@ -69,7 +69,7 @@ inline done() {
     :: linked ->
         assert(!fire || l_state == EMERGENCY); /* I4 */
         assert(!(ev == PLANT && l_state == IDLE) || vacant_plant); /* free only with an empty trap between locked leaves */
-        assert(mains || fire || l_state == NO_POWER || l_state == EMERGENCY) /* without power nothing else is shown */
+        assert(mains || fire || l_state == NO_POWER || l_state == EMERGENCY || l_state == FAULT) /* without power nothing serves */
     :: else
     fi;
     if /* I11, from outside the table: what leaves no permit behind */

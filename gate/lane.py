@@ -13,7 +13,8 @@ Whatever does not go that way ends in HOLD, where an officer rules, or nobody do
   behind, entry locked, officer supervision present. An occupancy that is None (uncertain or disputed) is not 1, and not 0 either.
 * Events are triggers; what *is* stands in the :class:`View`. So fire, loss of power and loss of the controller are noticed with any event.
 * A lost controller voids everything and puts the lane OUT_OF_SERVICE; the controller alone then makes the doors safe. RECOVER brings
-  the lane back and is left only with both leaves proven locked. FAULT (closing given up, sensors disagree) waits for an officer.
+  the lane back and is left only with both leaves proven locked. FAULT (closing given up, sensors disagree) waits
+  for an officer, whatever happens meanwhile but fire: power that goes and comes again mends nothing.
 * In :data:`LEASED_STATES` the lane loop renews its lease. In every other state it does not, so that the controller by itself
   releases the entry for somebody who is inside.
 

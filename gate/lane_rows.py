@@ -39,7 +39,7 @@ def _everywhere(state: State) -> tuple[Transition, ...]:
         case State.NO_POWER:
             return (_FIRE, _stay(_POWER, state), _stay(_LINK, state))
         case State.FAULT:
-            return (_FIRE, _POWER, _stay(_LINK, state))
+            return (_FIRE, _stay(_POWER, state), _stay(_LINK, state))
         case State.OUT_OF_SERVICE:
             return (_FIRE, _POWER, _stay(_LINK, state), _BROKEN)
         case _:
