@@ -20,7 +20,7 @@ from typing import Any
 
 from hardware.controller.frame import FrameDecoder
 from hardware.controller.messages import encode
-from hardware.controller.protocol import Renew
+from hardware.controller.protocol import OpenEntry, OpenExit, Purpose, Renew
 from hardware.sim import controller
 from hardware.sim.controller import NICE, TICK_S, Simulation
 from hardware.sim.plant import TRAVEL_S
@@ -28,7 +28,8 @@ from hardware.sim.terminal import Terminal
 
 HELD_UP_S = 0.02
 """A tick that comes this much late makes a trial void: a board's processor does nothing else."""
-_RENEW = encode(Renew(lease_ms=0))[:1]
+_LEASES = {encode(each)[:1] for each in (Renew(), OpenEntry(command_id=1, purpose=Purpose.ADMIT), OpenExit(command_id=1))}
+"""An opening begins with a lease of its own: a host that dies after the order and before its next renewal has renewed with the order."""
 
 
 def boot() -> float:
@@ -55,7 +56,7 @@ class Witness(Simulation):
 
     def listen(self) -> None:
         data = self.terminal.read()
-        if any(frame.payload[:1] == _RENEW for frame in self._frames.feed(data)):
+        if any(frame.payload[:1] in _LEASES for frame in self._frames.feed(data)):
             self._renewed = boot()
         self.firmware.receive(data, self._ms(self._present()))
         self.terminal.write(self.firmware.transmit())
