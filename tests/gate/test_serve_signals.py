@@ -13,6 +13,7 @@ import pytest
 from gate import service
 
 LIMIT_S = 2.0
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
 class Service:
@@ -39,7 +40,7 @@ def serve(tmp_path, monkeypatch):
     monkeypatch.setattr(service, "commands", lambda *_: {})
     monkeypatch.setattr(service, "Service", told)
     monkeypatch.setattr(service, "SUPERVISE_S", 0.0001)
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM)}
+    before = {number: signal.getsignal(number) for number in (*ENDING, signal.SIGALRM)}
 
     def late(*_: object) -> None:
         raise AssertionError("the service did not end")
@@ -55,13 +56,13 @@ def serve(tmp_path, monkeypatch):
 @pytest.mark.parametrize("line", range(40))
 def test_a_signal_ends_the_service_at_whatever_line_it_comes_and_a_second_one_hurries_it(serve, line, monkeypatch):
     """``line``: how many lines of the service, and of the locks it waits at, are done when the first comes."""
-    done = 0
+    done, outside = 0, {number: signal.getsignal(number) for number in ENDING}
 
     def trace(frame, event, _):
         nonlocal done
         if frame.f_code.co_filename not in {service.__file__, threading.__file__}:
             return None
-        if event == "line" and signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        if event == "line" and all(signal.getsignal(number) is not handler for number, handler in outside.items()):
             done += 1
             if done == line + 1:
                 signal.raise_signal(signal.SIGTERM)
