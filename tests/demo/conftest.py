@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,8 +45,12 @@ class Run:
         return {each["traveller"]: (each["outcome"], each["reasons"]) for each in self.result["transactions"]}
 
 
+STAGE = ThreadPoolExecutor(2)
+"""More demonstrations than that at once are no gates any more: two processors do not keep the leases of five."""
+
+
 class Performance:
-    """A demonstration that runs in the background."""
+    """A demonstration that runs in the background, as soon as there is room for it."""
 
     def __init__(self, name: str, cast: str, *without: str, options: Sequence[str] = ()) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"ag-{name}-"))
@@ -54,26 +59,35 @@ class Performance:
         command = [sys.executable, str(HERE / "perform.py"), ",".join(without), "--headless", "--once"]
         command += ["--json", str(self.folder / "out.json"), "--cast", str(self.folder / "cast.toml")]
         command += ["--state", str(self.folder / "state"), "--traveller-port", ports[0], "--officer-port", ports[1], *options]
+        self._process: subprocess.Popen[bytes] | None = None
+        self._status = STAGE.submit(self._play, command)
+
+    def _play(self, command: list[str]) -> int:
         environment = {**os.environ, "TMPDIR": str(self.folder), "PYTHONPATH": ""}
         with (self.folder / "output").open("wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+            self._process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+        try:
+            return self._process.wait(LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.terminate()
+            return self._process.wait(30)
+
+    def plays(self) -> bool:
+        """Whether it is still to come to its end."""
+        return not self._status.done()
 
     def ended(self) -> Run:
         """Wait for the end. Fails the test, with all that was said, if it did not end well."""
-        try:
-            status = self.process.wait(LIMIT_S)
-        except subprocess.TimeoutExpired:
-            self.process.terminate()
-            status = self.process.wait(30)
+        status = self._status.result()
         output = (self.folder / "output").read_text(encoding="utf-8")
         log = self.folder / "state" / "processes.log"
         assert status == 0, f"exit {status}\n{output}\n{log.read_text() if log.exists() else ''}"
         return Run(self.folder / "state", json.loads((self.folder / "out.json").read_text(encoding="utf-8")), output)
 
     def close(self) -> None:
-        if self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
+        if not self._status.cancel() and self._process is not None and self.plays():
+            self._process.terminate()
+            self._status.result(30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -95,7 +109,7 @@ def only(cast: str, *ids: str) -> str:
 
 @pytest.fixture(scope="session")
 def performances() -> Iterator[dict[str, Performance]]:
-    """Every demonstration the tests look at, started together: they mostly wait for doors."""
+    """Every demonstration the tests look at, two at a time."""
     cast = DEFAULT_CAST.read_text(encoding="utf-8")
     openers = only(cast, "ordinary", "service", "diplomatic")
     reference_firmware = (

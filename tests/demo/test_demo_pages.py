@@ -60,7 +60,7 @@ def test_the_pages_follow_the_lane(chromium, pages_performance):
     seen: list[str] = []
     told = ""
     deadline = time.monotonic() + WATCH_S
-    while performance.process.poll() is None and time.monotonic() < deadline:
+    while performance.plays() and time.monotonic() < deadline:
         word = traveller.evaluate("document.querySelector('main').dataset.screen || ''")
         if word and word != (seen[-1] if seen else ""):
             seen.append(word)
