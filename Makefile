@@ -19,7 +19,7 @@ OUT    ?= build/train-mrz
 ROOMS  := gate mrz pki faceverify hardware
 ARGS   ?=
 TESTS  ?= tests
-WORKERS ?= 3
+WORKERS ?= 2
 SESSIONS ?= 1000
 SECONDS ?= 60
 

@@ -43,7 +43,7 @@ def test_whoever_is_inside_when_the_service_is_stopped_is_served_to_the_end(gate
     lane = stop_lane(gate_now)
     assert any(line.startswith("stopping: ") for line in warnings(gate_now, with_cause="stopping"))
     gate_now.turn_to_camera()
-    record = walk.result(15)
+    record = walk.result(30)
     assert (record.outcome, record.reasons) == ("OPEN", ())
     assert gate_now.plant()["left"] == before["left"] + 1
     ended_well(gate_now, lane)
@@ -95,7 +95,7 @@ def test_a_controller_that_reports_a_door_locked_through_which_somebody_walks_is
     said = warnings(gate_now, with_cause="controller")
     assert "controller: the entry was reported locked while somebody walked through it" in said
     gate_now.until_screen("closed")
-    record = walk.result(15)
+    record = walk.result(30)
     assert record.outcome != "OPEN"
     assert gate_now.no_exit_permit_for(record.transaction)
     gate_now.until(lambda: gate_now.plant()["inside"] == 0, "let out by the controller alone")
