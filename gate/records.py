@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Annotated
 
 import msgspec
 
@@ -83,6 +84,29 @@ class PanelEvent(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
 
 
+class SopStage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One stage of issuing a book, as its issuer logged it. ``at`` carries the office's zone; None where the log has no time."""
+
+    name: str
+    at: Annotated[datetime, msgspec.Meta(tz=True)] | None
+    office: str = ""
+
+
+class SopTrail(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a book was issued: the standard procedure it was issued under and its stages in the order of the issuer's log.
+
+    ``distinct_approver``: somebody else approved than entered the data; None where the log does not say. ``flags``: what departs from
+    the procedure (:mod:`gate.sop`). For audits alone: no decision reads any of it.
+    """
+
+    sop_version: str
+    issuing_office: str
+    capturing_office: str = ""
+    stages: tuple[SopStage, ...]
+    distinct_approver: bool | None = None
+    flags: tuple[str, ...] = ()
+
+
 class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A transaction that ended."""
 
@@ -106,3 +130,5 @@ class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Every check of the electronic proof, also those that decided nothing; empty where no chip was read."""
     kind: LaneKind = "mantrap"
     """Of the lane. Before a single door only the exit's decision moves a door."""
+    trail: SopTrail | None = None
+    """How the book was issued, where its issuer says; None for books without one, and in older logs."""
