@@ -88,11 +88,11 @@ def _flags(trail: SopTrail, holidays: Collection[date]) -> Iterator[str]:
 
 
 def _late(interview: datetime | None, ready: datetime | None, holidays: Collection[date]) -> bool:
-    """More than :data:`WORKING_DAYS` after the day of the interview, Monday to Friday, by the calendar of the office's zone."""
+    """More than :data:`WORKING_DAYS` after the day of the interview, Monday to Friday, by the dates in the issuer's zone."""
     if interview is None or ready is None:
         return False
-    day, left = interview.date(), WORKING_DAYS
-    while left:
+    day, worked = interview.date(), 0
+    while day < ready.date() and worked <= WORKING_DAYS:
         day += timedelta(days=1)
-        left -= day.weekday() < 5 and day not in holidays
-    return ready.astimezone(interview.tzinfo).date() > day
+        worked += day.weekday() < 5 and day not in holidays
+    return worked > WORKING_DAYS
