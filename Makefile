@@ -79,9 +79,9 @@ $(ATHERIS): $(STAMP) requirements/fuzz.lock
 
 setup-insightface: $(INSIGHTFACE)/.setup-stamp ## add the face backend and peer insightface, in an environment of its own that runs autogate too
 
-$(INSIGHTFACE)/.setup-stamp: $(STAMP) requirements/screens.lock requirements/insightface.lock
+$(INSIGHTFACE)/.setup-stamp: $(STAMP) requirements/serve.lock requirements/insightface.lock
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(INSIGHTFACE)
-	$(BIN)/uv pip sync --quiet --python $(INSIGHTFACE)/bin/python --require-hashes requirements/screens.lock requirements/faces.lock requirements/insightface.lock
+	$(BIN)/uv pip sync --quiet --python $(INSIGHTFACE)/bin/python --require-hashes requirements/serve.lock requirements/faces.lock requirements/insightface.lock
 	$(BIN)/uv pip install --quiet --python $(INSIGHTFACE)/bin/python --no-deps --editable .
 	@touch $@
 

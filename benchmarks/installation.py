@@ -33,7 +33,7 @@ def size(scratch: Path) -> dict[str, float]:
 def ready(scratch: Path, starts: int) -> dict[str, Any]:
     """Seconds until ready over ``starts`` starts, with our own modules compiled and not. Dependencies are compiled in both."""
     environment = scratch / "screens"
-    _environment(environment, "screens.lock", "faces.lock")
+    _environment(environment, "serve.lock", "faces.lock")
     _install(environment, _copy(scratch / "screens-source"))
     told: dict[str, list[float]] = {"our modules compiled": [], "our modules not compiled": []}
     for _ in range(starts):  # in turn, so that the machine's moods fall on both

@@ -15,7 +15,8 @@ LOCKS: dict[str, list[str]] = {
     "bootstrap.lock": [str(HERE / "bootstrap.in")],
     "core.lock": [PROJECT],
     "screens.lock": [PROJECT, "--extra", "screens", "-c", str(HERE / "core.lock")],
-    "dev.lock": [PROJECT, "--extra", "screens", "--extra", "dev", "-c", str(HERE / "screens.lock")],
+    "serve.lock": [PROJECT, "--extra", "screens", "--extra", "registries", "-c", str(HERE / "screens.lock")],
+    "dev.lock": [PROJECT, "--extra", "screens", "--extra", "registries", "--extra", "dev", "-c", str(HERE / "serve.lock")],
     "faces.lock": ["--no-deps", str(HERE / "faces.in")],
     "insightface.lock": [
         str(HERE / "insightface.in"),
