@@ -32,6 +32,7 @@ from benchmarks.soak_signed import (
     revocation_lists,
     trust_files,
 )
+from benchmarks.sop_data import sop_offices
 from mrz import FORMATS
 
 
@@ -139,5 +140,6 @@ SUITES: dict[str, Suite] = {
     "panel_on_a_line": Suite(cases=2_000, prepare=soak_panel.panel_on_a_line, must_see=soak_panel.MUST_SEE),
     "lane_walks": Suite(cases=50_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
     "policy": Suite(cases=1_000_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),
+    "sop_offices": Suite(cases=200, prepare=sop_offices, must_see=frozenset({"exactly the three"})),
     "channel_messages": Suite(cases=300_000, prepare=channel_messages, must_see=frozenset({"hung up", "DocumentChecked"})),
 }

@@ -47,10 +47,11 @@ def _parser(command: str) -> argparse.ArgumentParser:
     verify = audit.add_parser("verify", help="find every change, deletion and reordering")
     verify.add_argument("--state", type=Path, default=DEMO_STATE)
 
-    report = commands.add_parser("report", help="reports for trial operators").add_subparsers(dest="report", required=True)
-    trial = report.add_parser("trial", help="one self-contained HTML page")
-    trial.add_argument("--state", type=Path, default=DEMO_STATE)
-    trial.add_argument("--out", type=Path, default=Path("trial-report.html"))
+    report = commands.add_parser("report", help="reports made from audit logs")
+    if command == "report":
+        from gate.report import add_arguments as add_report_arguments
+
+        add_report_arguments(report, DEMO_STATE)
 
     config = commands.add_parser("config", help="look at a configuration").add_subparsers(dest="config", required=True)
     check = config.add_parser("check", help="list every error of a file with its line")
@@ -117,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "report":
             from gate.report import report_command
 
-            return report_command(options.state, options.out)
+            return report_command(options)
         case "config":
             from gate.config import check_command
 

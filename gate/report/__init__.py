@@ -1,25 +1,78 @@
-"""Reports for trial operators, made from the audit log alone."""
+"""Reports for trial operators and for those who answer for the issuing offices, made from audit logs alone."""
 
 from __future__ import annotations
 
+import argparse
 import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gate.records import TransactionRecord
 
 
-def report_command(state_dir: Path, out: Path) -> int:
-    """Write the trial report of ``state_dir`` to ``out``. Returns 0, or 2 where the log cannot be read or the file not written."""
-    from gate.audit import FILE_NAME, AuditError, open_readonly
+def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
+    """The commands below ``autogate report``; ``state`` is where the demo keeps its log."""
+    commands = parser.add_subparsers(dest="report", required=True)
+    trial = commands.add_parser("trial", help="outcomes, times, and why official books did not pass, as one HTML page")
+    sop = commands.add_parser("sop", help="do all offices issue by one procedure, and do their books work? one HTML page")
+    for command, out in ((trial, "trial-report.html"), (sop, "sop-report.html")):
+        command.add_argument("--state", type=Path, nargs="+", default=[state], metavar="DIR", help="state folders, one per gate")
+        command.add_argument("--out", type=Path, default=Path(out))
+    sop.add_argument("--json", action="store_true", help="print the figures too")
+
+
+def report_command(options: argparse.Namespace) -> int:
+    """Write the report that was asked for. Returns 0, or 2 where a log cannot be read or the file not written."""
+    if options.report == "sop":
+        return sop_command(options.state, options.out, as_json=options.json)
+    return trial_command(options.state, options.out)
+
+
+def trial_command(states: Sequence[Path], out: Path) -> int:
+    """Write the trial report on the gates of ``states`` to ``out``. Returns 0 or 2."""
     from gate.report.trial import render_trial
 
+    def write() -> str:
+        out.write_text(render_trial(_transactions(states)), encoding="utf-8")
+        return f"trial report: {out}"
+
+    return _done(write, out)
+
+
+def sop_command(states: Sequence[Path], out: Path, *, as_json: bool = False) -> int:
+    """Write the report on issuing offices, from the gates of ``states``, to ``out``; print its figures or its name. Returns 0 or 2."""
+    import msgspec
+
+    from gate.report.sop import figures, page, sop_report
+
+    def write() -> str:
+        report = sop_report(_transactions(states))
+        out.write_text(page(report), encoding="utf-8")
+        return msgspec.json.encode(figures(report)).decode() if as_json else f"SOP report: {out}"
+
+    return _done(write, out)
+
+
+def _transactions(states: Sequence[Path]) -> Iterator[TransactionRecord]:
+    from gate.audit import FILE_NAME, open_readonly
+
+    for state in states:
+        with open_readonly(state / FILE_NAME) as log:
+            yield from log.transactions()
+
+
+def _done(write: Callable[[], str], out: Path) -> int:
+    from gate.audit import AuditError
+
     try:
-        with open_readonly(state_dir / FILE_NAME) as log:
-            page = render_trial(log.transactions())
-        out.write_text(page, encoding="utf-8")
+        told = write()
     except AuditError as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
         print(f"{out}: {error.strerror} (name another file with --out)", file=sys.stderr)
         return 2
-    print(f"trial report: {out}")
+    print(told)
     return 0

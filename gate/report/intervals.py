@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from math import exp, lgamma, log, log1p
+from dataclasses import dataclass
+from functools import cache
+from math import ceil, exp, lgamma, log, log1p
+from statistics import NormalDist
 
 PRECISION = 1e-9
 """Absolute, of every bound; a report prints three digits."""
 
 
+@cache  # a page asks for each figure several times
 def clopper_pearson(hits: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
     """Two-sided interval for a proportion of which ``hits`` in ``trials`` were seen; (0, 1) for no trials at all.
 
@@ -49,3 +53,31 @@ def _tail(hits: int, trials: int, proportion: float) -> float:
         if term < 1e-17 * total:
             break
     return total
+
+
+def trials_needed(proportion: float, half_width: float, confidence: float = 0.95) -> int:
+    """How many trials a claim of ``proportion`` ± ``half_width`` takes (normal approximation, as planning figures have it)."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    return ceil(z * z * proportion * (1 - proportion) / half_width**2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """``hits`` of ``trials``, of which there is one at least, with the 95 % interval in per cent."""
+
+    name: str
+    hits: int
+    trials: int
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.hits / self.trials
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        low, high = clopper_pearson(self.hits, self.trials)
+        return 100 * low, 100 * high
+
+    @property
+    def at_most(self) -> float:
+        return 100 * at_most(self.hits, self.trials)

@@ -5,39 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from math import ceil
-from pathlib import Path
 from statistics import median
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from gate.outcome import Outcome
 from gate.records import TransactionRecord
-from gate.report.intervals import at_most, clopper_pearson
+from gate.report.disclosure import K
+from gate.report.intervals import Share, trials_needed
+from gate.report.official import SOURCES, official_places, outcomes_by_source, registries_by_source
+from gate.report.page import template
 from gate.report.waterfall import WIDTH, hidden_ms, waterfall
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """``hits`` of ``trials`` with the 95 % interval in per cent."""
-
-    name: str
-    hits: int
-    trials: int
-
-    @property
-    def percent(self) -> float:
-        return 100 * self.hits / self.trials
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        low, high = clopper_pearson(self.hits, self.trials)
-        return 100 * low, 100 * high
-
-    @property
-    def at_most(self) -> float:
-        return 100 * at_most(self.hits, self.trials)
+PLANNED_RATE = 0.025
+"""Published refusal rate of autogates, 2–3 %: what a trial is planned for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +28,11 @@ class ClassTable:
     trials: int
     outcomes: tuple[Share, ...]
     reasons: tuple[Share, ...]
+
+    @property
+    def few(self) -> bool:
+        """Whether these are too few people for the figures to leave the trial."""
+        return self.trials < K
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +51,7 @@ def render_trial(records: Iterable[TransactionRecord]) -> str:
     """One HTML page without any reference to another file. Takes any records in any order, none included."""
     kept, left_out = sift(records)
     sample = median_transaction(kept)
-    return _template().render(
+    return template("trial.html").render(
         records=kept,
         left_out=left_out,
         lanes=sorted({f"{record.checkpoint} {record.lane} ({record.kind.replace('_', ' ')})" for record in kept}),
@@ -75,6 +60,12 @@ def render_trial(records: Iterable[TransactionRecord]) -> str:
         backends=sorted(Counter(item for record in kept for item in record.backends.items()).items()),
         demonstrations=sum(record.demonstration for record in kept),
         tables=class_tables(kept),
+        official=official_places(kept),
+        needed=[trials_needed(PLANNED_RATE, half_width) for half_width in (0.005, 0.01)],
+        k=K,
+        sources=SOURCES,
+        by_outcome=outcomes_by_source(kept),
+        by_registry=registries_by_source(kept),
         times=stage_times(kept),
         whole=_times("whole transaction", "", [1000 * _seconds(record) for record in kept]) if kept else None,
         sample=sample,
@@ -82,13 +73,6 @@ def render_trial(records: Iterable[TransactionRecord]) -> str:
         chart_width=WIDTH,
         hidden_ms=hidden_ms(sample.stages) if sample else 0.0,
     )
-
-
-@cache
-def _template() -> Template:
-    loader = FileSystemLoader(Path(__file__).parent)
-    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.get_template("trial.html")
 
 
 def sift(records: Iterable[TransactionRecord]) -> tuple[list[TransactionRecord], list[tuple[str, str]]]:

@@ -22,7 +22,7 @@ from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.stage import PORTRAIT_SEED, PROBE_SEED
 from gate.records import PanelEvent
 from gate.replay import replay, replay_command, rule_sets
-from gate.report import report_command
+from gate.report import trial_command
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 
@@ -229,7 +229,7 @@ def found_when_flipped(connection, path: Path, key: bytes, seq: int, column: str
 
 def test_a_report_is_made_from_the_records(default_run, tmp_path):
     out = tmp_path / "report.html"
-    assert report_command(default_run.state, out) == 0
+    assert trial_command([default_run.state], out) == 0
     page = out.read_text(encoding="utf-8")
     for words in ("DEMONSTRATION", "EXIT_PERMIT_MISSING", "12 counted, 0 left out", "chip.DG2", "not for operation"):
         assert words in page, words

@@ -13,7 +13,7 @@ from gate.audit import FILE_NAME, AuditLog
 from gate.decision import Outcome, PolicyDecision
 from gate.evidence import CheckResult, Direction, Evidence, Fact, Stage
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
-from gate.report import report_command
+from gate.report import trial_command
 from gate.report.intervals import at_most, clopper_pearson, lower_bound
 from gate.report.trial import median_transaction, render_trial, stage_times
 from gate.report.waterfall import GUTTER, WIDTH, hidden_ms, waterfall
@@ -208,9 +208,9 @@ def test_the_command_reads_the_audit_log(tmp_path, capsys):
     log = AuditLog(tmp_path / FILE_NAME, b"k" * 32)
     log.append("transaction", "T-1", record(1, stages=(stage(),)), STARTED, 1.0)
     log.close()
-    assert report_command(tmp_path, tmp_path / "out.html") == 0
+    assert trial_command([tmp_path], tmp_path / "out.html") == 0
     assert "T-1" in (tmp_path / "out.html").read_text()
-    assert report_command(tmp_path / "nowhere", tmp_path / "out.html") == 2
+    assert trial_command([tmp_path / "nowhere"], tmp_path / "out.html") == 2
     assert "there is no audit log" in capsys.readouterr().err
-    assert report_command(tmp_path, tmp_path / "no" / "out.html") == 2
+    assert trial_command([tmp_path], tmp_path / "no" / "out.html") == 2
     assert "--out" in capsys.readouterr().err

@@ -1,0 +1,105 @@
+"""Service and diplomatic books at a trial's gates: how many passed, and why the others did not, by airport and by gate.
+
+Both classes are taken together, and nothing here knows the issuing office or the day: that much a trial needs to be told gate by
+gate, however few they are, and more would name people (docs/sop-report.md).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gate.evidence import NOT_PERFORMED, VOCABULARY, Evidence
+from gate.outcome import Outcome
+from gate.records import TransactionRecord
+from gate.report.causes import OFFICIAL, OTHER, causes_of
+from gate.report.disclosure import K
+from gate.report.intervals import Share
+
+CLASSES = frozenset({"service", "diplomatic"})
+REGISTRY_FACTS = frozenset(name for name, words in VOCABULARY.items() if "unavailable" in words)
+IN_SNAPSHOT = "_in_snapshot"
+SOURCES = ("live", "snapshot", "none", "not asked")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An airport, or one of its gates."""
+
+    name: str
+    is_gate: bool
+    crossings: int
+    passed: Share
+    causes: tuple[Share, ...]
+    codes: tuple[Share, ...]
+    """Every reason code that occurred, the most frequent first."""
+
+    @property
+    def few(self) -> bool:
+        """Whether these are too few people for the figures to leave the trial."""
+        return self.crossings < K
+
+
+def official_places(records: Iterable[TransactionRecord]) -> list[Place]:
+    """Each airport that such a book came to, followed by its gates."""
+    places: dict[tuple[str, str], list[TransactionRecord]] = {}
+    for record in records:
+        if record.document_class in CLASSES:
+            for lane in ("", record.lane):
+                places.setdefault((record.checkpoint, lane), []).append(record)
+    return [_place(" ".join(filter(None, where)), bool(where[1]), of) for where, of in sorted(places.items())]
+
+
+def _place(name: str, is_gate: bool, records: Sequence[TransactionRecord]) -> Place:
+    stopped = [record for record in records if record.outcome is not Outcome.OPEN]
+    causes = Counter(cause for record in stopped for cause in causes_of(record.reasons, OFFICIAL))
+    codes = Counter(code for record in stopped for code in set(record.reasons))
+    return Place(
+        name=name,
+        is_gate=is_gate,
+        crossings=len(records),
+        passed=Share(name="passed", hits=len(records) - len(stopped), trials=len(records)),
+        causes=tuple(Share(name=cause, hits=causes[cause], trials=len(records)) for cause in (*OFFICIAL, OTHER)),
+        codes=tuple(Share(name=code, hits=hits, trials=len(records)) for code, hits in codes.most_common()),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRow:
+    """How transactions came out, or how often a registry was asked, by where the answers came from."""
+
+    name: str
+    counts: tuple[int, ...]
+    """In the order of :data:`SOURCES`."""
+
+
+def outcomes_by_source(records: Sequence[TransactionRecord]) -> list[SourceRow]:
+    """Each outcome by the least sure answer its last decision rested on."""
+    found = Counter((record.outcome, _least_sure(record)) for record in records)
+    seen = [outcome for outcome in Outcome if any(record.outcome is outcome for record in records)]
+    return [SourceRow(name=outcome, counts=tuple(found[outcome, source] for source in SOURCES)) for outcome in seen]
+
+
+def registries_by_source(records: Iterable[TransactionRecord]) -> list[SourceRow]:
+    """Each registry's fact by where its word came from."""
+    found = Counter(pair for record in records if record.decisions for pair in _sources(record.decisions[-1].evidence))
+    names = sorted({name for name, _ in found})
+    return [SourceRow(name=name, counts=tuple(found[name, source] for source in SOURCES)) for name in names]
+
+
+def _least_sure(record: TransactionRecord) -> str:
+    seen = {source for _, source in _sources(record.decisions[-1].evidence)} if record.decisions else set()
+    return next((source for source in ("none", "snapshot", "live") if source in seen), "not asked")
+
+
+def _sources(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """(fact, source). What a snapshot says *against* somebody is the same word as live, and counts as live here."""
+    for name, fact in evidence.facts.items():
+        if name in REGISTRY_FACTS:
+            if fact.value == NOT_PERFORMED:
+                yield name, "not asked"
+            elif fact.value == "unavailable":
+                yield name, "none"
+            else:
+                yield name, "snapshot" if fact.value.endswith(IN_SNAPSHOT) else "live"
