@@ -17,17 +17,16 @@ from pathlib import Path
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from gate.clock import civil_date
 from gate.config import EXIT_BROKEN, EXIT_OK, Config, ConfigError, Lane, LinkWaiver, Words, load_lane, load_trust
+from gate.signer_key import private_key, public_hex
 from pki.errors import PkiError
 from pki.trust_statement import parse_signers
 
 CONTEXT = b"autogate link waiver 1\n"
 """Goes before what is signed, so that such a signature is good for nothing else."""
 LINK = "modbus"
-_MAX_KEY = 4096
 
 
 def signed_text(lane: Lane, granted_by: str, reason: str, until: date) -> bytes:
@@ -101,22 +100,10 @@ def _words(text: str) -> str:
 
 
 def _key_of(options: argparse.Namespace) -> Ed25519PrivateKey:
-    key = _private_key(options.key, options.passphrase)
+    key = private_key(options.key, options.passphrase)
     signers = parse_signers(load_trust(options.config).signers)
-    if signers.get(key.public_key().public_bytes_raw().hex()) != options.name:
+    if signers.get(public_hex(key)) != options.name:
         raise ValueError(f"the key in {options.key} is not the one of {options.name} among trust.signers")
-    return key
-
-
-def _private_key(path: Path, passphrase: Path | None) -> Ed25519PrivateKey:
-    words = passphrase.read_bytes().strip() if passphrase else None
-    try:
-        with path.open("rb") as file:
-            key = load_pem_private_key(file.read(_MAX_KEY), words)
-    except (ValueError, TypeError):
-        raise ValueError(f"{path}: no key that can be read, or not with that passphrase") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ValueError(f"{path}: no Ed25519 key")  # noqa: TRY004 - said like the file's other faults
     return key
 
 

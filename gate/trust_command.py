@@ -21,20 +21,19 @@ from cryptography.hazmat.primitives.serialization import (
     KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
-    load_pem_private_key,
 )
 
 from gate import trust_tables
 from gate.config import ConfigError, load_trust
+from gate.signer_key import key_of, public_hex, words
 from gate.trust_import import Progress, import_sources
-from pki.errors import PkiError, ReasonCode
+from pki.errors import PkiError
 from pki.trust_statement import Action, parse_signers
 from pki.trust_versions import TrustVersions, Version
 
 EXIT_OK, EXIT_FOUND, EXIT_USAGE = 0, 1, 2
 DAYS = 180
 """How far ``check`` looks ahead: a State sends its new CSCA certificate 90 days before it signs with it (Doc 9303-12 §4.1.1)."""
-MAX_KEY = 4096
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -166,11 +165,9 @@ def _diff(options: argparse.Namespace) -> dict[str, Any]:
 def _sign(options: argparse.Namespace) -> dict[str, Any]:
     versions = _store(options)
     version = versions.find(options.version)
-    key = _private_key(options)
-    public = key.public_key().public_bytes_raw().hex()
     signers = _signers(options)
-    if signers and signers.get(public) != options.name:
-        raise ValueError(f"the key in {options.key} is not the one of {options.name} among the signers")
+    key = key_of(options.name, options.key, options.passphrase, signers)
+    public = public_hex(key)
     trust_tables.check_confirmable(versions.read(version), options.confirm)
     before = versions.in_force()
     signed = versions.sign(version, key, now=options.at, because=options.because, confirmed=tuple(options.confirm))
@@ -192,28 +189,13 @@ def _activate(options: argparse.Namespace) -> dict[str, Any]:
 
 def _keygen(options: argparse.Namespace) -> dict[str, Any]:
     key = Ed25519PrivateKey.generate()
-    words = _passphrase(options)
-    locked: KeySerializationEncryption = BestAvailableEncryption(words) if words else NoEncryption()
+    locking = words(options.passphrase)
+    locked: KeySerializationEncryption = BestAvailableEncryption(locking) if locking else NoEncryption()
     with os.fdopen(os.open(options.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
-    signer = f"{options.name}:{key.public_key().public_bytes_raw().hex()}"
+    signer = f"{options.name}:{public_hex(key)}"
     parse_signers([signer])
-    return {"signer": signer, "key_file": str(options.key), "encrypted": bool(words)}
-
-
-def _private_key(options: argparse.Namespace) -> Ed25519PrivateKey:
-    try:
-        with options.key.open("rb") as file:
-            key = load_pem_private_key(file.read(MAX_KEY), _passphrase(options))
-    except (ValueError, TypeError):
-        raise ValueError(f"{options.key}: no key that can be read, or not with that passphrase (--passphrase FILE)") from None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise PkiError(ReasonCode.MALFORMED, f"{options.key}: no Ed25519 key: autogate trust keygen")
-    return key
-
-
-def _passphrase(options: argparse.Namespace) -> bytes | None:
-    return options.passphrase.read_bytes().strip() if options.passphrase else None
+    return {"signer": signer, "key_file": str(options.key), "encrypted": bool(locking)}
 
 
 def _time(text: str) -> datetime:

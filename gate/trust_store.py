@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
+from gate import seen
 from gate.config import Config
 from gate.profiles import PROFILES
-from pki.durable import read_file, write_file
 from pki.errors import PkiError, ReasonCode
 from pki.trust import TrustStore, load_trust_store
 from pki.trust_statement import parse_signers
@@ -17,8 +15,10 @@ from pki.trust_versions import Seen, open_active
 
 SEEN_FILE = "trust-seen.json"
 """In the state folder: the newest statement that this gate has worked under."""
-MAX_SEEN, DIGITS = 1024, 32
-"""Octets of that file; digits of the store's digest that every record carries."""
+DIGITS = 32
+"""Of the store's digest, in every record."""
+LIST = "autogate trust list"
+"""Tells what is in force."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +45,8 @@ def open_configured(config: Config) -> OpenedStore:
     demo = PROFILES[config.profile].demonstration
     if demo and not (config.trust.store / "versions").exists():
         return _bare(config.trust.store)
-    opened = open_active(
-        config.trust.store, parse_signers(config.trust.signers), demo=demo, seen=None if demo else last_seen(config.state_dir)
-    )
+    before = None if demo else seen.last_seen(config.state_dir / SEEN_FILE, LIST)
+    opened = open_active(config.trust.store, parse_signers(config.trust.signers), demo=demo, seen=before)
     people = f"signed by {' and '.join(opened.people)}" if opened.people else "unsigned"
     label = f"version {opened.statement.version} {opened.statement.store[:DIGITS]}, {people}, {counts(opened.store)}"
     return OpenedStore(store=opened.store, label=label, seen=None if demo else opened.seen)
@@ -66,18 +65,7 @@ def counts(store: TrustStore) -> str:
     return f"{len(store.anchors)} certificates of {states} States, {len(store.crls)} CRLs"
 
 
-def last_seen(state_dir: Path) -> Seen | None:
-    """What this gate has worked under, None for a new gate. Raises PkiError where that cannot be read: forgetting would let old ones in."""
-    path = state_dir / SEEN_FILE
-    if not path.exists():
-        return None
-    try:
-        return msgspec.json.decode(read_file(path, MAX_SEEN), type=Seen)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise PkiError(ReasonCode.MALFORMED, f"{path}: damaged: compare with autogate trust list, then delete it") from None
-
-
 def remember(opened: OpenedStore, state_dir: Path) -> None:
-    """Never work under anything older than ``opened`` again. Raises OSError."""
-    if opened.seen is not None and opened.seen != last_seen(state_dir):
-        write_file(state_dir / SEEN_FILE, msgspec.json.encode(opened.seen))
+    """Never work under anything older than ``opened`` again. Raises OSError, PkiError."""
+    if opened.seen is not None:
+        seen.remember(opened.seen, state_dir / SEEN_FILE, LIST)

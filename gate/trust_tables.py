@@ -13,7 +13,7 @@ from pki.errors import PkiError
 from pki.inventory import is_usable, key_kind, outlook, signature_kind, take_inventory
 from pki.oddities import anchor_oddities
 from pki.trust import Csca, TrustStore
-from pki.trust_statement import QUORUM, SignedStatement
+from pki.trust_statement import QUORUM, SignedStatement, Statement
 from pki.trust_versions import TrustVersions, Version
 from pki.union import UNCONFIRMED
 
@@ -49,7 +49,7 @@ def _row(versions: TrustVersions, version: Version, active: bool) -> Told:
     return {"version": version.number, "digest": version.digest, "in_force": active} | counted
 
 
-def statement(signed: SignedStatement, signers: Mapping[str, str]) -> Told:
+def statement(signed: SignedStatement[Statement], signers: Mapping[str, str]) -> Told:
     """A statement, and whose signatures under it are good (known only where the signers are)."""
     people = signed.people(signers)
     return {"statement": asdict(signed.statement), "people": people, "keys": sorted(signed.signatures)}
