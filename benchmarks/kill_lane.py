@@ -18,11 +18,11 @@ from typing import Any, Literal, Protocol, Self, TypeVar, get_args
 from benchmarks.kill_controller import boot
 from benchmarks.kill_judge import Line
 from gate.demo.cast import load_cast
-from gate.demo.issue import registry_data
 from gate.evidence import Fact, successful
 from gate.processes import messages as m
 from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.profiles import DEMO_MARKER
+from gate.registries.answers import Answers
 from gate.runtime import Runtime
 from hardware.sim.compiled import PROGRAM
 
@@ -31,7 +31,6 @@ JOIN_EVERY_S = 0.02
 WALK_S = 0.8
 KEY = secrets.token_bytes(32)
 SECRET = secrets.token_hex(32)
-"""Of the run: one registry server serves all lanes."""
 CONFIG = """\
 profile = "demo"
 state_dir = "{folder}/state"
@@ -57,11 +56,14 @@ packs_dir = "{folder}"
 [trust]
 store = "{folder}/trust"
 [registries.issuance]
-url = "http://127.0.0.1:{port}"
-deadline_ms = 5000
+url = "http://127.0.0.1:1"
+key = "{folder}/none"
 [registries.watchlist]
-url = "http://127.0.0.1:{port}"
-deadline_ms = 5000
+url = "http://127.0.0.1:1"
+key = "{folder}/none"
+[registries.lost_and_stolen]
+url = "http://127.0.0.1:1"
+key = "{folder}/none"
 """
 
 Place = Literal["idle", "entry opening", "entry closing", "capture", "hold", "exit opening", "exit closing"]
@@ -89,40 +91,15 @@ _CHIP = {
     "revocation": "good",
     "chip_authenticity": "genuine",
 }
+_REGISTRIES = {
+    "issuance": {"issuance": "active", "document_model": "chip_expected"},
+    "watchlist": {"pencegahan": "clear", "wanted": "clear"},
+    "lost_and_stolen": {"sltd": "clear"},
+}
 
 
 def facts(words: Mapping[str, str]) -> dict[str, Fact]:
     return {name: successful(word) for name, word in words.items()}
-
-
-class Registry:
-    """The registries' reference server, one for all lanes. A context manager; ``port`` is where it listens."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> int:
-        runtime = Runtime(self._folder)
-        runtime.secret_file.write_text(SECRET, encoding="ascii")
-        data, ready = self._folder / "registries.json", runtime.ready_file("registries")
-        data.write_text(json.dumps(registry_data(load_cast())), encoding="utf-8")
-        command = [sys.executable, "-m", "gate.registries.reference_server", "--port", "0", "--data", str(data)]
-        command += ["--secret-file", str(runtime.secret_file_for("registries")), "--ready-file", str(ready)]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        with contextlib.suppress(OSError):
-            for _ in range(int(LIMIT_S / 0.02)):
-                if ready.exists() and ready.stat().st_size:
-                    break
-                self._wait(0.02)
-        return int(json.loads(ready.read_text(encoding="ascii"))["port"])
-
-    def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(seconds)
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
 
 
 @contextlib.contextmanager
@@ -146,8 +123,8 @@ def both() -> list[str]:
 @contextlib.asynccontextmanager
 async def lanes(count: int, firmwares: Sequence[str]) -> AsyncIterator[list[KillLane]]:
     """So many lanes with controllers of these firmwares by turns; on exit all their processes have ended."""
-    with tempfile.TemporaryDirectory(prefix="kill-") as name, Registry(Path(name)) as port:
-        built = [KillLane(Path(name) / f"lane-{n}", firmwares[n % len(firmwares)], port) for n in range(count)]
+    with tempfile.TemporaryDirectory(prefix="kill-") as name:
+        built = [KillLane(Path(name) / f"lane-{n}", firmwares[n % len(firmwares)]) for n in range(count)]
         async with contextlib.AsyncExitStack() as stack:
             await asyncio.gather(*map(stack.enter_async_context, built))
             yield built
@@ -176,10 +153,9 @@ async def work_off(lanes: Sequence[KillLane], todo: Sequence[T], perform: Callab
 class KillLane:
     """Use it as an async context manager. Whatever takes longer than :data:`LIMIT_S` raises TimeoutError."""
 
-    def __init__(self, folder: Path, firmware: str, registry_port: int) -> None:
+    def __init__(self, folder: Path, firmware: str) -> None:
         self.firmware, self.name = firmware, folder.name
         self._folder, self._runtime = folder, Runtime(folder)
-        self._port = registry_port
         self.lines: list[Line] = []
         self.held_up: list[tuple[float, float]] = []
         """When the witness was held up, and for how long."""
@@ -198,7 +174,7 @@ class KillLane:
         (folder / "key").write_text(KEY.hex(), encoding="ascii")
         (folder / "controller.key").write_bytes(KEY.hex().encode())
         self._runtime.secret_file.write_text(SECRET, encoding="ascii")
-        (folder / "gate.toml").write_text(CONFIG.format(folder=folder, name=self.name, port=self._port), encoding="utf-8")
+        (folder / "gate.toml").write_text(CONFIG.format(folder=folder, name=self.name), encoding="utf-8")
         command = ["-m", "benchmarks.kill_controller", "--tty-link", str(folder / "gate-controller"), "--firmware", self.firmware]
         command += ["--control", str(folder / "control.sock"), "--key-file", str(folder / "controller.key")]
         pipe = asyncio.subprocess.PIPE
@@ -266,7 +242,7 @@ class KillLane:
             self._host = subprocess.Popen(  # noqa: ASYNC220 - forks and returns; its end is waited for in a thread
                 [*command, "--runtime", str(self._folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        roles: tuple[m.Role, ...] = ("director", "officer_screen", "reader", "vision")
+        roles: tuple[m.Role, ...] = ("director", "officer_screen", "reader", "vision", "registries")
         for role in roles:
             self._peers[role] = channel = await asyncio.wait_for(self._join(role), LIMIT_S)
             self._tasks.append(asyncio.create_task(self._listen(channel)))
@@ -290,6 +266,8 @@ class KillLane:
                     self._news.notify_all()
                 if isinstance(message, m.ReadDocument):
                     await self._read(message.transaction)
+                if isinstance(message, m.AskRegistries):
+                    await self._answer(message)
 
     async def end_host(self) -> None:
         """Kill the host, if one is there, and forget its channels."""
@@ -363,6 +341,12 @@ class KillLane:
         )
         checked = m.DocumentChecked(transaction=transaction, facts=facts(_CHIP), stages=(), portrait=b"x", last_byte_boot=boot())
         await self._peers["reader"].send(checked)
+
+    async def _answer(self, asked: m.AskRegistries) -> None:
+        """The registries' part: nothing is known against anybody."""
+        for registry, words in _REGISTRIES.items():
+            told = m.RegistryAnswered(transaction=asked.read.transaction, registry=registry, answers=Answers(facts=facts(words)))
+            await self._peers["registries"].send(told)
 
     async def _look(self, transaction: str, word: str) -> None:
         """Vision's part: what it saw."""

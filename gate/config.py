@@ -24,7 +24,7 @@ from msgspec import Meta
 
 from gate.clock import CHECKPOINT_ZONES
 from gate.evidence import Direction
-from gate.profiles import PROFILES, REFUSALS, is_real_device
+from gate.profiles import NOT_TWO_PEOPLE, PROFILES, REFUSALS, REGISTRIES, are_not_two_people, is_real_device
 from hardware.controller.modbus_line import LEAST_BAUD
 from hardware.osdp_key import read_key
 from hardware.ports import DeviceError
@@ -178,20 +178,54 @@ class Trust(Section, frozen=True, kw_only=True):
 
 class Registry(Section, frozen=True, kw_only=True):
     url: Url
+    key: Path
+    """The registry's public key (Ed25519, PEM): what it did not sign counts for nothing."""
     deadline_ms: Milliseconds = 800
+
+
+class RegistryTls(Section, frozen=True, kw_only=True):
+    """Both ends prove themselves (PEM): ``ca`` is whose certificates registries show, ``certificate`` and ``key`` are the gate's own."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+
+class Snapshots(Section, frozen=True, kw_only=True):
+    """The registries' data for a day without network, sealed under the key in ``key_file`` (64 hexadecimal digits)."""
+
+    folder: Path
+    key_file: Path
 
 
 class Registries(Section, frozen=True, kw_only=True):
     """A registry that is not configured is never asked, and what it would have said is ``not_performed``."""
 
+    tls: RegistryTls | None = None
+    snapshots: Snapshots | None = None
+    connected_one: Registry | None = None
     issuance: Registry | None = None
     exit_permit: Registry | None = None
     watchlist: Registry | None = None
+    lost_and_stolen: Registry | None = None
+    stay_permit: Registry | None = None
+    arrival_declaration: Registry | None = None
+    crossing: Registry | None = None
+
+    @property
+    def named(self) -> dict[str, Registry]:
+        """The registries that are configured, by name."""
+        sections = {name: getattr(self, name) for name in REGISTRIES}
+        return {name: section for name, section in sections.items() if section is not None}
 
 
 class Rules(Section, frozen=True, kw_only=True):
+    """Demonstrations alone go by ``folder``, which nobody signed for, or by the rules that come with the software."""
+
     folder: Path | None = None
-    """None: the rules that come with the software."""
+    store: Path | None = None
+    """A folder of versions that ``autogate policy import`` made; which one judges from when is signed by two of ``signers``."""
+    signers: tuple[Signer, ...] = ()
 
 
 class Screens(Section, frozen=True, kw_only=True):
@@ -256,6 +290,11 @@ def load(path: Path) -> Config:
 def load_trust(path: Path) -> Trust:
     """The section ``[trust]`` alone, for people who keep the store on a machine that is no gate. Raises :class:`ConfigError`."""
     return _load_section(path, "trust", Trust)
+
+
+def load_rules_section(path: Path) -> Rules:
+    """The section ``[rules]`` alone, for people who keep the rules on a machine that is no gate. Raises :class:`ConfigError`."""
+    return _load_section(path, "rules", Rules)
 
 
 def load_lane(path: Path) -> Lane:
@@ -411,6 +450,8 @@ class _Reader:
         self._check_link()
         self._check_camera()
         self._check_panel()
+        self._check_registries()
+        self._check_rules()
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
             self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
         if self._right.get("chip.link") == "scanner" and self._right.get("chip.reader") is not None:
@@ -448,6 +489,26 @@ class _Reader:
         if profile and not profile.allows_unsafe and not waived:
             what = f"profile {profile.name} refuses it: an unauthenticated link"
             self._find("controller.link", what, 'write "gate-link", or have it waived: autogate lane waive')
+
+    def _check_registries(self) -> None:
+        urls = {name: str(self._right.get(f"registries.{name}.url", "")) for name in REGISTRIES}
+        if self._right.get("registries.tls", "") is None:
+            for name in (name for name, url in urls.items() if url.startswith("https:")):
+                self._find(
+                    f"registries.{name}.url", "https without certificates", "add [registries.tls] with ca, certificate and key"
+                )
+        if urls["crossing"] and self._right.get("registries.snapshots", "") is None:
+            self._find(
+                "registries.crossing", "nothing to seal its outbox with", "add [registries.snapshots] with folder and key_file"
+            )
+
+    def _check_rules(self) -> None:
+        if self._right.get("rules.store") is None:
+            return
+        if self._right.get("rules.folder") is not None:
+            self._find("rules.folder", "not used: the rules are taken from the store", "leave it out")
+        if "rules.signers" in self._right and are_not_two_people(self._right["rules.signers"]):
+            self._find("rules.signers", NOT_TWO_PEOPLE, "name those who sign for the rules")
 
     def _check_panel(self) -> None:
         kind, key_file = self._right.get("panel.kind", "none"), self._right.get("panel.key_file", "")

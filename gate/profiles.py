@@ -9,17 +9,25 @@ only that it is a pseudo-terminal, and a registry only that it is on this machin
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
+NOT_TWO_PEOPLE = "not two people or more, each with a name and a key of his own"
 DEMO_MARKER = "DEMO"
 """A trust store with a file of this name holds pretend States (``pki.trust``)."""
-PACKAGED_RULES = Path(__file__).parent / "policy" / "rules"
-REGISTRIES = ("issuance", "exit_permit", "watchlist")
+REGISTRIES = (
+    "connected_one",
+    "issuance",
+    "exit_permit",
+    "watchlist",
+    "lost_and_stolen",
+    "stay_permit",
+    "arrival_declaration",
+    "crossing",
+)
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,25 +71,13 @@ def _is_remote(url: str) -> bool:
     return urlsplit(url).hostname not in {"127.0.0.1", "::1", "localhost"}
 
 
-def _are_not_two_people(signers: tuple[str, ...]) -> bool:
+def are_not_two_people(signers: tuple[str, ...]) -> bool:
     names, keys = {signer.partition(":")[0] for signer in signers}, {signer.partition(":")[2] for signer in signers}
     return len(signers) < 2 or len(names) < len(signers) or len(keys) < len(signers)
 
 
 def _has_marker(store: Path) -> bool:
     return (store / DEMO_MARKER).exists()
-
-
-def _lets_unsafe_pass(folder: Path | None) -> bool:
-    """Whether a rule file grants an ``Unsafe…`` tolerance to the trial. A file that cannot be read might, so it does."""
-    try:
-        documents = [
-            tomllib.loads(file.read_text(encoding="utf-8")) for file in sorted((folder or PACKAGED_RULES).glob("*.toml"))
-        ]
-        tolerances = [entry for document in documents for entry in document.get("tolerance", [])]
-        return any(entry["id"].startswith("Unsafe") and "trial" in entry["profiles"] for entry in tolerances)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return True
 
 
 _SIMULATORS_ONLY = (
@@ -145,15 +141,21 @@ _NO_STAND_INS = (
     ),
     Refusal(
         key="trust.signers",
-        refuses=_are_not_two_people,
-        what="not two people or more, each with a name and a key of his own",
+        refuses=are_not_two_people,
+        what=NOT_TWO_PEOPLE,
         remedy='name those who sign for the trust store; "autogate trust keygen" makes a key',
     ),
     Refusal(
         key="rules.folder",
-        refuses=_lets_unsafe_pass,
-        what="lets an Unsafe tolerance pass in the trial, or cannot be read",
-        remedy="take trial out of that tolerance's profiles",
+        refuses=lambda folder: folder is not None,
+        what="nobody signed for it",
+        remedy="autogate policy import makes a store of it: name that as store, and its signers",
+    ),
+    Refusal(
+        key="rules.store",
+        refuses=lambda store: store is None,
+        what="missing: nobody signed for the rules",
+        remedy="name the folder that autogate policy import made, and the signers",
     ),
     *(
         Refusal(

@@ -51,11 +51,13 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
     screen = ["--lane", str(runtime.lane_socket), "--secret-file"]
     ports = {"traveller": config.screens.traveller_port, "officer": config.screens.officer_port}
     panel = {"panel": [*python, "gate.processes.panel", *common]} if config.panel.kind != "none" else {}
+    registries = {"registries": [*python, "gate.processes.registries", *common]} if config.registries.named else {}
     return (
         {
             "vision": [*python, "gate.processes.vision", *common],
             "lane": [*python, "gate.processes.lane", *common],
             "reader": [*python, "gate.processes.reader", *common],
+            **registries,
             **panel,
         }
         | {

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import mrz
 from gate.demo.cast import NOBODY, Cast, Traveller
+from gate.sop import SPPT_2014, STAGES
 from hardware.emrtd.lds import build_com, build_dg1, build_dg2
 from mrz.sim import emit_td3
 from pki.sim import (
@@ -159,32 +162,57 @@ def _pkcs8(key: PrivateKey) -> bytes:
 
 
 _PERMITS: Mapping[str, Mapping[str, Any]] = {
-    "valid": {"valid_to": "2099-12-31"},
+    "valid": {"kind": "multiple", "valid_to": "2099-12-31"},
     "expired": {"valid_to": "2020-12-31"},
     "mismatch": {"valid_to": "2099-12-31", "checkpoints": ["XXX"]},
 }
+_OFFICE = "Kanim Demonstrasi"
+_STAGES = [
+    {"name": name, "at": f"2025-11-{day:02d}T10:00:00+07:00", "office": _OFFICE}
+    for name, day in zip(STAGES, (3, 3, 3, 3, 3, 4, 4, 4, 5, 6, 6, 7), strict=True)
+]
+"""Every stage of the procedure, in four working days."""
+_ALWAYS = {"valid_from": "2020-01-01T00:00:00+07:00", "valid_to": "2099-12-31T00:00:00+07:00"}
 
 
-def registry_data(cast: Cast) -> dict[str, Any]:
-    """What the reference server of the registries knows of the cast (``gate/registries/reference_server.py``)."""
+def registry_data(cast: Cast, passports: Mapping[str, Passport] = MappingProxyType({})) -> dict[str, Any]:
+    """What the reference server of the registries knows of the cast (``gate/registries/reference/data.py``).
+
+    With ``passports`` the registries also hold the digests of the portraits that were put into official books.
+    """
     issuing_states = {state.id: state.issuing_state for state in cast.state}
-    data: dict[str, list[dict[str, Any]]] = {"issuance": [], "exit_permits": [], "watchlist": []}
+    books: dict[str, list[dict[str, Any]]] = {}
     for traveller in cast.traveller:
-        document, record = traveller.document, traveller.issuance
-        book = {"issuing_state": issuing_states[document.state], "document_number": document.number}
-        if record:
-            data["issuance"].append({**book, "status": record.status, "document_class": record.document_class})
-        if record and traveller.exit_permit in _PERMITS:
-            permit = _PERMITS[traveller.exit_permit]
-            data["exit_permits"].append({**book, "document_class": record.document_class, **permit})
-        if traveller.watchlist != "clear":
-            data["watchlist"].append(
-                {
-                    "list": "pencegahan",
-                    "primary_identifier": document.primary,
-                    "secondary_identifier": document.secondary,
-                    "birth": document.birth if traveller.watchlist == "hit" else "<<<<<<",
-                    "sex": document.sex,
-                }
-            )
-    return data
+        book = {"issuing_state": issuing_states[traveller.document.state], "document_number": traveller.document.number}
+        for registry, record in _records(traveller, passports.get(traveller.id)).items():
+            books.setdefault(registry, []).append({**book, "records": [record]})
+    return {"books": books, "watchlist": [_listed(each) for each in cast.traveller if each.watchlist != "clear"]}
+
+
+def _records(traveller: Traveller, passport: Passport | None) -> dict[str, dict[str, Any]]:
+    """By registry, what it holds of the traveller's book."""
+    record = traveller.issuance
+    if record is None:
+        return {"stay_permit": {"kind": "e_voa", "valid_to": "2099-12-31"}}  # no citizen's: it is asked for a permit to stay
+    held = {"status": record.status, "document_class": record.document_class}
+    procedure = {"office": _OFFICE, "chip": True, "sop_version": SPPT_2014, "stages": _STAGES, "distinct_approver": True}
+    records: dict[str, dict[str, Any]] = {"issuance": held | procedure}
+    if record.document_class != "ordinary":
+        portrait = sha256(passport.files["DG2"]).hexdigest() if passport else None
+        captured = {"biometric_recorded": True, "dg2_sha256": portrait, "capturing_office": _OFFICE}
+        records["connected_one"] = held | captured
+    if traveller.exit_permit in _PERMITS:
+        records["exit_permit"] = {"document_class": record.document_class, **_PERMITS[traveller.exit_permit]}
+    return records
+
+
+def _listed(traveller: Traveller) -> dict[str, Any]:
+    document = traveller.document
+    return {
+        "list": "pencegahan",
+        "primary_identifier": document.primary,
+        "secondary_identifier": document.secondary,
+        "birth": document.birth if traveller.watchlist == "hit" else "<<<<<<",
+        "sex": document.sex,
+        **_ALWAYS,
+    }

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import signal
-import subprocess
 import sys
 import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +18,7 @@ from gate.demo.cast import Cast
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
 from gate.demo.panel import DemoPanel, PanelKind
+from gate.demo.registries import DemoRegistries
 from gate.demo.trust import write_trust
 from gate.runtime import Runtime
 from hardware.controller.protocol import LaneKind
@@ -29,16 +27,16 @@ from hardware.sim.relay import BAD_LINE, FaultRelay, LineKind
 from hardware.sim.vpcd import slot_port
 from hardware.sim.world import World
 
+GATE = "demo-1"
 PORTRAIT_SEED, PROBE_SEED = 1, 2
 """The chip's portrait and the camera's picture are different degradations of one photo."""
-START_TIMEOUT_S, STOP_TIMEOUT_S = 15.0, 5.0
 CONFIG = """\
 # Written by the demonstration; every device in it is a simulator of this run.
 profile = "demo"
 state_dir = "{state}"
 
 [lane]
-id = "demo-1"
+id = "{gate}"
 checkpoint = "CGK"
 direction = "departure"
 kind = "{kind}"
@@ -74,15 +72,7 @@ packs_dir = "{packs}"
 [trust]
 store = "{trust}"
 
-[registries.issuance]
-url = "{registry}"
-
-[registries.exit_permit]
-url = "{registry}"
-
-[registries.watchlist]
-url = "{registry}"
-
+{registries}
 [screens]
 traveller_port = {traveller_port}
 officer_port = {officer_port}
@@ -124,7 +114,6 @@ class DemoStage:
         self._cast, self._ports, self._packs, self._pack = cast, ports, packs, pack
         self.state, self.log = state.resolve(), state.resolve() / "processes.log"
         self.passports: dict[str, Passport] = {}
-        self._registry: subprocess.Popen[bytes] | None = None
         self._faces = cut_faces()
 
     def __enter__(self) -> Self:
@@ -149,13 +138,14 @@ class DemoStage:
         self.world = World(folder, self.runtime.secret)
         self.panel = DemoPanel(self._panel, folder, self.world)
         vpcd_port = _vpcd_port(self._chip_reader)
-        self._start_registry()
+        self.registries = DemoRegistries(folder / "registries", self.log, GATE)
+        self.registries.start(registry_data(self._cast))
         self.controller.start()
         tty = self._connect()
         self.world.start(vpcd_port)
         self.panel.start()
         self._issue()
-        port = self._registry_port()
+        self.registries.tell(registry_data(self._cast, self.passports))
         text = CONFIG.format(
             state=self.state,
             kind=self.lane,
@@ -172,7 +162,8 @@ class DemoStage:
             pack=self._pack,
             packs=self._packs,
             trust=folder / "trust",
-            registry=f"http://127.0.0.1:{port}",
+            gate=GATE,
+            registries=self.registries.config(),
             traveller_port=self._ports[0],
             officer_port=self._ports[1],
         )
@@ -192,16 +183,9 @@ class DemoStage:
         return self._relay.state() if self._relay else None
 
     def _lower_curtain(self) -> None:
-        for part in ("_relay", "controller", "panel", "world"):
+        for part in ("_relay", "controller", "panel", "world", "registries"):
             if device := getattr(self, part, None):
                 device.stop()
-        if self._registry is not None:
-            self._registry.terminate()
-            try:
-                self._registry.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self._registry.kill()
-                self._registry.wait()
         self.runtime.remove()
 
     def _issue(self) -> None:
@@ -215,28 +199,6 @@ class DemoStage:
         encoded, png = cv2.imencode(".png", probe_picture(self._faces[name], seed=PROBE_SEED))
         assert encoded
         return png.tobytes()
-
-    def _start_registry(self) -> None:
-        data = self.runtime.folder / "registries.json"
-        data.write_text(json.dumps(registry_data(self._cast)), encoding="utf-8")
-        command = [sys.executable, "-m", "gate.registries.reference_server", "--port", "0", "--data", str(data)]
-        command += [
-            "--secret-file",
-            str(self.runtime.secret_file_for("registries")),
-            "--ready-file",
-            str(self.runtime.ready_file("registries")),
-        ]
-        with self.log.open("ab") as log:
-            self._registry = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def _registry_port(self) -> int:
-        """The port that the reference server chose; it says so in its ready file."""
-        ready, deadline = self.runtime.ready_file("registries"), time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < deadline:
-            if ready.exists():
-                return int(json.loads(ready.read_text(encoding="ascii"))["port"])
-            time.sleep(0.02)
-        raise RuntimeError(f"the registries' reference server did not start: see {self.log}")
 
 
 def _vpcd_port(chip_reader: str | None) -> int | None:

@@ -18,7 +18,7 @@ from gate.config import Timeouts
 from gate.lane import LEASED, TABLES, TIMEOUT_KEY, Action, Event, Lane, State, View, step
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
-from gate.processes.display import WORKERS, Display
+from gate.processes.display import Display
 from gate.processes.fitness import AT_REST, AWAITS_RESET, CONTROLLER, LINK, STOPPING, Fitness
 from gate.processes.lag import LoopLag
 from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, PanelReport, Role
@@ -102,7 +102,7 @@ class LaneActor:
         self._sent: dict[int, tuple[str, float]] = {}
         self._link_up = self._faulty = False
         self._witness = DoorWitness(frozenset(Door) if kind == "mantrap" else frozenset({Door.EXIT}))
-        self.fitness = Fitness(dict.fromkeys(sorted(WORKERS), "its process has not come yet"))
+        self.fitness = Fitness(dict.fromkeys(sorted(display.workers), "its process has not come yet"))
         self.rested = asyncio.Event()
         """After :meth:`withdraw`: nobody is being served, and no door is driven."""
         self.lag = LoopLag()
@@ -152,7 +152,7 @@ class LaneActor:
 
         Its successor may have joined before the word comes: then nobody is missing, and nothing would ever take the cause back.
         """
-        if process in WORKERS and not self._display.joined(process):
+        if process in self._display.workers and not self._display.joined(process):
             self.fitness.note(process, why)
             self._publish()
 
@@ -357,7 +357,7 @@ class LaneActor:
         """A peer came or went. The officer's page is the supervision; without it no exit opens."""
         self._display.peer(role, joined=joined)
         self._case.backends |= bounded_backends(role, backends)
-        if role in WORKERS:
+        if role in self._display.workers:
             self.fitness.note(role, "" if joined else "its process ended")
         if role == "officer_screen":
             self._view = replace(self._view, supervised=joined)

@@ -9,13 +9,18 @@ from itertools import islice
 import msgspec
 
 from gate.evidence import VOCABULARY, Fact
-from gate.records import InspectionCheck, StageTiming
+from gate.records import InspectionCheck, SopTrail, StageTiming
 
 MOST_STAGES = 100
 """Stages of a transaction: an honest one has about thirty."""
 MOST_CHECKS = 32
 """Checks of an inspection: an honest record has fifteen."""
-BACKENDS = {"reader": ("scanner", "chip", "mrz", "pki", "trust"), "vision": ("face", "pad", "camera"), "panel": ("panel",)}
+BACKENDS = {
+    "reader": ("scanner", "chip", "mrz", "pki", "trust"),
+    "vision": ("face", "pad", "camera"),
+    "registries": ("registries",),
+    "panel": ("panel",),
+}
 """What each role tells of, when it joins, for the records to name."""
 LONGEST_LABEL = 480
 """Characters of what names a backend: a face pack's licence and the waiver it runs under stand there whole."""
@@ -70,6 +75,21 @@ def bounded_inspection(checks: Iterable[InspectionCheck]) -> tuple[InspectionChe
             detail=check.detail[:LONGEST_WORD],
         )
         for check in islice((check for check in checks if 0 < check.step <= MOST_CHECKS), MOST_CHECKS)
+    )
+
+
+def bounded_trail(trail: SopTrail) -> SopTrail:
+    """At most ``MOST_CHECKS`` stages and flags, with words of bounded length."""
+    return msgspec.structs.replace(
+        trail,
+        sop_version=trail.sop_version[:LONGEST_WORD],
+        issuing_office=trail.issuing_office[:LONGEST_WORD],
+        capturing_office=trail.capturing_office[:LONGEST_WORD],
+        stages=tuple(
+            msgspec.structs.replace(stage, name=stage.name[:LONGEST_WORD], office=stage.office[:LONGEST_WORD])
+            for stage in trail.stages[:MOST_CHECKS]
+        ),
+        flags=tuple(flag[:LONGEST_WORD] for flag in trail.flags[:MOST_CHECKS]),
     )
 
 

@@ -34,8 +34,13 @@ class Display:
         """``panel``: what is known of the reader's, None where there is none."""
         self._config, self._tell, self._panel = config, tell, panel
         self._single_door = config.lane.kind == "single_door"
+        asks = frozenset[Role]({"registries"} if config.registries.named else ())
+        self.workers = WORKERS | asks
+        """Whom the lane begins with nobody without."""
         self._shown: dict[Role, AnyMessage] = {}
         self._joined: set[Role] = set()
+        self.rules_problem = ""
+        """Why the newest rule set is not gone by, for the officer; empty where it is."""
         self.troubles: tuple[str, ...] = ()
         """Why the lane takes nobody, for the officer."""
         self._listed: tuple[TransactionRecord, ...] = ()
@@ -75,7 +80,7 @@ class Display:
                 self._tell("officer_screen", EndedTransaction(record=record))
             self._listed = case.ended
         self._show("officer_screen", self._officer_view(state, view, controller, case))
-        if state is State.IDLE and self._joined >= WORKERS:
+        if state is State.IDLE and self._joined >= self.workers:
             self._show("director", LaneReady(state=state))
         else:
             self._shown.pop("director", None)
@@ -101,8 +106,8 @@ class Display:
             transaction=running.id if running else "",
             stages=running.stages if running else (),
             outcome=last.outcome if last else None,
-            reasons=last.reasons if last else (),
-            warnings=(*self.troubles, *self._warnings(case.backends)),
+            reasons=(*last.reasons, *last.annotations) if last else (),
+            warnings=(*self.troubles, *self._rules_notice(), *self._warnings(case.backends)),
             panel=self._panel.word if self._panel else "",
             assistance=bool(self._panel and self._panel.called),
         )
@@ -111,6 +116,9 @@ class Display:
         if self._single_door:
             return "none"  # gate.ui.words.NO_LEAF
         return view.entry.name.lower() if view.linked else "unknown"
+
+    def _rules_notice(self) -> tuple[str, ...]:
+        return (f"rules: {self.rules_problem}",) if self.rules_problem else ()
 
     def _warnings(self, backends: dict[str, str]) -> tuple[str, ...]:
         waived = (

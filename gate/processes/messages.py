@@ -4,15 +4,20 @@ a message for another transaction is dropped, a malformed one ends the connectio
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
 
-from gate.evidence import Fact
+from gate.evidence import Direction, Fact
 from gate.outcome import Outcome
 from gate.records import InspectionCheck, StageTiming, TransactionRecord
+from gate.registries.answers import Answers
+from gate.registries.crossing_record import Crossing
 
-Role = Literal["reader", "vision", "panel", "traveller_screen", "officer_screen", "director", "console", "service", "health"]
+Role = Literal[
+    "reader", "vision", "registries", "panel", "traveller_screen", "officer_screen", "director", "console", "service", "health"
+]
 TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
 
 Guidance = Literal[
@@ -101,11 +106,53 @@ class DocumentChecked(Message, frozen=True, kw_only=True):
     stages: tuple[StageTiming, ...]
     inspection: tuple[InspectionCheck, ...] = ()
     portrait: bytes = b""
+    dg2_sha256: str = ""
+    """Of the verified DG2, in hex: whether it is the one that the issuer recorded. It lasts as long as the transaction and is not written down."""
     last_byte_boot: float
 
 
 class DocumentRemoved(Message, frozen=True, kw_only=True):
     """The glass is empty again."""
+
+
+# --- lane → registries, registries → lane --------------------------------------------------------------------------------
+
+
+class AskRegistries(Message, frozen=True, kw_only=True):
+    """Lane → registries: ask all that concern this traveller, at once. ``read`` is what the page says; the transaction is its."""
+
+    read: MrzRead
+    document_class: str
+    direction: Direction
+
+
+class RegistryAnswered(Message, frozen=True, kw_only=True):
+    """What one registry said, or that it did not."""
+
+    transaction: str
+    registry: str
+    answers: Answers
+
+
+class CrossingPermitted(Message, frozen=True, kw_only=True):
+    """Lane → registries: write down who may cross, before the exit opens."""
+
+    crossing: Crossing
+
+
+class CrossingDurable(Message, frozen=True, kw_only=True):
+    """It is written down, or the disk refused."""
+
+    transaction: str
+    durable: bool
+
+
+class CrossingEnded(Message, frozen=True, kw_only=True):
+    """Lane → registries: the traveller went through (``at``, aware), or the permit was voided."""
+
+    transaction: str
+    passed: bool
+    at: datetime
 
 
 # --- lane → vision, vision → lane ----------------------------------------------------------------------------------------
@@ -279,6 +326,8 @@ class LaneHealth(Message, frozen=True, kw_only=True):
     devices: dict[str, bool]
     joins: dict[str, int]
     uptime_s: float
+    rules_problem: str = ""
+    """Why the newest rule set is not gone by; empty where it is."""
 
 
 # --- lane → director (the demo's terminal) -----------------------------------------------------------------------------
@@ -307,6 +356,11 @@ AnyMessage = (
     | MrzRead
     | DocumentChecked
     | DocumentRemoved
+    | AskRegistries
+    | RegistryAnswered
+    | CrossingPermitted
+    | CrossingDurable
+    | CrossingEnded
     | PrepareReference
     | ReferenceReady
     | StartCapture

@@ -1,7 +1,7 @@
-"""The exit permit registry (Foreign Ministry): may this service or diplomatic book be used for leaving today, here?
+"""The exit permit registry (Foreign Ministry): may this service or diplomatic book be used for leaving, today, here?
 
-``POST /exit-permits/verify {issuing_state, document_number, document_class, date, direction, checkpoint}``:
-``valid``, ``none``, ``expired`` or ``mismatch`` (another class or checkpoint).
+``POST /exit-permits/verify``: ``valid``, ``none``, ``expired``, ``used`` (a single one, and the traveller has left on it) or
+``mismatch`` (another class, checkpoint or date).
 """
 
 from __future__ import annotations
@@ -9,36 +9,65 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from gate.evidence import CheckResult, Direction, Fact
-from gate.registries.base import Contract, Found, RegistryAnswer, Reply
+import msgspec
+
+from gate.evidence import Direction, Fact
+from gate.registries.base import Contract, CrossingQuestion, Day, DocumentClass, Found, Place, RegistryAnswer, Reply
 from gate.registries.facts import found, nothing_found
 
 
-class ExitPermitReply(Reply, frozen=True, kw_only=True):
-    answer: Literal["valid", "none", "expired", "mismatch"]
-    valid_to: date | None = None
+class ExitPermitQuestion(CrossingQuestion, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    document_class: DocumentClass
 
 
-CONTRACT = Contract(name="exit_permit", path="/exit-permits/verify", reply=ExitPermitReply, nothing="none")
+class ExitPermitRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``checkpoints`` empty: any. ``used``: somebody has left on it; that ends a single one."""
+
+    kind: Literal["single", "multiple"] = "single"
+    document_class: DocumentClass
+    valid_from: Day = date.min
+    valid_to: Day
+    checkpoints: tuple[Place, ...] = ()
+    used: bool = False
 
 
-def exit_permit_query(
-    *, issuing_state: str, document_number: str, document_class: str, civil_date: date, direction: Direction, checkpoint: str
-) -> dict[str, object]:
-    """``civil_date``: the date at the checkpoint."""
-    return {
-        "issuing_state": issuing_state,
-        "document_number": document_number,
-        "document_class": document_class,
-        "date": civil_date,
-        "direction": direction,
-        "checkpoint": checkpoint,
-    }
+class ExitPermitReply(Reply, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    answer: Literal["valid", "none", "expired", "used", "mismatch"]
+
+
+def judged(records: tuple[ExitPermitRecord, ...], question: ExitPermitQuestion) -> ExitPermitReply:
+    """The best word that any permit of the book earns."""
+    words = {_word(record, question) for record in records}
+    for word in ("valid", "used", "expired", "mismatch"):
+        if word in words:
+            return ExitPermitReply(answer=word)
+    return ExitPermitReply(answer="none")
+
+
+def _word(permit: ExitPermitRecord, question: ExitPermitQuestion) -> str:
+    elsewhere = permit.checkpoints and question.checkpoint not in permit.checkpoints
+    if permit.document_class != question.document_class or elsewhere or question.direction is not Direction.DEPARTURE:
+        return "mismatch"
+    if question.date < permit.valid_from:
+        return "mismatch"
+    if permit.valid_to < question.date:
+        return "expired"
+    return "used" if permit.used and permit.kind == "single" else "valid"
+
+
+CONTRACT = Contract(
+    name="exit_permit",
+    path="/exit-permits/verify",
+    question=ExitPermitQuestion,
+    reply=ExitPermitReply,
+    nothing="none",
+    record=ExitPermitRecord,
+    judged=judged,
+)
 
 
 def exit_permit_fact(answer: RegistryAnswer[ExitPermitReply]) -> Fact:
     """The ``exit_permit`` fact."""
     if not isinstance(answer, Found):
-        return nothing_found(answer, "none", CheckResult.FAILED)
-    word = answer.reply.answer
-    return found(answer, word, CheckResult.SUCCESSFUL if word == "valid" else CheckResult.FAILED)
+        return nothing_found(answer, "none")
+    return found(answer, answer.reply.answer, good=answer.reply.answer == "valid")

@@ -1,214 +1,58 @@
-"""A reference server of the three registries, on loopback, over synthetic data. A process of its own; nothing of the gate imports it.
+"""A reference server of all registries, on loopback, over synthetic data. A process of its own; nothing of the gate imports it.
 
-``python -m gate.registries.reference_server --port 0 --data FILE.json --secret-file F --ready-file F2``. The ready file gets
-``{"port": n}`` once the port is bound. The data file is read again for every question, so replacing it changes the answers::
+``python -m gate.registries.reference_server --data FILE.json --keys FOLDER --ready-file F [--tls FOLDER] [--port 0] [--crossings FILE]``
 
-    {"issuance": [{"issuing_state", "document_number", "status", "document_class", "office", "biometric_recorded"}],
-     "exit_permits": [{"issuing_state", "document_number", "document_class", "valid_to", "checkpoints": ["CGK"]}],
-     "watchlist": [{"list", "primary_identifier", "secondary_identifier", "birth", "sex"}],
-     "behaviour": {"issuance" | "exit_permit" | "watchlist": {"delay_s": 0.0, "down": false}}}
+``--keys`` holds each registry's private key as ``NAME.pem`` (Ed25519). ``--tls`` holds ``ca.pem``, ``server.pem`` and ``server.key``: then
+whoever asks shows a certificate of that authority, too, and speaks for the gate that stands in it as common name; without it the server
+speaks plain HTTP. The ready file gets ``{"port": n}`` once the port is bound.
 
-Exit codes: 0 ended by signal, 2 with one line where data, secret or port cannot be had.
+Exit codes: 0 ended by signal, 2 with one line where a file or the port cannot be had.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import hmac
 import socket
+import ssl
 import sys
-from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import msgspec
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from gate.processes.hardening import harden
-from gate.registries import exit_permit, issuance, watchlist
-from gate.registries.exit_permit import ExitPermitReply
-from gate.registries.issuance import IssuanceReply
-from gate.registries.watchlist import ListName, WatchlistReply
+from gate.registries.contracts import CONTRACTS
+from gate.registries.envelope import private_key
+from gate.registries.reference.app import create_app
+from gate.registries.reference.crossings import Crossings
+from gate.registries.reference.data import DataFile
+from gate.registries.transport import TLS
 
-MAX_QUESTION = 16_384
-"""Bytes."""
-
-
-class IssuedBook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    issuing_state: str
-    document_number: str
-    status: Literal["active", "revoked", "lost"] = "active"
-    document_class: Literal["ordinary", "service", "diplomatic"]
-    office: str = ""
-    biometric_recorded: bool = True
+KEEP_ALIVE_S = 75
+"""Longer than a gate stays without a traveller on a busy day: a handshake less for each."""
 
 
-class ExitPermit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``checkpoints`` empty = any."""
+class NamedProtocol(H11Protocol):
+    """Tells the application the common name in the certificate of who asks, as ``scope["gate"]``."""
 
-    issuing_state: str
-    document_number: str
-    document_class: str
-    valid_to: date
-    checkpoints: tuple[str, ...] = ()
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        certificate = transport.get_extra_info("peercert")
+        if certificate:
+            name, app = _common_name(certificate), self.app
 
+            async def named(scope: Any, receive: Any, send: Any) -> None:
+                await app({**scope, "gate": name}, receive, send)
 
-class ListedPerson(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``birth`` YYMMDD, unknown parts ``<``; ``sex`` ``<`` = unknown."""
-
-    list: ListName
-    primary_identifier: str
-    secondary_identifier: str = ""
-    birth: str = "<<<<<<"
-    sex: str = "<"
+            self.app = named
 
 
-class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    delay_s: float = 0.0
-    down: bool = False
-
-
-class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the data file holds."""
-
-    issuance: tuple[IssuedBook, ...] = ()
-    exit_permits: tuple[ExitPermit, ...] = ()
-    watchlist: tuple[ListedPerson, ...] = ()
-    behaviour: dict[Literal["issuance", "exit_permit", "watchlist"], Behaviour] = {}
-
-
-class IssuanceQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    request: str
-    issuing_state: str
-    document_number: str
-
-
-class ExitPermitQuestion(IssuanceQuestion, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    document_class: str
-    date: date
-    direction: Literal["arrival", "departure"]
-    checkpoint: str
-
-
-class Names(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    primary_identifier: str
-    secondary_identifier: str
-
-
-class WatchlistQuestion(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    request: str
-    list: ListName
-    names: Names
-    birth: str
-    sex: str
-
-
-def answer_issuance(data: Data, question: IssuanceQuestion, now: datetime) -> IssuanceReply:
-    """The record of the book, or ``not_listed``."""
-    for book in data.issuance:
-        if (book.issuing_state, book.document_number) == (question.issuing_state, question.document_number):
-            return IssuanceReply(
-                registry=issuance.CONTRACT.name,
-                request=question.request,
-                as_of=now,
-                answer="found",
-                status=book.status,
-                document_class=book.document_class,
-                office=book.office,
-                biometric_recorded=book.biometric_recorded,
-            )
-    return IssuanceReply(registry=issuance.CONTRACT.name, request=question.request, as_of=now, answer="not_listed")
-
-
-def answer_exit_permit(data: Data, question: ExitPermitQuestion, now: datetime) -> ExitPermitReply:
-    """The best word that any permit of the book earns."""
-    words = {_permit_word(permit, question) for permit in data.exit_permits}
-    best: Literal["valid", "none", "expired", "mismatch"] = "none"
-    if "valid" in words:
-        best = "valid"
-    elif "expired" in words:
-        best = "expired"
-    elif "mismatch" in words:
-        best = "mismatch"
-    return ExitPermitReply(registry=exit_permit.CONTRACT.name, request=question.request, as_of=now, answer=best)
-
-
-def _permit_word(permit: ExitPermit, question: ExitPermitQuestion) -> str:
-    if (permit.issuing_state, permit.document_number) != (question.issuing_state, question.document_number):
-        return "none"
-    elsewhere = permit.checkpoints and question.checkpoint not in permit.checkpoints
-    if permit.document_class != question.document_class or elsewhere or question.direction != "departure":
-        return "mismatch"
-    return "expired" if permit.valid_to < question.date else "valid"
-
-
-def answer_watchlist(data: Data, question: WatchlistQuestion, now: datetime) -> WatchlistReply:
-    """``hit``: all names, birth and sex equal; ``possible``: they agree as far as they are known; else ``clear``."""
-    words = {_person_word(person, question) for person in data.watchlist if person.list == question.list}
-    word: Literal["clear", "possible", "hit"] = "hit" if "hit" in words else "possible" if "possible" in words else "clear"
-    return WatchlistReply(registry=watchlist.CONTRACT.name, request=question.request, as_of=now, answer=word, list=question.list)
-
-
-def _person_word(person: ListedPerson, question: WatchlistQuestion) -> str:
-    asked = question.names
-    if (person.primary_identifier, person.secondary_identifier) != (asked.primary_identifier, asked.secondary_identifier):
-        return "clear"
-    known, met = person.birth + person.sex, question.birth + question.sex
-    if len(known) != len(met) or any(a != b and "<" not in (a, b) for a, b in zip(known, met, strict=True)):
-        return "clear"
-    return "possible" if "<" in known + met else "hit"
-
-
-Answer = Callable[[Data, bytes, datetime], msgspec.Struct]
-_QUESTIONS: dict[str, Answer] = {
-    issuance.CONTRACT.name: lambda data, raw, now: answer_issuance(data, msgspec.json.decode(raw, type=IssuanceQuestion), now),
-    exit_permit.CONTRACT.name: lambda data, raw, now: answer_exit_permit(
-        data, msgspec.json.decode(raw, type=ExitPermitQuestion), now
-    ),
-    watchlist.CONTRACT.name: lambda data, raw, now: answer_watchlist(data, msgspec.json.decode(raw, type=WatchlistQuestion), now),
-}
-
-
-def create_app(data_file: Path, secret: str) -> Starlette:
-    """The three routes. A question without the secret gets 401, a malformed one 400, a route that is told to be down 503."""
-    contracts = (issuance.CONTRACT, exit_permit.CONTRACT, watchlist.CONTRACT)
-    routes = [Route(contract.path, _endpoint(contract.name, data_file, secret), methods=["POST"]) for contract in contracts]
-    return Starlette(routes=routes)
-
-
-def _endpoint(name: str, data_file: Path, secret: str) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        bearer = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(bearer, f"Bearer {secret}".encode()):
-            return Response(status_code=401)
-        raw = b""
-        async for part in request.stream():
-            raw += part
-            if len(raw) > MAX_QUESTION:
-                return Response(status_code=413)
-        data = load_data(data_file)
-        behaviour = data.behaviour.get(name, Behaviour())  # type: ignore[call-overload] # name is one of the literal keys
-        await asyncio.sleep(behaviour.delay_s)
-        if behaviour.down:
-            return Response(status_code=503)
-        try:
-            reply = _QUESTIONS[name](data, raw, datetime.now(UTC))
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            return Response(status_code=400)
-        return Response(msgspec.json.encode(reply), media_type="application/json")
-
-    return endpoint
-
-
-def load_data(path: Path) -> Data:
-    """Raises OSError, or msgspec.MsgspecError with the place in the file."""
-    return msgspec.json.decode(path.read_bytes(), type=Data)
+def _common_name(certificate: dict[str, Any]) -> str:
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    return names[0] if len(names) == 1 else ""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -216,24 +60,51 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m gate.registries.reference_server", description="Registries with synthetic data"
     )
     parser.add_argument("--port", type=int, default=0)
-    for name in ("data", "secret-file", "ready-file"):
+    for name in ("data", "keys", "ready-file"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    for name in ("tls", "crossings"):
+        parser.add_argument(f"--{name}", type=Path)
     options = parser.parse_args(arguments)
     harden()
     try:
-        load_data(options.data)
-        secret = options.secret_file.read_text(encoding="ascii").strip()
+        keys = {name: private_key(options.keys / f"{name}.pem") for name in CONTRACTS}
+        app = create_app(DataFile(options.data), keys, Crossings(options.crossings))
+        config = _config(app, options.tls)
         listener = _listen(options.port)
     except (OSError, ValueError, OverflowError, msgspec.MsgspecError) as error:
         print(f"reference server: {error}; give readable files and a free port (--port 0 picks one)", file=sys.stderr)
         return 2
     with listener:
         _announce(options.ready_file, listener.getsockname()[1])
-        config = uvicorn.Config(
-            create_app(options.data, secret), log_level="warning", access_log=False, ws="none", timeout_graceful_shutdown=1
-        )
         uvicorn.Server(config).run(sockets=[listener])
     return 0
+
+
+def _config(app: Any, tls: Path | None) -> uvicorn.Config:
+    """Raises OSError (ssl.SSLError is one) where a certificate cannot be used."""
+    files: dict[str, Any] = {}
+    if tls is not None:
+        files = {
+            "ssl_ca_certs": str(tls / "ca.pem"),
+            "ssl_certfile": str(tls / "server.pem"),
+            "ssl_keyfile": str(tls / "server.key"),
+        }
+        files["ssl_cert_reqs"] = ssl.CERT_REQUIRED
+    config = uvicorn.Config(
+        app,
+        http=NamedProtocol,
+        log_level="warning",
+        access_log=False,
+        ws="none",
+        lifespan="off",
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
+        **files,
+    )
+    config.load()
+    if config.ssl is not None:
+        config.ssl.minimum_version = TLS
+    return config
 
 
 def _listen(port: int) -> socket.socket:

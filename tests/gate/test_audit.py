@@ -33,7 +33,7 @@ from gate.decision import Outcome, PolicyDecision
 from gate.evidence import Direction, Evidence, Fact, Stage
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
 from gate.registries.base import Found
-from gate.registries.issuance import IssuanceReply, issuance_fact
+from gate.registries.issuance import IssuanceRecord, IssuanceReply, issuance_fact
 
 KEY = b"k" * 32
 AT = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
@@ -439,14 +439,13 @@ def test_no_record_type_has_room_for_a_person() -> None:
 def test_what_the_registries_say_of_a_person_does_not_reach_the_file(path: Path) -> None:
     """A registry may say more than it was asked; only its word is kept. The search is shown to work on a planted mark."""
     mark = "MARKERSSON"
-    reply = IssuanceReply(
-        registry="issuance", request="r", as_of=AT, answer="found", status="active", document_class="service", office=mark
-    )
+    record = IssuanceRecord(status="active", document_class="service", office=mark)
+    reply = IssuanceReply(answer="found", record=record)
     answer = Found(source="issuance", as_of=AT, latency_ms=1.0, freshness_s=0.0, reply=reply)
-    record = decision_record()
-    evidence = record.evidence.with_facts(issuance=issuance_fact(answer, "service"))
+    decided = decision_record()
+    evidence = decided.evidence.with_facts(issuance=issuance_fact(answer, "service"))
     log = AuditLog(path, KEY)
-    log.append("decision", "t-1", msgspec.structs.replace(record, evidence=evidence), AT, 1.0)
+    log.append("decision", "t-1", msgspec.structs.replace(decided, evidence=evidence), AT, 1.0)
     assert mark.encode() not in everything(path)
     log.append("event", "", b'"' + mark.encode() + b'"', AT, 1.0)
     assert mark.encode() in everything(path)

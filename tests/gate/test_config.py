@@ -41,8 +41,14 @@ packs_dir = "packs"
 [trust]
 store = "trust"
 
+[registries.tls]
+ca = "tls/ca.pem"
+certificate = "tls/gate.pem"
+key = "tls/gate.key"
+
 [registries.watchlist]
 url = "http://127.0.0.1:8500"
+key = "watchlist.pem"
 
 [timeouts]
 registry_ms = 900
@@ -183,6 +189,8 @@ def test_a_finding_is_one_line_whatever_the_key(write):
         ('device = "run/controller.tty"', 'device = "run/controller.tty"\nbaud = 115201', "controller.baud"),
         ('device = "run/controller.tty"', 'device = "run\\u0000"', "controller.device"),
         ("[registries.watchlist]", "[registries.watchlits]", "registries.watchlits"),
+        ('key = "watchlist.pem"', "", "registries.watchlist.key"),
+        ('ca = "tls/ca.pem"', "", "registries.tls.ca"),
         ('url = "http://127.0.0.1:8500"', 'url = "ftp://127.0.0.1"', "registries.watchlist.url"),
         ('[lane]\nid = "CGK-T3-07"', '[lane]\nid = "CGK-T3-07"\nlid = 1', "lane.lid"),
     ],
@@ -326,6 +334,15 @@ def test_a_link_to_a_pseudo_terminal_is_a_simulator_wherever_it_lies(write, tmp_
     os.close(slave)
 
 
+def test_a_registry_over_https_wants_certificates_and_one_of_crossings_a_sealed_outbox(write):
+    bare = TRIAL[: TRIAL.index("[registries.tls]")] + TRIAL[TRIAL.index("[registries.watchlist]") :]
+    assert [key for _, key in broken(write(bare))] == ["registries.watchlist.url"]
+    crossing = TRIAL + '\n[registries.crossing]\nurl = "https://registry.example"\nkey = "crossing.pem"\n'
+    assert [key for _, key in broken(write(crossing))] == ["registries.crossing"]
+    path = write(crossing + '\n[registries.snapshots]\nfolder = "snapshots"\nkey_file = "snapshot.key"\n')
+    assert list(load(path).registries.named) == ["watchlist", "crossing"]
+
+
 TRIAL = (
     GOOD.replace('"demo"\nstate_dir', '"trial"\nstate_dir')
     .replace('kind = "simulator"\naddress = "world/scanner.sock"', f'{SERIAL}\naddress = "/dev/ttyUSB1"')
@@ -335,6 +352,7 @@ TRIAL = (
     .replace('store = "trust"', f'store = "operator-trust"\nsigners = ["first:{"01" * 32}", "second:{"02" * 32}"]')
     .replace("http://127.0.0.1:8500", "https://registry.example/v1")
     .replace("[timeouts]", '[chip]\nlink = "pcsc"\nreader = "Reader 0 0"\n\n[timeouts]')
+    + f'\n[rules]\nstore = "operator-rules"\nsigners = ["siti:{"03" * 32}", "budi:{"04" * 32}"]\n'
 )
 
 
@@ -366,24 +384,26 @@ def test_a_trial_refuses_every_stand_in(write, old, new, key):
 
 
 @pytest.mark.parametrize(
-    ("rules", "refused"),
+    ("old", "new", "keys"),
     [
-        ('[[tolerance]]\nid = "UnsafeNoPad"\nprofiles = ["demo", "trial"]', True),
-        ('[[tolerance]]\nid = "UnsafeNoPad"\nprofiles = ["demo"]', False),
-        ('[[tolerance]]\nid = "NoCrlFromState"\nprofiles = ["trial"]', False),
-        ('[[tolerance]]\nid = "UnsafeNoPad"', True),
-        ("[[tolerance", True),
-        ("tolerance = 4", True),
+        ('store = "operator-rules"', "", ["rules.store"]),
+        ('store = "operator-rules"', 'folder = "rules"', ["rules.folder", "rules.store"]),
+        ('store = "operator-rules"', 'store = "operator-rules"\nfolder = "rules"', ["rules.folder", "rules.folder"]),
+        (f', "budi:{"04" * 32}"', "", ["rules.signers"]),
+        ("budi:", "siti:", ["rules.signers"]),
+        ("04" * 32, "03" * 32, ["rules.signers"]),
     ],
 )
-def test_a_trial_refuses_rules_with_an_unsafe_tolerance_or_that_cannot_be_read(write, tmp_path, rules, refused):
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "grants.toml").write_text(rules)
-    path = write(TRIAL + '\n[rules]\nfolder = "rules"\n')
-    if refused:
-        assert [key for _, key in broken(path)] == ["rules.folder"]
-    else:
-        assert load(path).rules.folder == tmp_path / "rules"
+def test_a_trial_goes_by_no_rules_but_those_that_two_people_signed(write, old, new, keys):
+    assert load(write(TRIAL)).rules.signers[0].startswith("siti:")
+    assert sorted(found for _, found in broken(write(TRIAL.replace(old, new)))) == keys
+
+
+def test_a_demonstration_may_go_by_a_folder_or_by_a_signed_store_but_not_by_both(write, tmp_path):
+    assert load(write(GOOD + '\n[rules]\nfolder = "mine"\n')).rules.folder == tmp_path / "mine"
+    signed = GOOD + TRIAL[TRIAL.index("\n[rules]") :]
+    assert load(write(signed)).rules.store == tmp_path / "operator-rules"
+    assert broken(write(signed + 'folder = "mine"\n'))[0][1] == "rules.folder"
 
 
 def test_every_profile_has_its_rules_and_every_rule_names_a_key_of_the_configuration(write):

@@ -1,0 +1,78 @@
+"""The registries of a demonstration: the reference server in a process of its own, behind certificates and keys of this run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from gate.registries.contracts import CONTRACTS, CROSSING
+from gate.registries.reference.certificates import write_identities
+
+START_TIMEOUT_S, STOP_TIMEOUT_S = 15.0, 5.0
+ASKED = tuple(name for name in CONTRACTS if name != CROSSING)
+"""Registries that a gate asks."""
+
+
+class DemoRegistries:
+    """Files in ``folder``; what the server says on standard error goes to ``log``. ``gate``: the name in the gate's certificate."""
+
+    def __init__(self, folder: Path, log: Path, gate: str) -> None:
+        self.folder, self._log, self._gate = folder, log, gate
+        self._ready = folder / "ready"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, data: dict[str, Any]) -> None:
+        """Begin to start the server over ``data``; :attr:`port` waits until it listens."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_identities(self.folder, self._gate)
+        self.tell(data)
+        command = [sys.executable, "-m", "gate.registries.reference_server", "--data", str(self._data)]
+        for name in ("keys", "tls"):
+            command += [f"--{name}", str(self.folder / name)]
+        command += ["--ready-file", str(self._ready), "--crossings", str(self.folder / "crossings.jsonl")]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    @property
+    def _data(self) -> Path:
+        return self.folder / "data.json"
+
+    def tell(self, data: dict[str, Any]) -> None:
+        """Let the registries know this, and nothing else, from now on."""
+        part = self._data.with_suffix(".part")
+        part.write_text(json.dumps(data), encoding="utf-8")
+        part.replace(self._data)
+
+    @property
+    def port(self) -> int:
+        """Where the server listens. Raises RuntimeError where it does not come up."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self._ready.exists():
+                return int(json.loads(self._ready.read_text(encoding="ascii"))["port"])
+            time.sleep(0.02)
+        raise RuntimeError(f"the registries' reference server did not start: see {self._log}")
+
+    def config(self, names: Iterable[str] = ASKED) -> str:
+        """The section [registries] of a gate's configuration."""
+        tls, port = self.folder / "tls", self.port
+        text = f'[registries.tls]\nca = "{tls}/ca.pem"\ncertificate = "{tls}/gate.pem"\nkey = "{tls}/gate.key"\n'
+        for name in names:
+            text += f'\n[registries.{name}]\nurl = "https://127.0.0.1:{port}"\nkey = "{self.folder}/public/{name}.pem"\n'
+        return text
+
+    def stop(self) -> None:
+        """End the server, by its id."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
