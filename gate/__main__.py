@@ -31,6 +31,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="judge recorded decisions again")
     replay.add_argument("transactions", nargs="*", help="transaction ids; all where none is named")
     replay.add_argument("--state", type=Path, default=DEMO_STATE)
+    replay.add_argument("--store", type=Path, metavar="DIR", help="folder of signed rule sets to look in, too")
 
     lane = commands.add_parser("lane", help="orders to a lane that stands still, and its link's waiver").add_subparsers(
         dest="lane", required=True
@@ -102,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "replay":
             from gate.replay import replay_command
 
-            return replay_command(options.state, options.transactions)
+            return replay_command(options.state, options.transactions, options.store)
         case "lane" if options.lane == "waive":
             from gate.link_waiver import waive_command
 

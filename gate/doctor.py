@@ -244,6 +244,27 @@ def _check_trust(config: Config | None) -> Finding | None:
     return _finding("trust", "", "", opened.label)
 
 
+def _check_rules(config: Config | None) -> Finding | None:
+    """What the lane would go by; nothing is kept or remembered of it."""
+    if config is None:
+        return None
+    # By name, as the face pack below.
+    schema, schedule, errors = (
+        importlib.import_module(name) for name in ("gate.policy.schema", "gate.policy.schedule", "pki.errors")
+    )
+    remedy = "autogate policy: check, import, sign (two people), activate"
+    try:
+        if config.rules.store is None:
+            return _finding("rules", "", "", f"{schema.load_rules(config.rules.folder).version}, unsigned")
+        examiner = importlib.import_module(schedule.EXAMINER)
+        answer = examiner.examine(schedule.Question.of(config, datetime.now(UTC)), keep=False)
+    except (schema.RulesError, errors.PkiError) as error:
+        return _finding("rules", str(error), remedy, "")
+    judging = answer.sets[-1]
+    fine = f"version {judging.version} {judging.rules}, signed by {' and '.join(judging.people)}"
+    return _finding("rules", answer.problem, remedy, fine)
+
+
 def _check_face_pack(config: Config | None) -> Finding | None:
     if config is None:
         return None
@@ -272,6 +293,7 @@ CHECKS: tuple[Check, ...] = (
     _check_panel,
     _check_ports,
     _check_trust,
+    _check_rules,
     _check_face_pack,
 )
 

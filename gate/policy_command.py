@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from gate.audit import FILE_NAME, AuditError, open_readonly
+from gate.config import ConfigError
 from gate.evidence import NOT_PERFORMED
 from gate.policy.check_command import check_command, told
 from gate.policy.page import render
@@ -16,7 +18,7 @@ from gate.policy.schema import RulesError, RuleSet, load_rules
 from gate.policy.survey.difference import changes
 from gate.policy.survey.regions import survey
 from gate.records import DecisionRecord
-from gate.replay import recorded_decisions, rule_sets
+from gate.replay import recorded_decisions, rule_sets, rules_of
 from gate.ui.reasons import reason
 
 
@@ -37,6 +39,34 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     explain = commands.add_parser("explain", help="a recorded decision, as an officer would say it")
     explain.add_argument("transaction", help="its id, or the beginning of it")
     explain.add_argument("--state", type=Path, default=state)
+    explain.add_argument("--store", type=Path, metavar="DIR", help="folder of signed rule sets to look in, too")
+    _add_signing(commands)
+
+
+def _add_signing(commands: Any) -> None:
+    """The commands of signed rule sets (:mod:`gate.policy.sets_command`)."""
+    every = argparse.ArgumentParser(add_help=False)
+    every.add_argument("--store", type=Path, metavar="DIR", help="the folder of versions")
+    every.add_argument("--config", type=Path, metavar="FILE", help="take folder and signers from [rules] of this configuration")
+    every.add_argument("--signer", action="append", default=[], metavar="NAME:KEY", help="whose signature counts; repeatable")
+    every.add_argument("--at", type=_instant, help="moment to work at, with zone (default: now)")
+
+    def command(name: str, text: str, what: str = "") -> argparse.ArgumentParser:
+        parser: argparse.ArgumentParser = commands.add_parser(name, help=text, parents=[every])
+        if what:
+            parser.add_argument(what, metavar=what.upper())
+        return parser
+
+    command("import", "make a version of rule files that check finds nothing wrong with").add_argument("rules", type=_folder)
+    command("list", "versions, what was signed about them, and from when they judge")
+    sign = command("sign", "sign from when a version shall judge; two people must", "version")
+    sign.add_argument("--from", dest="begins", type=_instant, metavar="TIME", help="2026-12-01T00:00+07:00 (default: now)")
+    sign.add_argument("--because", default="", metavar="TEXT", help="why; needed to go back to an earlier version")
+    sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="that person's key (autogate trust keygen)")
+    sign.add_argument("--name", required=True, metavar="WHO", help="who signs, as among the signers")
+    sign.add_argument("--passphrase", type=Path, metavar="FILE", help="file with the words that encrypt the key")
+    command("activate", "put into force what two people signed", "version")
+    command("rollback", "go back to an earlier version that two people signed for", "version")
 
 
 def policy_command(options: argparse.Namespace) -> int:
@@ -51,9 +81,14 @@ def policy_command(options: argparse.Namespace) -> int:
                 options.out.write_text(render(load_rules(options.rules), options.at), encoding="utf-8")
                 print(options.out)
                 return 0
+            case "explain":
+                return _explain(options.transaction, options.state, options.store)
             case _:
-                return _explain(options.transaction, options.state)
-    except (RulesError, AuditError, OSError, ValueError) as error:
+                # Needs cryptography, the others do not.
+                from gate.policy.sets_command import sets_command
+
+                return sets_command(options, datetime.now(UTC), _diff)
+    except (RulesError, AuditError, ConfigError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
 
@@ -86,14 +121,14 @@ def _diff(first: RuleSet, second: RuleSet, at: datetime) -> int:
     return 1 if found else 0
 
 
-def _explain(transaction: str, state: Path) -> int:
+def _explain(transaction: str, state: Path, store: Path | None) -> int:
     with open_readonly(state / FILE_NAME) as log:
         found = [record for record in recorded_decisions(log) if record.evidence.transaction.startswith(transaction)]
     if len({record.evidence.transaction for record in found}) != 1:
         raise ValueError(f"{state / FILE_NAME}: decisions on {len(found)} transactions begin with {transaction!r}: name one")
-    rules = rule_sets(state)
+    rules = rule_sets(state, store)
     for record in found:
-        print(*explained(record, rules.get(record.decision.rules_version)), sep="\n", end="\n\n")
+        print(*explained(record, rules_of(record.decision, rules)), sep="\n", end="\n\n")
     return 0
 
 

@@ -73,6 +73,16 @@ class LinkWaived(msgspec.Struct, frozen=True, kw_only=True):
     signature: str
 
 
+class RulesInForce(msgspec.Struct, frozen=True, kw_only=True):
+    """From the next traveller on, this signed rule set judges, by statement number ``statement``. ``before``: the one until then, empty at a start."""
+
+    rules_version: str
+    before: str
+    statement: int
+    people: tuple[str, ...]
+    begins: datetime
+
+
 class PanelEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something came from the reader's panel: ``assistance`` (its button), ``opened`` or ``shut`` (its enclosure), ``fault``, ``obeys``.
 

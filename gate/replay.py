@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gate.audit import FILE_NAME, KEY_FILE, AuditError, AuditReader, decode, encode, gate_key, open_readonly
 from gate.evidence import Stage
 from gate.outcome import PolicyDecision
 from gate.policy.engine import decide
+from gate.policy.schedule import SIGNED
 from gate.policy.schema import PACKAGED, RulesError, RuleSet, load_rules
 from gate.records import DecisionRecord, TransactionRecord
 
@@ -52,7 +53,7 @@ def recorded_decisions(log: AuditReader) -> Iterator[DecisionRecord]:
 
 def replay(log: AuditReader, rules_by_version: Mapping[str, RuleSet]) -> list[ReplayResult]:
     """Judge every recorded decision again, each under the rule set that its version names. Raises AuditError."""
-    return [_again(record, rules_by_version.get(record.decision.rules_version)) for record in recorded_decisions(log)]
+    return [_again(record, rules_of(record.decision, rules_by_version)) for record in recorded_decisions(log)]
 
 
 def _again(record: DecisionRecord, rules: RuleSet | None) -> ReplayResult:
@@ -65,18 +66,33 @@ def _again(record: DecisionRecord, rules: RuleSet | None) -> ReplayResult:
     )
 
 
-def rule_sets(state_dir: Path) -> dict[str, RuleSet]:
-    """The packaged rule set and those kept in the state folder, by version. Raises RulesError."""
-    kept = state_dir / RULES_FOLDER
-    folders: list[Path | None] = (
-        [None, *sorted(path for path in kept.glob("[!.]*") if path.is_dir())] if kept.is_dir() else [None]
-    )
-    return {rules.version: rules for rules in map(load_rules, folders)}
+def rules_of(decision: PolicyDecision, rules_by_version: Mapping[str, RuleSet]) -> RuleSet | None:
+    """The rule set that ``decision`` names, None where it is not at hand. Who signed it, said behind, is no part of what it says."""
+    rules = rules_by_version.get(decision.rules_version.partition(SIGNED)[0])
+    return replace(rules, version=decision.rules_version) if rules else None
+
+
+def rule_sets(state_dir: Path, store: Path | None = None) -> dict[str, RuleSet]:
+    """By version: the packaged rule set, those kept in the state folder, and every version in ``store``, signed or not.
+
+    One that this release cannot read is said on the standard error and left out: its decisions are then not judged again.
+    """
+    places = [state_dir / RULES_FOLDER, *([store / "versions"] if store else [])]
+    folders = sorted(path for place in places if place.is_dir() for path in place.glob("[!.]*") if path.is_dir())
+    found = {rules.version: rules for rules in (load_rules(),)}
+    for folder in folders:
+        try:
+            rules = load_rules(folder)
+        except RulesError as error:
+            print(f"{folder}: not a rule set of this release: {error.faults[0]}", file=sys.stderr)
+        else:
+            found[rules.version] = rules
+    return found
 
 
 def keep_rules(rules: RuleSet, folder: Path | None, state_dir: Path) -> None:
     """Keep a copy of the rule set in the state folder, so that its decisions replay after an update. Raises OSError."""
-    kept = state_dir / RULES_FOLDER / rules.version.rpartition("@")[2]
+    kept = state_dir / RULES_FOLDER / rules.version.partition(SIGNED)[0].rpartition("@")[2]
     if not kept.is_dir():
         scratch = kept.with_name(f".{kept.name}")
         shutil.rmtree(scratch, ignore_errors=True)
@@ -86,10 +102,10 @@ def keep_rules(rules: RuleSet, folder: Path | None, state_dir: Path) -> None:
         scratch.rename(kept)
 
 
-def replay_command(state_dir: Path, ids: Iterable[str] = ()) -> int:
+def replay_command(state_dir: Path, ids: Iterable[str] = (), store: Path | None = None) -> int:
     """Print each decision (of the transactions ``ids``, or of all) and whether it comes out the same.
 
-    Returns 0 when all do, 1 when one does not, 2 when the log, the rules or an id cannot be had.
+    ``store``: a folder of rule sets to look in, too. Returns 0 when all do, 1 when one does not, 2 when the log or an id cannot be had.
     """
     wanted = set(ids)
     try:
@@ -97,8 +113,8 @@ def replay_command(state_dir: Path, ids: Iterable[str] = ()) -> int:
         key = gate_key(key_file) if key_file.exists() else None
         with open_readonly(state_dir / FILE_NAME, key) as log:
             findings = log.verify() if key else []
-            results = replay(log, rule_sets(state_dir))
-    except (AuditError, RulesError, OSError) as error:
+            results = replay(log, rule_sets(state_dir, store))
+    except (AuditError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     chosen = [result for result in results if not wanted or result.transaction in wanted]

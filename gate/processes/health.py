@@ -64,7 +64,8 @@ class Board:
             case "/readyz":
                 if health is None:
                     return 503, TEXT, "the lane does not answer\n"
-                return (200 if health.in_service else 503), TEXT, "\n".join((health.state, *health.causes)) + "\n"
+                rules = [f"rules: {health.rules_problem}"] if health.rules_problem else []
+                return (200 if health.in_service else 503), TEXT, "\n".join((health.state, *health.causes, *rules)) + "\n"
             case "/metrics":
                 return 200, METRICS, exposition(health)
             case _:
