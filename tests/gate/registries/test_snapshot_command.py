@@ -1,0 +1,133 @@
+"""``autogate registries refresh|status`` against the reference server: what can be had is put in place, what cannot is said."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from benchmarks.outage_gate import KEY, config_of
+from benchmarks.outage_world import GATE, Centre, cast, listed
+from gate.config import Config
+from gate.evidence import IN_SNAPSHOT, VOCABULARY
+from gate.registries.contracts import CONTRACTS, CROSSING
+from gate.registries.crossing import FILE_NAME
+from gate.registries.crossing_file import CrossingFile
+from gate.registries.sealed import SnapshotKey
+from gate.registries.snapshot_store import SnapshotStore
+from gate.registries_command import FACTS, refresh, registries_command, status
+
+NOW = datetime(2026, 6, 19, 21, 0, tzinfo=UTC)
+NAMES = ("issuance", "watchlist", "lost_and_stolen")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Centre]:
+    centre = Centre(tmp_path_factory.mktemp("centre"), cast(NOW), listed(NOW))
+    centre.tell(NOW, 1)
+    centre.start()
+    yield centre
+    centre.stop()
+
+
+@pytest.fixture
+def centre(running: Centre) -> Centre:
+    running.tell(NOW, 1)
+    return running
+
+
+@pytest.fixture
+def config(centre: Centre, tmp_path: Path) -> Config:
+    return config_of(tmp_path, centre, NAMES)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> SnapshotStore:
+    return SnapshotStore(folder=tmp_path / "snapshots", key=SnapshotKey.derive(KEY), gate=GATE)
+
+
+def test_refresh_fetches_every_snapshot_and_status_says_how_good_they_are(
+    config: Config, store: SnapshotStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refresh(config, store, NOW) == 0
+    fetched = capsys.readouterr().out
+    assert all(f"{name}: version 1 of 2026-06-19" in fetched for name in NAMES)
+    assert status(config, store, NOW + timedelta(hours=7)) == 0
+    told = capsys.readouterr().out
+    assert "watchlist: version 1, 7 h 00 min old, 5 entries" in told
+    assert "PencegahanFromSnapshot (diplomatic, ordinary, service): over for 1 h 00 min" in told
+    assert "IssuanceFromSnapshot (ordinary): for 17 h 00 min still" in told
+    assert "crossings: 0 to be told; 0 set aside" in told
+
+
+def test_one_registry_that_fails_keeps_none_of_the_others(
+    config: Config, centre: Centre, store: SnapshotStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refresh(config, store, NOW) == 0
+    later = NOW + timedelta(minutes=15)
+    centre.tell(later, 2, issuance={"status": 503}, watchlist={"as_of": (later + timedelta(hours=1)).isoformat()})
+    capsys.readouterr()
+    assert refresh(config, store, later) == 1
+    out, err = capsys.readouterr()
+    assert out.count("version 2") == len(NAMES) - 2
+    assert "issuance: the registry answers 503" in err
+    assert "watchlist: clock" in err
+    assert status(config, store, later) == 0
+    assert "issuance: version 1, 0 h 15 min old" in capsys.readouterr().out
+
+
+def test_a_registry_that_gives_an_older_one_is_refused_by_name(
+    config: Config, centre: Centre, store: SnapshotStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    centre.tell(NOW, 5)
+    assert refresh(config, store, NOW) == 0
+    centre.tell(NOW, 4)
+    assert refresh(config, store, NOW) == 1
+    assert capsys.readouterr().err.count("rolled_back") == len(NAMES)
+
+
+def test_a_snapshot_that_ended_is_said_and_found(
+    config: Config, store: SnapshotStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refresh(config, store, NOW) == 0
+    assert status(config, store, NOW + timedelta(hours=72)) == 1
+    assert capsys.readouterr().out.count("says nothing: expired") == len(NAMES)
+
+
+def test_without_snapshots_status_says_so(config: Config, store: SnapshotStore, capsys: pytest.CaptureFixture[str]) -> None:
+    assert status(config, store, NOW) == 1
+    assert capsys.readouterr().out.count("says nothing: malformed") == len(NAMES)
+
+
+def test_crossings_that_wait_and_those_set_aside_are_told(
+    config: Config, store: SnapshotStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refresh(config, store, NOW) == 0
+    file = CrossingFile(config.state_dir / FILE_NAME, SnapshotKey.derive(KEY), NOW)
+    for transaction in ("1", "2", "3"):
+        file.permitted(transaction, b"{}", NOW)
+        file.passed(transaction, NOW)
+    file.set_aside("1", "rejected")
+    file.close()
+    assert status(config, store, NOW + timedelta(hours=2)) == 1
+    assert "crossings: 2 to be told, the oldest for 2 h 00 min; 1 set aside" in capsys.readouterr().out
+
+
+def test_a_gate_whose_certificate_is_anothers_gets_nothing(config: Config, store: SnapshotStore, tmp_path: Path) -> None:
+    other = SnapshotStore(folder=tmp_path / "other", key=store.key, gate="another")
+    assert refresh(config, other, NOW) == 1
+    assert not list(tmp_path.rglob("*.snapshot"))
+
+
+def test_every_registry_that_answers_from_a_snapshot_has_its_facts() -> None:
+    assert FACTS.keys() == CONTRACTS.keys() - {CROSSING}
+    assert all(VOCABULARY[fact][0] + IN_SNAPSHOT in VOCABULARY[fact] for facts in FACTS.values() for fact in facts)
+
+
+def test_no_configuration_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for order in ("refresh", "status"):
+        assert registries_command(argparse.Namespace(registries=order, config=tmp_path / "none.toml")) == 2
+    assert capsys.readouterr().err.count("\n") == 2
