@@ -19,10 +19,13 @@ ASKED = tuple(name for name in CONTRACTS if name != CROSSING)
 
 
 class DemoRegistries:
-    """Files in ``folder``; what the server says on standard error goes to ``log``. ``gate``: the name in the gate's certificate."""
+    """Files in ``folder``; what the server says on standard error goes to ``log``. ``gate``: the name in the gate's certificate.
 
-    def __init__(self, folder: Path, log: Path, gate: str) -> None:
-        self.folder, self._log, self._gate = folder, log, gate
+    ``tls``: False where something asks that knows no certificates; a gate always does.
+    """
+
+    def __init__(self, folder: Path, log: Path, gate: str, *, tls: bool = True) -> None:
+        self.folder, self._log, self._gate, self._tls = folder, log, gate, tls
         self._ready = folder / "ready"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -32,7 +35,7 @@ class DemoRegistries:
         write_identities(self.folder, self._gate)
         self.tell(data)
         command = [sys.executable, "-m", "gate.registries.reference_server", "--data", str(self._data)]
-        for name in ("keys", "tls"):
+        for name in ("keys", "tls") if self._tls else ("keys",):
             command += [f"--{name}", str(self.folder / name)]
         command += ["--ready-file", str(self._ready), "--crossings", str(self.folder / "crossings.jsonl")]
         with self._log.open("ab") as log:

@@ -75,7 +75,7 @@ def _asked(contract: Contract[Any], data_file: DataFile, key: OKPKey, crossings:
 
 def _recorded(crossings: Crossings, crossing: crossing_record.Crossing, gate: str) -> crossing_record.CrossingReply:
     if crossing.gate != gate:
-        raise HTTPException(400, "a gate tells of its own crossings")
+        raise HTTPException(403, "a gate tells of its own crossings")
     if not crossings.record(crossing):
         raise HTTPException(409, "another crossing stands under this id")
     return crossing_record.CrossingReply(answer="recorded")

@@ -192,13 +192,13 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=300) | st.binary(max_size=80).map(lambda raw: b".".join([segment(raw)] * 3)))
 def test_any_bytes_are_refused(raw):
     assert why(raw) in {"malformed", "forged"}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(JSON, JSON)
 def test_any_signed_json_but_an_answer_is_refused(header, payload):
     assert why(token(payload, header)) in {"malformed", "forged"}
@@ -215,7 +215,7 @@ def test_what_was_signed_comes_back(payload, kind):
         verified(raw, KEY, other)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_answer_with_a_byte_changed_counts(data):
     raw = bytearray(token(claims()))
