@@ -26,7 +26,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test soak bench bench-lane bench-serial bench-mrz fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test outage soak bench bench-lane bench-serial bench-mrz fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -147,6 +147,10 @@ kill-test: $(STAMP) $(if $(shell command -v cc),firmware) ## hosts killed and st
 
 fire-test: $(STAMP) $(if $(shell command -v cc),firmware) ## fire with the host alive, dead and stopped: how soon both doors are free
 	$(BIN)/python -m benchmarks.fire_test $(ARGS)
+
+outage: $(STAMP) ## two days without the national data centre, and a thousand killed writers of crossings (ARGS="--began 2026-06-20")
+	$(BIN)/python -m benchmarks.outage $(ARGS)
+	$(BIN)/python -m benchmarks.kill_outbox
 
 soak: $(STAMP) $(OSDP) ## the long suites at full count, with a JSON report
 	$(BIN)/python -m benchmarks.soak $(ARGS)

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import soak_faces, soak_mrz_serial, soak_oracles, soak_panel
+from benchmarks import soak_faces, soak_mrz_serial, soak_oracles, soak_panel, soak_snapshots
 from benchmarks.soak_captures import EXACT, captures, negatives
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
@@ -140,6 +140,8 @@ SUITES: dict[str, Suite] = {
     "panel_on_a_line": Suite(cases=2_000, prepare=soak_panel.panel_on_a_line, must_see=soak_panel.MUST_SEE),
     "lane_walks": Suite(cases=50_000, prepare=lane_walks, must_see=frozenset({"an exit opened", "nothing opened"})),
     "policy": Suite(cases=1_000_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),
+    "snapshots_on_the_way": Suite(cases=50_000, prepare=soak_snapshots.on_the_way, must_see=soak_snapshots.WAY_SEES),
+    "snapshots_on_the_disk": Suite(cases=20_000, prepare=soak_snapshots.on_the_disk, must_see=soak_snapshots.DISK_SEES),
     "sop_offices": Suite(cases=200, prepare=sop_offices, must_see=frozenset({"exactly the three"})),
     "channel_messages": Suite(cases=300_000, prepare=channel_messages, must_see=frozenset({"hung up", "DocumentChecked"})),
 }
