@@ -126,6 +126,8 @@ class Director:
         )
         if self._stage.lane == "single_door":  # the reader stands at the door, not in front of the lane
             await self._until_inside(behaviour.people - 1 + PERSONS[behaviour.company])
+        if behaviour.silent:
+            await asyncio.to_thread(self._stage.registries.silence, behaviour.silent)
         passport = self._stage.passports[traveller.id]
         await asyncio.to_thread(self._stage.world.place, passport, conditions=traveller.page)
         acting = asyncio.create_task(self._act(traveller))
@@ -169,6 +171,8 @@ class Director:
         if traveller.behaviour.unplug_at:
             await asyncio.sleep(PLUG_AGAIN_S)
             await asyncio.to_thread(stage.controller.control, "plug")
+        if traveller.behaviour.silent:
+            await asyncio.to_thread(stage.registries.silence, ())
         await asyncio.to_thread(stage.controller.control, "leave")
         await self._until_inside(0)
 

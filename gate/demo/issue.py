@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from types import MappingProxyType
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import mrz
-from gate.demo.cast import NOBODY, Cast, Traveller
+from gate.demo.cast import NOBODY, Cast, Issuance, Traveller
 from gate.sop import SPPT_2014, STAGES
 from hardware.emrtd.lds import build_com, build_dg1, build_dg2
 from mrz.sim import emit_td3
@@ -41,7 +40,7 @@ CHIP_KEY = BRAINPOOL_P256R1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passport:
-    """A book with its chip, as it comes from the printer (and from whoever tampered with it). Keys are PKCS#8 DER."""
+    """A book with its chip, as it comes from the printer (and from whoever tampered with it). Keys are PKCS#8 DER; no files: a dead chip."""
 
     mrz_lines: tuple[str, str]
     mrz_information: str
@@ -141,7 +140,7 @@ def _issue(
     return Passport(
         mrz_lines=lines,
         mrz_information=mrz.parse(lines).mrz_information(),
-        files=files,
+        files={} if traveller.chip.dead else files,
         active_key=_pkcs8(held.active),
         chip_key=_pkcs8(held.chip),
     )
@@ -164,46 +163,60 @@ def _pkcs8(key: PrivateKey) -> bytes:
 _PERMITS: Mapping[str, Mapping[str, Any]] = {
     "valid": {"kind": "multiple", "valid_to": "2099-12-31"},
     "expired": {"valid_to": "2020-12-31"},
+    "used": {"valid_to": "2099-12-31", "used": True},
     "mismatch": {"valid_to": "2099-12-31", "checkpoints": ["XXX"]},
 }
-_OFFICE = "Kanim Demonstrasi"
 _STAGES = [
-    {"name": name, "at": f"2025-11-{day:02d}T10:00:00+07:00", "office": _OFFICE}
+    {"name": name, "at": f"2025-11-{day:02d}T10:00:00+07:00"}
     for name, day in zip(STAGES, (3, 3, 3, 3, 3, 4, 4, 4, 5, 6, 6, 7), strict=True)
 ]
 """Every stage of the procedure, in four working days."""
 _ALWAYS = {"valid_from": "2020-01-01T00:00:00+07:00", "valid_to": "2099-12-31T00:00:00+07:00"}
 
 
-def registry_data(cast: Cast, passports: Mapping[str, Passport] = MappingProxyType({})) -> dict[str, Any]:
+def registry_data(cast: Cast, portrait: Portrait | None = None) -> dict[str, Any]:
     """What the reference server of the registries knows of the cast (``gate/registries/reference/data.py``).
 
-    With ``passports`` the registries also hold the digests of the portraits that were put into official books.
+    With ``portrait`` the registries also hold the digests of the portraits that were recorded for official books.
     """
     issuing_states = {state.id: state.issuing_state for state in cast.state}
     books: dict[str, list[dict[str, Any]]] = {}
     for traveller in cast.traveller:
         book = {"issuing_state": issuing_states[traveller.document.state], "document_number": traveller.document.number}
-        for registry, record in _records(traveller, passports.get(traveller.id)).items():
+        for registry, record in _records(traveller, portrait).items():
             books.setdefault(registry, []).append({**book, "records": [record]})
     return {"books": books, "watchlist": [_listed(each) for each in cast.traveller if each.watchlist != "clear"]}
 
 
-def _records(traveller: Traveller, passport: Passport | None) -> dict[str, dict[str, Any]]:
+def _records(traveller: Traveller, portrait: Portrait | None) -> dict[str, dict[str, Any]]:
     """By registry, what it holds of the traveller's book."""
+    records: dict[str, dict[str, Any]] = {"lost_and_stolen": {}} if traveller.lost_or_stolen else {}
     record = traveller.issuance
     if record is None:
-        return {"stay_permit": {"kind": "e_voa", "valid_to": "2099-12-31"}}  # no citizen's: it is asked for a permit to stay
-    held = {"status": record.status, "document_class": record.document_class}
-    procedure = {"office": _OFFICE, "chip": True, "sop_version": SPPT_2014, "stages": _STAGES, "distinct_approver": True}
-    records: dict[str, dict[str, Any]] = {"issuance": held | procedure}
+        return records | {
+            "stay_permit": {"kind": "e_voa", "valid_to": "2099-12-31"}
+        }  # no citizen's: it is asked for a permit to stay
+    replaced = record.status == "replaced"
+    held = {"status": "active" if replaced else record.status, "replaced": replaced, "document_class": record.document_class}
+    stages = [{**stage, "office": record.office} for stage in _STAGES]
+    procedure = {"office": record.office, "sop_version": SPPT_2014, "stages": stages, "distinct_approver": True}
+    records["issuance"] = {**held, **procedure, "chip": record.chip}
     if record.document_class != "ordinary":
-        portrait = sha256(passport.files["DG2"]).hexdigest() if passport else None
-        captured = {"biometric_recorded": True, "dg2_sha256": portrait, "capturing_office": _OFFICE}
-        records["connected_one"] = held | captured
+        records["connected_one"] = {
+            **held,
+            "biometric_recorded": record.biometric_recorded,
+            "dg2_sha256": _digest(traveller, record, portrait) if portrait else None,
+            "capturing_office": record.office,
+        }
     if traveller.exit_permit in _PERMITS:
         records["exit_permit"] = {"document_class": record.document_class, **_PERMITS[traveller.exit_permit]}
     return records
+
+
+def _digest(traveller: Traveller, record: Issuance, portrait: Portrait) -> str:
+    """Of the DG2 that the issuer recorded."""
+    face = record.portrait or traveller.document.portrait or traveller.face
+    return sha256(build_dg2(portrait(face), "jpeg2000")).hexdigest()
 
 
 def _listed(traveller: Traveller) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class DemoRegistries:
         self.folder, self._log, self._gate, self._tls = folder, log, gate, tls
         self._ready = folder / "ready"
         self._process: subprocess.Popen[bytes] | None = None
+        self._told: dict[str, Any] = {}
 
     def start(self, data: dict[str, Any]) -> None:
         """Begin to start the server over ``data``; :attr:`port` waits until it listens."""
@@ -45,8 +46,13 @@ class DemoRegistries:
     def _data(self) -> Path:
         return self.folder / "data.json"
 
+    def silence(self, names: Iterable[str]) -> None:
+        """Have these registries say from now on that they cannot answer, and all others answer."""
+        self.tell(self._told | {"behaviour": {name: {"status": 503} for name in names}})
+
     def tell(self, data: dict[str, Any]) -> None:
         """Let the registries know this, and nothing else, from now on."""
+        self._told = data
         part = self._data.with_suffix(".part")
         part.write_text(json.dumps(data), encoding="utf-8")
         part.replace(self._data)

@@ -145,7 +145,7 @@ class DemoStage:
         self.world.start(vpcd_port)
         self.panel.start()
         self._issue()
-        self.registries.tell(registry_data(self._cast, self.passports))
+        self.registries.tell(registry_data(self._cast, self._portrait))
         text = CONFIG.format(
             state=self.state,
             kind=self.lane,
@@ -192,7 +192,11 @@ class DemoStage:
         now = datetime.now(UTC)
         states = create_states(self._cast, now)
         write_trust(trust_store(self._cast, states), self.runtime.folder / "trust", self._trust, now)
-        self.passports = issue_passports(self._cast, states, lambda name: chip_portrait(self._faces[name], seed=PORTRAIT_SEED))
+        self.passports = issue_passports(self._cast, states, self._portrait)
+
+    def _portrait(self, name: str) -> bytes:
+        """The portrait of ``name`` as it lies in a chip."""
+        return chip_portrait(self._faces[name], seed=PORTRAIT_SEED)
 
     def probe(self, name: str) -> bytes:
         """The picture of ``name`` as the simulated camera shall show it (PNG): another degradation than the chip's portrait."""

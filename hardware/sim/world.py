@@ -74,7 +74,7 @@ class World:
         look: Mapping[str, Any] | None = None,
         conditions: Sequence[Mapping[str, Any]] = (),
     ) -> None:
-        """Lay a book on the glass. ``kbit_s`` None: the air takes no time. ``spoilt``: what a chip may be, of ``hardware.sim.chip.SPOILABLE``.
+        """Lay a book on the glass; the chip of one without files is dead. ``kbit_s`` None: the air takes no time. ``spoilt``: what a chip may be, of ``hardware.sim.chip.SPOILABLE``.
 
         ``look``: how it is printed (``hardware.sim.page.Look``); ``conditions``: what the first picture of each light meets, the second, and
         so on, the last one for all further (``hardware.sim.glass.Conditions``).
@@ -184,9 +184,11 @@ class WorldServer:
             if name not in SPOILABLE:
                 raise ValueError(f"a chip's {name!r} cannot be set")
             setattr(chip, name, value)
-        if self._slot:
+        if self._slot and files:
             self._slot.place(chip)
-        self.scanner.place(tuple(header["mrz_lines"]), None if self._slot else chip, header["look"], header["conditions"])
+        self.scanner.place(
+            tuple(header["mrz_lines"]), None if self._slot or not files else chip, header["look"], header["conditions"]
+        )
 
     def _show(self, encoded: bytes, seed: int) -> None:
         import cv2
