@@ -70,6 +70,12 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
         add_policy_arguments(policy, DEMO_STATE)
 
+    registries = commands.add_parser("registries", help="the registries' data for a day without network: fetch them, say how old they are")
+    if command == "registries":
+        from gate.registries_command import add_arguments as add_registries_arguments
+
+        add_registries_arguments(registries)
+
     chip = commands.add_parser("chip", help="look at a chip: the readers there are, what it says")
     if command == "chip":
         from gate.chip_command import add_arguments as add_chip_arguments
@@ -82,8 +88,7 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
         add_trust_arguments(trust)
 
-    doctor = commands.add_parser("doctor", help="examine this installation")
-    doctor.add_argument("--config", type=Path)
+    commands.add_parser("doctor", help="examine this installation").add_argument("--config", type=Path)
     return parser
 
 
@@ -128,6 +133,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.models import models_command
 
             return models_command(options)
+        case "registries":
+            from gate.registries_command import registries_command
+
+            return registries_command(options)
         case "chip":
             from gate.chip_command import chip_command
 
