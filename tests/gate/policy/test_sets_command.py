@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from gate.policy.schema import PACKAGED
 
 AT = "2026-01-20T10:00+07:00"
 FROM = "2026-02-01T00:00+07:00"
+pytestmark = pytest.mark.usefixtures("remembered")
 
 
 class Desk:
@@ -151,8 +153,18 @@ def test_nobody_signs_under_the_name_of_another_or_for_a_version_that_is_not_the
     assert "not usable" in desk.run("list")
 
 
-def test_what_the_check_and_the_comparison_find_is_printed_before_anything_is_kept(desk: Desk) -> None:
-    """The one test that pays for the real survey."""
-    told = desk.run("import", desk.rules("one"))
-    assert "OPEN by " in told
-    assert told.index("OPEN by ") < told.index("version 1, sha256 ")
+def test_what_was_checked_is_what_is_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The files are read once: whoever changes them while they are being checked changes nothing of what is kept."""
+    folder = desk.rules("one")
+    checked: dict[str, bytes] = {}
+
+    def check(scratch: Path, _: datetime) -> int:
+        checked.update({path.name: path.read_bytes() for path in scratch.iterdir()})
+        (folder / "grants.toml").write_text("")
+        return 0
+
+    monkeypatch.setattr(gate.policy.sets_command, "check_command", check)
+    assert "version 1, sha256 " in desk.run("import", folder)
+    (version,) = (desk.store / "versions").iterdir()
+    assert {path.name: path.read_bytes() for path in version.iterdir() if path.name != "manifest.json"} == checked
+    assert checked["grants.toml"] == (PACKAGED / "grants.toml").read_bytes()
