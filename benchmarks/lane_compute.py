@@ -29,10 +29,12 @@ import msgspec
 from benchmarks import lane_stubs, machine
 from gate.audit import FILE_NAME, AuditLog, AuditWriter, open_readonly
 from gate.config import Config
-from gate.evidence import Direction, Fact
+from gate.evidence import Direction
+from gate.policy.schedule import Schedule
 from gate.policy.schema import load_rules
 from gate.processes import lane as lane_process
 from gate.processes import messages as m
+from gate.registries.answers import Answers
 from gate.runtime import Runtime
 
 MEMORY = Path("/dev/shm")
@@ -87,7 +89,7 @@ class Lane(lane_process.LaneProcess):
     """The lane process with doors and registries that answer at once. Ends itself after ``travellers``."""
 
     def __init__(self, folder: Path, runtime: Runtime, log: TimedLog, idle: Idle, *, travellers: int) -> None:
-        super().__init__(lane_stubs.config(folder), runtime, lane_stubs.KEY, load_rules(), AuditWriter(log))
+        super().__init__(lane_stubs.config(folder), runtime, lane_stubs.KEY, Schedule.unsigned(load_rules()), AuditWriter(log))
         self._audit, self._idle, self._left = log, idle, travellers
         self.marks: list[tuple[float, float, float]] = []
         """At each traveller's end: seconds that the loop has worked, its processor time, the audit's own work."""
@@ -98,7 +100,7 @@ class Lane(lane_process.LaneProcess):
 
     def ask_registries(
         self, read: m.MrzRead, document_class: str, direction: Direction
-    ) -> Mapping[str, Coroutine[None, None, Fact]]:
+    ) -> Mapping[str, Coroutine[None, None, Answers]]:
         return lane_stubs.registry_answers()
 
     def tell(self, role: m.Role, message: m.AnyMessage) -> None:

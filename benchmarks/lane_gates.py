@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Coroutine, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import msgspec
 from benchmarks import lane_stubs, machine
 from gate.audit import FILE_NAME, AuditLog, AuditWriter
 from gate.clock import SystemClock
-from gate.evidence import Direction, Fact
+from gate.evidence import Direction
 from gate.policy.schema import RuleSet, load_rules
 from gate.processes import lane as lane_process
 from gate.processes import messages as m
@@ -35,6 +36,8 @@ from gate.processes.actor import LaneActor
 from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.lag import LoopLag
+from gate.records import DecisionRecord
+from gate.registries.answers import Answers
 from hardware.controller.host import CommandIds
 from hardware.controller.link import HostSession, LinkBroken, LinkDown, LinkUp
 from hardware.controller.protocol import LEASE_MS, RENEW_EVERY_MS, GateCommand, LeaseLapsed
@@ -219,8 +222,14 @@ class Gate(asyncio.Protocol):
 
     def ask_registries(
         self, read: m.MrzRead, document_class: str, direction: Direction
-    ) -> Mapping[str, Coroutine[None, None, Fact]]:
+    ) -> Mapping[str, Coroutine[None, None, Answers]]:
         return lane_stubs.registry_answers()
+
+    async def crossing_permitted(self, record: DecisionRecord) -> bool:
+        return True
+
+    def crossing_ended(self, transaction: str, *, passed: bool, at: datetime) -> None:
+        pass
 
 
 async def carry(folder: Path, path: Path, count: int, seconds: float) -> None:

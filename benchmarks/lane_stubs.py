@@ -19,6 +19,7 @@ from gate.evidence import CheckResult, Direction, Fact, found, successful
 from gate.processes import messages as m
 from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.records import InspectionCheck, StageTiming
+from gate.registries.answers import Answers
 from gate.runtime import Runtime
 from hardware.controller.host import ControllerLink
 from hardware.controller.link import LinkUp
@@ -45,7 +46,12 @@ MANNERS = {"ordinary": 90, "chip_rejected": 5, "no_match": 5}
 """Who comes, of a hundred."""
 TWO_INSIDE_EVERY = 40
 """Of those admitted, each so many-th brings somebody along."""
-REGISTRIES = {"issuance": "active", "watchlist": "clear"}
+REGISTRIES = {
+    "issuance": {"issuance": "active", "document_model": "chip_expected"},
+    "watchlist": {"pencegahan": "clear", "penangkalan": "clear", "wanted": "clear"},
+    "lost_and_stolen": {"sltd": "clear"},
+    "arrival_declaration": {"declaration": "declared"},
+}
 PAGE = {"mrz": "read", "infrared": "present", "nationality": "citizen", "age": "adult", "expiry": "valid"}
 CHIP = {
     "chip": "read",
@@ -75,13 +81,13 @@ def config(folder: Path, direction: Direction = Direction.DEPARTURE) -> Config:
     )
 
 
-def registry_answers() -> dict[str, Coroutine[None, None, Fact]]:
+def registry_answers() -> dict[str, Coroutine[None, None, Answers]]:
     """What each registry would say of an honest traveller."""
 
-    async def answer(word: str) -> Fact:
-        return successful(word, source="stub")
+    async def answer(words: dict[str, str]) -> Answers:
+        return Answers(facts={fact: successful(word, source="stub") for fact, word in words.items()})
 
-    return {name: answer(word) for name, word in REGISTRIES.items()}
+    return {name: answer(words) for name, words in REGISTRIES.items()}
 
 
 # --- the workers' words --------------------------------------------------------------------------------------------------

@@ -19,8 +19,8 @@ BUILD_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 WALL_FLOOR_FILE = "highest-wall-time"
 """Name of the highest time seen within the state folder."""
 
-CHECKPOINT_ZONES = {"CGK": timedelta(hours=7), "DPS": timedelta(hours=8)}
-"""Offset from UTC by checkpoint: WIB at Soekarno-Hatta, WITA at Ngurah Rai. Indonesia has no summer time."""
+CHECKPOINT_ZONES = {"CGK": timedelta(hours=7), "SUB": timedelta(hours=7), "DPS": timedelta(hours=8)}
+"""Offset from UTC by checkpoint: WIB at Soekarno-Hatta and Juanda, WITA at Ngurah Rai. Indonesia has no summer time."""
 
 
 def civil_date(wall: datetime, checkpoint: str) -> date:

@@ -47,8 +47,10 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     # who and what
     "nationality": ("citizen", "foreigner", "unknown"),
     "document_class": ("ordinary", "service", "diplomatic", "other"),
-    "age": ("adult", "from_6_to_17", "under_6", "unknown"),
+    "age": ("adult", "from_14_to_17", "from_6_to_13", "under_6", "unknown"),
+    "guardian": ("present", "absent", "unknown"),
     "expiry": ("valid", "under_6_months", "expired", "unknown"),
+    "enablement": ("enabled", "not_enabled"),
     # document
     "mrz": ("read", "check_digit_failed", "malformed", "unreadable"),
     "infrared": ("present", "not_offered", "missing", "unread"),
@@ -60,9 +62,17 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "revocation": ("good", "revoked", "no_crl", "stale_crl"),
     "chip_authenticity": ("genuine", "not_genuine", "not_supported", "undetermined"),
     # registries
-    "issuance": ("active", "not_found", "revoked", "lost", "class_mismatch", "unavailable"),
-    "exit_permit": ("valid", "none", "expired", "mismatch", "unavailable"),
-    "watchlist": ("clear", "possible", "hit", "unavailable"),
+    "issuance": ("active", "active_in_snapshot", "not_found", "revoked", "lost", "replaced", "class_mismatch", "unavailable"),
+    "document_model": ("chip_expected", "chipless", "unknown"),
+    "biometric_record": ("recorded", "recorded_in_snapshot", "none", "unavailable"),
+    "issuer_portrait": ("same", "not_given", "different"),
+    "exit_permit": ("valid", "valid_in_snapshot", "none", "expired", "used", "mismatch", "unavailable"),
+    "pencegahan": ("clear", "clear_in_snapshot", "possible", "hit", "unavailable"),
+    "penangkalan": ("clear", "clear_in_snapshot", "possible", "hit", "unavailable"),
+    "wanted": ("clear", "clear_in_snapshot", "possible", "hit", "unavailable"),
+    "sltd": ("clear", "clear_in_snapshot", "hit", "unavailable"),
+    "stay_permit": ("valid", "valid_in_snapshot", "none", "no_reentry", "overstay", "abtc", "unavailable"),
+    "declaration": ("declared", "declared_in_snapshot", "missing", "unavailable"),
     # inside the mantrap
     "occupancy": ("one", "none", "many", "uncertain"),
     "face": ("match", "no_match", "no_reference", "no_probe", "poor_quality"),
@@ -74,7 +84,10 @@ VOCABULARY: dict[str, tuple[str, ...]] = {
     "profile": ("demo", "training", "trial"),
 }
 """Every fact and its allowed words, the clean one first; ``not_performed`` is allowed everywhere besides.
-``unknown``, ``undetermined`` and ``uncertain`` mean *looked at, could not be settled*."""
+``unknown``, ``undetermined`` and ``uncertain`` mean *looked at, could not be settled*; ``…_in_snapshot``: good news, from a copy of the
+registry's data that is as old as ``Fact.as_of`` says. What a copy says against somebody is said as gravely as by the registry itself."""
+
+IN_SNAPSHOT = "_in_snapshot"
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

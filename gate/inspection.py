@@ -6,10 +6,12 @@ counts because passive authentication bound it: DG1 against the optical MRZ, rev
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from hashlib import sha256
 from typing import TypeVar
 
 import mrz
@@ -42,12 +44,10 @@ HOME_STATE = "IDN"
 """The State whose citizens these gates serve."""
 FORMAT = "TD3"
 """The documents these gates read: passports. Cards and visas go to a person, however well their zone was read."""
-ADULT_YEARS, GATE_MINIMUM_YEARS = 18, 6
-"""Age bands of the policy: 6 is the limit of the directorate general's notice of 26-08-2024."""
+AGE_BANDS = ((18, "adult"), (14, "from_14_to_17"), (6, "from_6_to_13"), (0, "under_6"))
+"""Years from which a band of the policy begins: 6 is the gates' limit since the directorate general's notice of 26-08-2024, 14 was the one before."""
 PATIENCE_S = 20.0
 """Seconds for a chip where the configuration names none: a slow one takes five."""
-SIX_MONTHS = 183
-"""Days: UU 6/2011 art. 8(1) speaks of six months; 183 is the longest half-year, so nobody is called valid who is not."""
 
 
 # --- the optical MRZ -----------------------------------------------------------------------------------------------------
@@ -89,8 +89,7 @@ def _age(born: date | None, today: date) -> Fact:
     if born is None or born > today:
         return found("unknown", CheckResult.UNDETERMINED, code="DATE_OF_BIRTH_UNKNOWN", source="mrz")
     years = today.year - born.year - ((today.month, today.day) < (born.month, born.day))
-    band = "adult" if years >= ADULT_YEARS else "from_6_to_17" if years >= GATE_MINIMUM_YEARS else "under_6"
-    return found(band, source="mrz")
+    return found(next(band for least, band in AGE_BANDS if years >= least), source="mrz")
 
 
 def _expiry(expires: date | None, today: date) -> Fact:
@@ -98,8 +97,13 @@ def _expiry(expires: date | None, today: date) -> Fact:
         return found("unknown", CheckResult.UNDETERMINED, code="DATE_OF_EXPIRY_UNKNOWN", source="mrz")
     if expires < today:
         return found("expired", CheckResult.FAILED, source="mrz")
-    short = (expires - today).days < SIX_MONTHS
-    return found("under_6_months" if short else "valid", source="mrz")
+    return found("under_6_months" if expires < six_months_after(today) else "valid", source="mrz")
+
+
+def six_months_after(day: date) -> date:
+    """By the calendar (UU 6/2011 art. 8(1)): the same day of that month, or its last where it has no such day."""
+    year, month = (day.year, day.month + 6) if day.month <= 6 else (day.year + 1, day.month - 6)
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 # --- the chip ------------------------------------------------------------------------------------------------------------
@@ -112,6 +116,7 @@ class ChipInspection:
     facts: dict[str, Fact]
     stages: tuple[StageTiming, ...]
     portrait: bytes = field(default=b"", repr=False)
+    dg2_sha256: str = field(default="", repr=False)
     last_byte_boot: float
     inspection: tuple[InspectionCheck, ...] = ()
     """Every check of the electronic proof; empty where there was none."""
@@ -239,7 +244,8 @@ def _judge(
     deviations: tuple[DeviationList, ...],
 ) -> ChipInspection:
     begun = timeline.clock.boot()
-    facts, picture, signed = {"chip": found("read", source="chip"), "access": access_fact(chip.access)}, b"", proofs.sod
+    facts, signed = {"chip": found("read", source="chip"), "access": access_fact(chip.access)}, proofs.sod
+    picture, digest = b"", ""
     checks: tuple[InspectionCheck, ...] = ()
     if signed is None:
         facts["passive_authentication"] = not_performed("SOD_UNREAD", "pki")
@@ -254,11 +260,17 @@ def _judge(
             inspected = with_chip(inspected, authenticity, offer)
             opened = timeline.clock.boot()
             picture, stored = portrait(verdict)
+            digest = sha256(verdict.data_groups[2]).hexdigest() if 2 in verdict.data_groups else ""
             timeline.add("chip.portrait", opened, timeline.clock.boot(), stored)
         checks = inspection_checks(inspected)
     timeline.add("pki.verdict", begun, timeline.clock.boot(), facts["passive_authentication"].value)
     return ChipInspection(
-        facts=facts, stages=timeline.stages, portrait=picture, last_byte_boot=chip.last_byte_boot, inspection=checks
+        facts=facts,
+        stages=timeline.stages,
+        portrait=picture,
+        dg2_sha256=digest,
+        last_byte_boot=chip.last_byte_boot,
+        inspection=checks,
     )
 
 

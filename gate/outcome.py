@@ -43,3 +43,5 @@ class PolicyDecision(msgspec.Struct, frozen=True, kw_only=True):
     unmet: tuple[str, ...]
     """``fact=value`` pairs that kept the nearest grant from opening."""
     rules_version: str
+    annotations: tuple[str, ...] = ()
+    """Codes of what an officer is told besides; they change no outcome."""

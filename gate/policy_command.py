@@ -15,7 +15,7 @@ from gate.evidence import NOT_PERFORMED
 from gate.policy.check_command import check_command, told
 from gate.policy.page import render
 from gate.policy.schema import RulesError, RuleSet, load_rules
-from gate.policy.survey.difference import changes
+from gate.policy.survey.difference import changes, tables
 from gate.policy.survey.regions import survey
 from gate.records import DecisionRecord
 from gate.replay import recorded_decisions, rule_sets, rules_of
@@ -116,9 +116,12 @@ def _diff(first: RuleSet, second: RuleSet, at: datetime) -> int:
         )
         print(f"\n{what} under the {'second' if change.gained else 'first'} set alone:")
         print(*(f"  {told(one, cube)}" for cube in change.cubes), sep="\n")
-    if not found:
+    rows = list(tables(first, second))
+    for what, gained in rows:
+        print(f"\nthe {'second' if gained else 'first'} set alone {what}")
+    if not found and not rows:
         print("\nno traveller's outcome changes, but perhaps reasons")
-    return 1 if found else 0
+    return 1 if found or rows else 0
 
 
 def _explain(transaction: str, state: Path, store: Path | None) -> int:
@@ -149,6 +152,7 @@ def explained(record: DecisionRecord, rules: RuleSet | None) -> Iterator[str]:
             else f"  {name}"
         )
     yield from (f"  let pass by name: {name}" for name in decision.tolerances)
+    yield from (f"  an officer is told: {reason(code).words[1]}" for code in decision.annotations)
     for each in decision.unmet:
         fact, _, word = each.partition("=")
         code = evidence.facts[fact].code if fact in evidence.facts else ""

@@ -13,20 +13,22 @@ from typing import Literal
 from gate.clock import civil_date
 from gate.evidence import NOT_PERFORMED, VOCABULARY, CheckResult, Direction, Evidence, Fact, not_performed
 from gate.outcome import Outcome, PolicyDecision
-from gate.records import DecisionRecord, InspectionCheck, StageTiming, TransactionRecord, stage_of
+from gate.records import DecisionRecord, InspectionCheck, SopTrail, StageTiming, TransactionRecord, stage_of
 from hardware.controller.protocol import LaneKind
 
-Witness = Literal["reader", "vision", "lane"]
+Witness = Literal["reader", "vision", "registries", "lane"]
 
 WITNESS: dict[str, Witness] = {
     **dict.fromkeys(("nationality", "age", "expiry", "mrz", "infrared", "access"), "reader"),
     **dict.fromkeys(("card_access", "chip", "dg1_mrz"), "reader"),
     **dict.fromkeys(("passive_authentication", "revocation", "chip_authenticity"), "reader"),
     **dict.fromkeys(("face", "pad"), "vision"),
-    **dict.fromkeys(("document_class", "issuance", "exit_permit", "watchlist"), "lane"),
+    **dict.fromkeys(("issuance", "document_model", "biometric_record", "exit_permit"), "registries"),
+    **dict.fromkeys(("pencegahan", "penangkalan", "wanted", "sltd", "stay_permit", "declaration"), "registries"),
+    **dict.fromkeys(("document_class", "enablement", "guardian", "issuer_portrait"), "lane"),
     **dict.fromkeys(("occupancy", "controller", "supervision", "clock", "profile"), "lane"),
 }
-"""Which process may speak of which fact."""
+"""Which process may speak of which fact. Of a guardian nothing in a lane can tell, so nothing does."""
 
 CHANGING = frozenset({"occupancy", "controller", "supervision", "clock"})
 """Facts of the gate itself, read afresh before each decision; all others are found out once."""
@@ -54,6 +56,7 @@ class Transaction:
         self.started, self.boot, self.kind = started, boot, kind
         self.document_key = ""
         self.inspection: tuple[InspectionCheck, ...] = ()
+        self.trail: SopTrail | None = None
         self._facts: dict[str, Fact] = {}
         self._stages: list[StageTiming] = []
         self._decisions: list[DecisionRecord] = []
@@ -127,4 +130,5 @@ class Transaction:
             demonstration=demonstration,
             inspection=self.inspection,
             kind=self.kind,
+            trail=self.trail,
         )

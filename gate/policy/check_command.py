@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
 
+from gate.policy.entries import EnablementRow
 from gate.policy.schema import RulesError, load_rules
 from gate.policy.survey.cubes import Cube, size
 from gate.policy.survey.findings import never_in_force, shadowed, single_faults, unspoken, worsenings
@@ -70,11 +71,24 @@ def _to_know(found: Survey) -> Iterator[str]:
         tolerated = found.rules.tolerances(name, found.now)
         yield f"\ntolerated under {name}: {'' if tolerated else 'nothing'}"
         yield from (f"  {each.id} ({each.fact}={each.value}): {each.note_en}" for each in tolerated)
+    yield "\nan officer is told, and nothing else changes:"
+    yield from (f"  {note.id} ({note.reason}): {note.note_en}" for note in found.rules.annotations if note.in_force(found.now))
+    yield "\nserved:"
+    yield from (f"  {row_told(row)}" for row in found.rules.enablement if row.in_force(found.now))
+    for each in worsenings(found):
+        if each.named:
+            yield f"\nworse for better news, by name: {each.fact} from {each.worse} to {each.better}: {each.named.why}"
+
+
+def row_told(row: EnablementRow) -> str:
+    """One row of what is served, in a line."""
+    lanes = f" at {', '.join(row.lanes)}" if row.lanes else ""
+    return f"{row.checkpoint}{lanes}: {row.document_class}, {row.nationality}, {' and '.join(row.direction)}"
 
 
 def _wrong(found: Survey) -> Iterator[str]:
     for grant, fact, word in unspoken(found):
         yield f"\nNO RULE SPEAKS: {fact}={word} alone keeps {grant.entry.id} from opening, and nothing says why"
-    for each in worsenings(found):
+    for each in (each for each in worsenings(found) if not each.named):
         by = f"rule {each.by} fires" if each.by else "a grant is no longer satisfied"
         yield f"\nWORSE FOR BETTER NEWS: {each.fact} from {each.worse} to {each.better}, and {by}, as when {told(found, each.case)}"

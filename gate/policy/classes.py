@@ -1,10 +1,37 @@
-"""Which class a book belongs to. The table is data; what it does not list is ``other``."""
+"""Which class a book belongs to, and whether a gate serves it. Both tables are data; what they do not list is ``other``, and not served."""
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
+
+from gate.evidence import Direction
 from gate.policy.schema import RuleSet
 
+ANY_STATE = "*"
 
-def document_class(issuing_state: str, document_code: str, rules: RuleSet) -> str:
-    """The class for the State and the one or two letters of the document code, fillers allowed (``P<``); else ``other``."""
-    return rules.document_classes.get((issuing_state.rstrip("<"), document_code.rstrip("<")), "other")
+
+def document_class(issuing_state: str, document_code: str, document_number: str, rules: RuleSet) -> str:
+    """The class for the State, the one or two letters of the document code (fillers allowed, ``P<``) and the series that the number is of.
+
+    ``other`` where no row says: a State that has rows of its own is not looked up among all the others.
+    """
+    state, code = issuing_state.rstrip("<"), document_code.rstrip("<")
+    own = any(listed == state for listed, _ in rules.document_classes)
+    for row in rules.document_classes.get((state if own else ANY_STATE, code), ()):
+        if not row.number_series or re.fullmatch(row.number_series, document_number.rstrip("<")):
+            return row.document_class
+    return "other"
+
+
+def enabled(
+    rules: RuleSet, *, checkpoint: str, lane: str, document_class: str, nationality: str, direction: Direction, now: datetime
+) -> bool:
+    """Whether the gate ``lane`` at ``checkpoint`` serves such a book at ``now`` (aware)."""
+    return any(
+        (row.checkpoint, row.document_class, row.nationality) == (checkpoint, document_class, nationality)
+        and direction in row.direction
+        and (not row.lanes or lane in row.lanes)
+        and row.in_force(now)
+        for row in rules.enablement
+    )

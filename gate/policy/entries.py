@@ -45,41 +45,59 @@ class Entry(Noted, frozen=True, kw_only=True):
 
 
 class Tolerance(Entry, frozen=True, kw_only=True):
-    """Lets ``value`` of ``fact`` pass under the profiles named."""
+    """Lets ``value`` of ``fact`` pass under the profiles named. ``max_age_s``: only where the data behind it are no older."""
 
     id: Name
     fact: str
     value: str
     profiles: Annotated[tuple[Profile, ...], msgspec.Meta(min_length=1)]
+    basis: Text
+    max_age_s: Annotated[int, msgspec.Meta(ge=1, le=7 * 86_400)] | None = None
 
 
 class RequirementSet(msgspec.Struct, frozen=True, kw_only=True):
+    """Facts that several grants require, with what they accept; ``stage``: at that stage alone."""
+
     id: Name
     require: dict[str, Words]
+    stage: Stage | None = None
 
 
-class Grant(Entry, frozen=True, kw_only=True):
-    """OPEN for one class, direction and stage; at the checkpoints named, or at all where none is."""
+class GrantRow(Entry, frozen=True, kw_only=True):
+    """A grant as written: OPEN for one class and direction, at both stages."""
 
     id: Name
     document_class: DocumentClass = msgspec.field(name="class")
     direction: Direction
-    stage: Stage
     require_sets: Words
-    require: dict[str, Words]
+    require: dict[str, Words] = {}
     basis: Text
-    checkpoints: tuple[str, ...] = ()
     tolerances: tuple[Name, ...] = ()
 
 
-class Rule(Entry, frozen=True, kw_only=True):
-    """Raises the outcome when every fact in ``when`` holds one of its words."""
+class Grant(GrantRow, frozen=True, kw_only=True):
+    """A grant at one of the two stages; its id ends in the stage's name."""
+
+    stage: Stage
+
+
+class Spoken(Entry, frozen=True, kw_only=True):
+    """Speaks when every fact in ``when`` holds one of its words."""
 
     id: Name
     when: Annotated[dict[str, Words], msgspec.Meta(min_length=1)]
-    outcome: Outcome
     reason: ReasonCode
     basis: Text
+
+
+class Rule(Spoken, frozen=True, kw_only=True):
+    """Raises the outcome."""
+
+    outcome: Outcome
+
+
+class Annotation(Spoken, frozen=True, kw_only=True):
+    """Tells an officer something beside the outcome, which it does not change."""
 
 
 class LaneAction(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,9 +117,25 @@ class LaneActionRow(LaneAction, frozen=True, kw_only=True):
 
 
 class DocumentClassRow(Noted, frozen=True, kw_only=True):
-    issuing_state: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{1,3}$")]
+    """``issuing_state`` ``*``: every State that has no row of its own. ``number_series``: an expression that the whole number matches;
+    a State that draws its classes by series has no row without one for that code.
+    """
+
+    issuing_state: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{1,3}|\*)$")]
     document_code: Annotated[tuple[Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{1,2}$")], ...], msgspec.Meta(min_length=1)]
     document_class: DocumentClass = msgspec.field(name="class")
+    number_series: str = ""
+
+
+class EnablementRow(Entry, frozen=True, kw_only=True):
+    """Whose documents a gate serves: a class, in the directions named, at a checkpoint; at the lanes named, or at all of them."""
+
+    checkpoint: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+    document_class: DocumentClass = msgspec.field(name="class")
+    nationality: Literal["citizen", "foreigner"]
+    direction: Annotated[tuple[Direction, ...], msgspec.Meta(min_length=1)]
+    lanes: tuple[Name, ...] = ()
+    basis: Text
 
 
 class RuleSetName(msgspec.Struct, frozen=True, kw_only=True):

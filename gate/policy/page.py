@@ -13,6 +13,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
+from gate.evidence import Stage
 from gate.outcome import Outcome
 from gate.policy.entries import BEGINNING, END, Entry, Rule
 from gate.policy.schema import RuleSet
@@ -38,10 +39,13 @@ def render(rules: RuleSet, at: datetime) -> str:
     """One HTML page without any reference to another file, as of ``at`` (aware)."""
     grave_first = sorted(Outcome, key=lambda outcome: -outcome.severity)
     levels = [Level(outcome=each, rules=tuple(rule for rule in rules.rules if rule.outcome is each)) for each in grave_first]
-    entries: list[Entry] = [*(grant.entry for grant in rules.grants), *rules.rules]
+    grants = [grant for grant in rules.grants if grant.entry.stage is Stage.EXIT]
+    entries: list[Entry] = [*(grant.entry for grant in grants), *rules.rules]
     return _template().render(
         rules=rules,
         at=at,
+        grants=grants,
+        entry_facts={need.fact for grant in rules.grants for need in grant.requirements if grant.entry.stage is Stage.ENTRY},
         levels=[level for level in levels if level.rules],
         counts={status: sum(entry.source_status == status for entry in entries) for status in STATUS},
         status=STATUS,

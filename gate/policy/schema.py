@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain, product
 from pathlib import Path
+from typing import Any
 
 from gate.evidence import Direction, Stage
 from gate.outcome import Outcome
 from gate.policy import checks
 from gate.policy.entries import (
+    Annotation,
     DocumentClassRow,
+    EnablementRow,
     Grant,
+    GrantRow,
     LaneAction,
     LaneActionRow,
     RequirementSet,
@@ -29,9 +33,10 @@ PACKAGED = Path(__file__).parent / "rules"
 FILES = {
     "rule_set.toml": {"name", "note_id", "note_en"},
     "grants.toml": {"tolerance", "requirement_set", "grant"},
-    "rules.toml": {"rule"},
+    "rules.toml": {"rule", "annotation"},
     "lane_actions.toml": {"lane_action"},
     "document_classes.toml": {"document_class"},
+    "enablement.toml": {"enablement"},
 }
 """The files of a rule set and what may stand at their top."""
 
@@ -62,9 +67,11 @@ class RuleSet:
     """On the whole set: Bahasa Indonesia, English."""
     grants: tuple[ReadyGrant, ...]
     rules: tuple[Rule, ...]
+    annotations: tuple[Annotation, ...]
     lane_actions: Mapping[tuple[Outcome, Stage, Direction], LaneAction]
-    document_classes: Mapping[tuple[str, str], str]
-    """(issuing State, document code without fillers) → class."""
+    document_classes: Mapping[tuple[str, str], tuple[DocumentClassRow, ...]]
+    """(issuing State, document code without fillers) → the rows on it."""
+    enablement: tuple[EnablementRow, ...]
     grants_at: Mapping[tuple[Direction, Stage], tuple[ReadyGrant, ...]] = field(repr=False)
     rules_on: tuple[tuple[str, Mapping[str, tuple[Rule, ...]]], ...] = field(repr=False)
     """The rules by the first fact and word they wait for: of a clean traveller's facts hardly any word is waited for."""
@@ -84,36 +91,41 @@ class _Entries:
     tolerances: tuple[Located[Tolerance], ...]
     grants: tuple[Located[Grant], ...]
     rules: tuple[Located[Rule], ...]
+    annotations: tuple[Located[Annotation], ...]
     actions: tuple[Located[LaneActionRow], ...]
     classes: tuple[Located[DocumentClassRow], ...]
+    enablement: tuple[Located[EnablementRow], ...]
 
     @classmethod
     def read(cls, files: RuleFiles) -> _Entries:
         return cls(
             sets=files.tables("grants.toml", "requirement_set", RequirementSet),
             tolerances=files.tables("grants.toml", "tolerance", Tolerance),
-            grants=files.tables("grants.toml", "grant", Grant),
+            grants=tuple(_at_both_stages(files.tables("grants.toml", "grant", GrantRow))),
             rules=files.tables("rules.toml", "rule", Rule),
+            annotations=files.tables("rules.toml", "annotation", Annotation),
             actions=files.tables("lane_actions.toml", "lane_action", LaneActionRow),
             classes=files.tables("document_classes.toml", "document_class", DocumentClassRow),
+            enablement=files.tables("enablement.toml", "enablement", EnablementRow),
         )
 
     def faults(self) -> Iterator[Fault]:
-        yield from checks.check_ids((*self.sets, *self.tolerances, *self.grants, *self.rules))
+        yield from checks.check_ids((*self.sets, *self.tolerances, *self.grants, *self.rules, *self.annotations))
         yield from checks.check_lane_actions(self.actions, "lane_actions.toml")
         yield from checks.check_classes(self.classes)
-        dated_entries: tuple[Located[Tolerance] | Located[Grant] | Located[Rule], ...] = (
-            *self.tolerances,
-            *self.grants,
-            *self.rules,
-        )
-        for dated in dated_entries:
-            yield from checks.check_dates(dated.entry, dated.fault)
+        yield from checks.check_enablement(self.enablement)
+        dated: tuple[Located[Any], ...] = (*self.tolerances, *self.grants, *self.rules, *self.annotations)
+        for located in dated:
+            yield from checks.check_dates(located.entry, located.fault)
         for tolerance in self.tolerances:
             yield from checks.check_tolerance(tolerance)
         for rule in self.rules:
             yield from checks.check_rule(rule)
+        spoken: tuple[Located[Rule] | Located[Annotation], ...] = (*self.rules, *self.annotations)
+        for each in spoken:
+            yield from checks.check_words(each)
         yield from checks.check_least(self.rules, "rules.toml")
+        yield from checks.check_notes(self.annotations, "rules.toml")
         for grant in self.grants:
             yield from checks.check_grant(grant, self.set_of(), self.tolerance_of())
 
@@ -122,6 +134,13 @@ class _Entries:
 
     def tolerance_of(self) -> dict[str, Tolerance]:
         return {located.entry.id: located.entry for located in self.tolerances}
+
+
+def _at_both_stages(rows: tuple[Located[GrantRow], ...]) -> Iterator[Located[Grant]]:
+    for row, stage in product(rows, Stage):
+        written = {name: getattr(row.entry, name) for name in GrantRow.__struct_fields__}
+        grant = Grant(**written | {"id": f"{row.entry.id}-{stage}", "stage": stage})
+        yield Located(file=row.file, line=row.line, label=f"grant {grant.id}", entry=grant)
 
 
 def load_rules(folder: Path | None = None) -> RuleSet:
@@ -145,12 +164,10 @@ def _ready_set(head: RuleSetName, entries: _Entries, digest: str) -> RuleSet:
         notes=(head.note_id, head.note_en),
         grants=grants,
         rules=rules,
+        annotations=tuple(annotation.entry for annotation in entries.annotations),
         lane_actions=_actions(entries.actions),
-        document_classes={
-            (row.entry.issuing_state, code): row.entry.document_class
-            for row in entries.classes
-            for code in row.entry.document_code
-        },
+        document_classes=_classes(entries.classes),
+        enablement=tuple(row.entry for row in entries.enablement),
         grants_at={
             (direction, stage): tuple(g for g in grants if (g.entry.direction, g.entry.stage) == (direction, stage))
             for direction, stage in product(Direction, Stage)
@@ -182,6 +199,13 @@ def _actions(rows: tuple[Located[LaneActionRow], ...]) -> dict[tuple[Outcome, St
         for row in rows
         for direction in row.entry.direction
     }
+
+
+def _classes(rows: tuple[Located[DocumentClassRow], ...]) -> dict[tuple[str, str], tuple[DocumentClassRow, ...]]:
+    classes: dict[tuple[str, str], tuple[DocumentClassRow, ...]] = {}
+    for row, code in ((located.entry, code) for located in rows for code in located.entry.document_code):
+        classes[row.issuing_state, code] = (*classes.get((row.issuing_state, code), ()), row)
+    return classes
 
 
 def _by_first_fact(rules: tuple[Rule, ...]) -> tuple[tuple[str, Mapping[str, tuple[Rule, ...]]], ...]:

@@ -12,6 +12,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -23,12 +24,13 @@ from gate.decision import Outcome, PolicyDecision, decide_entry, decide_exit
 from gate.evidence import CheckResult, Direction, Fact, Stage, not_performed
 from gate.lane import Event, State, View
 from gate.policy.actions import LaneAction, lane_action
-from gate.policy.classes import document_class
+from gate.policy.classes import document_class, enabled
 from gate.policy.schema import RuleSet
 from gate.processes import messages as m
-from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection, bounded_stages
+from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection, bounded_stages, bounded_trail
 from gate.profiles import PROFILES
 from gate.records import DecisionRecord, LaneEvent, PanelEvent, StageTiming, TransactionRecord
+from gate.registries.answers import Answers
 from gate.transaction import Transaction
 
 PARTING_S = 4.0
@@ -39,6 +41,8 @@ VOIDED = "PERMIT_VOIDED"
 """Reason of a transaction whose permit came to nothing, where no fact says why: the log refused it, or nobody went through."""
 FRAME_MARGIN_S = 0.5
 """Vision stops looking this long before the lane stops waiting: then the record says what it saw, not merely that it was late."""
+ISSUER = "issuance"
+"""The registry that knows the issuer's portrait of the holder."""
 DOCUMENT = "document"
 """What the reader still owes, beside the registries by name."""
 
@@ -49,23 +53,37 @@ class Helpers(Protocol):
     def tell(self, role: m.Role, message: m.AnyMessage) -> None: ...
     def ask_registries(
         self, read: m.MrzRead, document_class: str, direction: Direction
-    ) -> Mapping[str, Coroutine[None, None, Fact]]: ...
+    ) -> Mapping[str, Coroutine[None, None, Answers]]: ...
+    async def crossing_permitted(self, record: DecisionRecord) -> bool: ...
+    def crossing_ended(self, transaction: str, *, passed: bool, at: datetime) -> None: ...
 
 
 class Casework:
     """The case that runs, if one does, and what remains on the screens of the last ones. Runs on the lane's loop alone."""
 
     def __init__(
-        self, config: Config, rules: RuleSet, audit: AuditWriter, *, clock: SystemClock, helpers: Helpers, key: bytes
+        self,
+        config: Config,
+        rules: RuleSet,
+        audit: AuditWriter,
+        *,
+        clock: SystemClock,
+        helpers: Helpers,
+        key: bytes,
+        rules_now: Callable[[], RuleSet] | None = None,
     ) -> None:
+        """``rules_now``: asked once for each traveller, who is judged by its answer to the end; without it by ``rules``."""
         self._config, self._rules, self._audit, self._clock, self._helpers = config, rules, audit, clock, helpers
         self._document_key = hmac.digest(key, b"autogate document key", "sha256")
         self._direction = Direction(config.lane.direction)
+        self._rules_now = rules_now or (lambda: rules)
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[str] = set()
         self._placed: float | None = None
         self._capturing_since = 0.0
         self._unread = self._passed = False
+        self._issuer_portrait: str | None = None
+        self._chip_portrait = ""
         self._referral: tuple[LaneAction, float] | None = None
         self.running: Transaction | None = None
         self.progress = 0.0
@@ -122,7 +140,9 @@ class Casework:
             profile=self._config.profile,
             kind=self._config.lane.kind,
         )
+        self._rules = self._rules_now()
         self._unread, self.progress, self._referral, self._waiting = False, 0.0, None, {DOCUMENT}
+        self._issuer_portrait, self._chip_portrait = None, ""
         self._passed = False
         self._helpers.tell("reader", m.ReadDocument(transaction=self.running.id, zero=zero))
 
@@ -161,29 +181,49 @@ class Casework:
 
     def _mrz_read(self, running: Transaction, read: m.MrzRead) -> None:
         running.learn("reader", bounded_facts(read.facts))
-        word = document_class(read.issuing_state, read.document_code, self._rules)
-        running.learn("lane", {"document_class": Fact(value=word, result=CheckResult.SUCCESSFUL, source="policy")})
+        word = document_class(read.issuing_state, read.document_code, read.document_number, self._rules)
+        served = enabled(
+            self._rules,
+            checkpoint=running.checkpoint,
+            lane=running.lane,
+            document_class=word,
+            nationality=running.value("nationality"),
+            direction=self._direction,
+            now=self._clock.wall(),
+        )
+        running.learn(
+            "lane",
+            {
+                "document_class": Fact(value=word, result=CheckResult.SUCCESSFUL, source="policy"),
+                "enablement": _fact("enabled" if served else "not_enabled", good="enabled"),
+            },
+        )
         identity = f"{read.issuing_state}|{read.document_number}".encode()
         running.document_key = hmac.new(self._document_key, identity, hashlib.sha256).hexdigest()[:32]
         for name, question in self._helpers.ask_registries(read, word, self._direction).items():
             self._waiting.add(name)
             self._spawn(self._ask(running, name, question))
 
-    async def _ask(self, running: Transaction, name: str, question: Coroutine[None, None, Fact]) -> None:
+    async def _ask(self, running: Transaction, name: str, question: Coroutine[None, None, Answers]) -> None:
         begun = self._clock.boot()
-        fact = await question
-        self._post(lambda: self._answered(running, name, fact, begun))
+        answers = await question
+        self._post(lambda: self._answered(running, name, answers, begun))
 
-    def _answered(self, running: Transaction, name: str, fact: Fact, begun: float) -> None:
+    def _answered(self, running: Transaction, name: str, answers: Answers, begun: float) -> None:
         if running is not self.running or name not in self._waiting:
             return
-        running.learn("lane", {name: fact})
-        self.stage(f"registry.{name}", begun, self._clock.boot(), fact.value)
+        running.learn("registries", bounded_facts(answers.facts))
+        if answers.trail is not None:
+            running.trail = bounded_trail(answers.trail)
+        if name == ISSUER:
+            self._issuer_portrait = answers.portrait_sha256
+        self.stage(f"registry.{name}", begun, self._clock.boot(), ", ".join(fact.value for fact in answers.facts.values()))
         self._received(name, self._clock.boot())
 
     def _document_checked(self, running: Transaction, checked: m.DocumentChecked, state: State) -> None:
         running.learn("reader", bounded_facts(checked.facts))
         running.inspection = bounded_inspection(checked.inspection)
+        self._chip_portrait = checked.dg2_sha256
         self._add_stages(checked.stages)
         if running.value("passive_authentication") == "authentic" and state is State.DOCUMENT:
             portrait = m.PrepareReference(transaction=running.id, portrait=checked.portrait, zero=running.boot)
@@ -194,7 +234,16 @@ class Casework:
         """``what`` has come; once nothing is owed any more, decide on the entry. ``since``: from when the decision's time counts."""
         self._waiting.discard(what)
         if not self._waiting:
+            self._compare_portraits()
             self._judge(Stage.ENTRY, since, granted=Event.ENTRY_GRANTED, referred=Event.ENTRY_REFERRED)
+
+    def _compare_portraits(self) -> None:
+        """Whether the portrait in the chip is the one that the issuer recorded, where both are known."""
+        issued, read = self._issuer_portrait, self._chip_portrait
+        if self.running and issued is not None and read:
+            word = "not_given" if not issued else "same" if issued == read else "different"
+            good = CheckResult.FAILED if word == "different" else CheckResult.SUCCESSFUL
+            self.running.learn("lane", {"issuer_portrait": Fact(value=word, result=good, source="lane")})
 
     # --- the face -------------------------------------------------------------------------------------------------------------
 
@@ -288,10 +337,14 @@ class Casework:
         self, running: Transaction, kind: str, record: DecisionRecord, then: Event | None, failed: Event | None
     ) -> None:
         begun, event, result = self._clock.boot(), then, str(kind)
+        crosses = kind == "permit" and record.decision.stage is Stage.EXIT
+        told = asyncio.ensure_future(self._helpers.crossing_permitted(record)) if crosses else None
         try:
             await self._audit.append(kind, running.id, record, at=record.at, boot=begun)
         except AuditError as error:
             event, result = failed, f"{kind} NOT durable: {error}"
+        if told is not None and not await told:  # else somebody crosses of whom the registry never hears
+            event, result = failed, "crossing NOT durable"
         self._post(lambda: self._committed(running, f"commit.{record.decision.stage}", begun, result, event))
 
     def _committed(self, running: Transaction, name: str, begun: float, result: str, event: Event | None) -> None:
@@ -315,6 +368,7 @@ class Casework:
         self.running, self._waiting = None, set()
         self.ended = (record, *self.ended)[: m.ENDED_KEPT]
         self._forget(running)
+        self._helpers.crossing_ended(record.transaction, passed=self._passed, at=record.ended)
         self._spawn(self._close_books(record))
 
     async def _close_books(self, record: TransactionRecord) -> None:

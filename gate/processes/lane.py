@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from datetime import datetime
 
 import msgspec
 
@@ -21,10 +22,11 @@ from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor, civil_date
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
-from gate.evidence import Direction, Fact
+from gate.evidence import Direction
 from gate.interrupted import close_interrupted
 from gate.notify import READY, notify
-from gate.policy.schema import RulesError, RuleSet, load_rules
+from gate.policy.schedule import Schedule
+from gate.policy.schema import RulesError
 from gate.processes.actor import LaneActor
 from gate.processes.casework import Casework
 from gate.processes.channel import Channel, ChannelClosed, serve
@@ -45,12 +47,13 @@ from gate.processes.messages import (
     TransactionEnded,
 )
 from gate.processes.panel_watch import PanelWatch
+from gate.processes.rules_watch import RulesWatch, open_schedule
 from gate.processes.vitals import Vitals
 from gate.processes.watchdog import Watchdog
 from gate.processes.worker import EXIT_CONFIG, arguments
-from gate.records import LinkWaived
-from gate.registries.round import RegistryRound
-from gate.replay import keep_rules
+from gate.records import DecisionRecord, LinkWaived
+from gate.registries.answers import Answers
+from gate.registries.asking import AskedRegistries
 from gate.runtime import RUNTIME_FILE, Runtime
 from hardware.controller.host import CommandIds, ControllerLink, GateLink
 from hardware.controller.link import DownReason, LinkDown, LinkUp
@@ -70,7 +73,7 @@ SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
 
 
-ALONE: frozenset[Role] = WORKERS | {"panel", "health"}
+ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "health"}
 """Roles of which there is one: a second one is refused."""
 MOST_PEERS = 8
 """Of any other role: a screen that comes back while the last one is not known gone, a director, and whoever watches in a test."""
@@ -96,7 +99,7 @@ class Allowance:
 class LaneProcess:
     """Wires the actor to its peers, the gate controller, the registries and the audit."""
 
-    def __init__(self, config: Config, runtime: Runtime, key: bytes, rules: RuleSet, log: AuditWriter) -> None:
+    def __init__(self, config: Config, runtime: Runtime, key: bytes, schedule: Schedule, log: AuditWriter) -> None:
         floor = WallFloor(config.state_dir / WALL_FLOOR_FILE)
         self._config, self._runtime, self._log, self._floor = config, runtime, log, floor
         self._clock = SystemClock(floor)
@@ -104,16 +107,21 @@ class LaneProcess:
         self._refused: set[Role] = set()
         self._allowances: dict[Role, Allowance] = {}
         self._loop = asyncio.get_running_loop()
-        self._registries = RegistryRound(
-            config.registries,
-            config.lane.checkpoint,
-            runtime.secret_for("registries"),
+        self._registries = AskedRegistries(
+            config.registries.named,
+            lambda message: self.tell("registries", message),
+            lambda: bool(self._peers.get("registries")),
+            gate=config.lane.id,
+            checkpoint=config.lane.checkpoint,
             limit_ms=config.timeouts.registry_ms,
         )
         self._ids = CommandIds(self._clock)
-        casework = self._casework = Casework(config, rules, log, clock=self._clock, helpers=self, key=key)
+        watch = self._rules = RulesWatch(config, schedule, self._clock, floor=floor, log=log, tell=self._tell_rules)
+        casework = self._casework = Casework(
+            config, watch.now(), log, clock=self._clock, helpers=self, key=key, rules_now=watch.now
+        )
         self._panel = PanelWatch(self._clock.boot, casework.note_panel) if config.panel.kind != "none" else None
-        display = Display(config, self.tell, self._panel)
+        display = self._display = Display(config, self.tell, self._panel)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind)
         self._link = self._open_link(config, key)
         self._vitals, self._started = Vitals(), self._clock.boot()
@@ -156,8 +164,17 @@ class LaneProcess:
 
     def ask_registries(
         self, read: MrzRead, document_class: str, direction: Direction
-    ) -> Mapping[str, Coroutine[None, None, Fact]]:
-        return self._registries.questions(read, document_class, direction, self._clock.wall())
+    ) -> Mapping[str, Coroutine[None, None, Answers]]:
+        return self._registries.questions(read, document_class, direction)
+
+    async def crossing_permitted(self, record: DecisionRecord) -> bool:
+        decision = record.decision
+        return await self._registries.permitted(
+            record.evidence.transaction, rules_version=decision.rules_version, tolerances=decision.tolerances, at=record.at
+        )
+
+    def crossing_ended(self, transaction: str, *, passed: bool, at: datetime) -> None:
+        self._registries.ended(transaction, passed=passed, at=at)
 
     # --- peers -----------------------------------------------------------------------------------------------------------------
 
@@ -184,6 +201,8 @@ class LaneProcess:
                 await self._on_message(role, await channel.receive())
         finally:
             self._peers[role].discard(channel)
+            if role == "registries":
+                self._registries.gone()
             if not self._peers[role]:
                 self.actor.post(lambda: self.actor.on_peer(role, {}, joined=False))
 
@@ -205,6 +224,9 @@ class LaneProcess:
 
     async def _on_message(self, role: Role, message: AnyMessage) -> None:
         """Have the actor handle ``message``, and only then listen on: a peer that talks without end holds up nobody but itself."""
+        if role == "registries":
+            self._registries.heard(message)
+            return
         handled = asyncio.Event()
         self.actor.post(lambda: self.actor.on_message(role, message))
         self.actor.post(handled.set)
@@ -233,6 +255,9 @@ class LaneProcess:
                 return
             await asyncio.sleep(REMEMBER_EVERY_S)
 
+    def _tell_rules(self, problem: str) -> None:
+        self.actor.post(lambda: setattr(self._display, "rules_problem", problem))
+
     async def _tell_health(self) -> None:
         while True:
             if self._peers.get("health"):
@@ -257,9 +282,11 @@ class LaneProcess:
             clock_trusted=self._clock.trusted(),
             devices={"controller": actor.gate_word == "ready"}
             | {role: bool(self._peers.get(role)) for role in DEVICE_ROLES}
+            | ({"registries": bool(self._peers.get("registries"))} if self._config.registries.named else {})
             | ({"panel": not self._panel.fault} if self._panel else {}),
             joins=dict(self._vitals.joins),
             uptime_s=self._clock.boot() - self._started,
+            rules_problem=self._display.rules_problem,
         )
 
     async def _until_ended(self) -> None:
@@ -278,7 +305,7 @@ class LaneProcess:
         server = await serve(self._runtime.lane_socket, self._runtime.secret, self._on_peer)
         self._link.start()
         running = asyncio.create_task(self.actor.run())
-        works = (self._remember_time(), self._heed_last_day(), self._watchdog.run(), self._tell_health())
+        works = (self._remember_time(), self._heed_last_day(), self._rules.heed(), self._watchdog.run(), self._tell_health())
         beside = [asyncio.create_task(work) for work in works]
         ending = asyncio.create_task(self._until_ended())
         notify(str(self._runtime.notify_socket), READY)
@@ -348,17 +375,16 @@ async def _run(config: Config, runtime: Runtime) -> None:
     if config.controller.key_file is None:
         raise OSError("no key: set controller.key_file")
     key = gate_key(config.controller.key_file)
-    rules = load_rules(config.rules.folder)
-    keep_rules(rules, config.rules.folder, config.state_dir)
-    log = AuditLog(config.state_dir / FILE_NAME, key)
     clock = SystemClock(WallFloor(config.state_dir / WALL_FLOOR_FILE))
+    schedule = open_schedule(config, clock)
+    log = AuditLog(config.state_dir / FILE_NAME, key)
     try:
         close_interrupted(log, config, clock.wall(), clock.boot())
     except AuditError as error:  # a log that takes nothing grants nothing either, and the next start tries again
         print(f"lane: {error}", file=sys.stderr, flush=True)
     heed_waiver(config, log, clock)
     (config.state_dir / RUNTIME_FILE).write_text(str(runtime.folder), encoding="utf-8")
-    await LaneProcess(config, runtime, key, rules, AuditWriter(log)).run()
+    await LaneProcess(config, runtime, key, schedule, AuditWriter(log)).run()
 
 
 if __name__ == "__main__":

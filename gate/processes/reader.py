@@ -201,6 +201,7 @@ def _checked(transaction: str, chip: ChipInspection, mrz_stage: StageTiming) -> 
         stages=(mrz_stage, *chip.stages),
         inspection=chip.inspection,
         portrait=chip.portrait,
+        dg2_sha256=chip.dg2_sha256,
         last_byte_boot=chip.last_byte_boot,
     )
 

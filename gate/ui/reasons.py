@@ -57,6 +57,7 @@ CHECKS: dict[str, Words] = {
     "ask_list": ("Tanyakan daftar lewat jalur cadangan", "Query the list over the fallback line"),
     "dates": ("Periksa tanggal berlaku dan aturan negara tujuan", "Check the dates and the destination's rule"),
     "age_guardian": ("Periksa usia dan pendamping", "Check the age and who accompanies"),
+    "declaration": ("Bantu mengisi deklarasi All Indonesia", "Help to fill in the All Indonesia declaration"),
     "visa": ("Periksa visa atau izin tinggal", "Check the visa or the stay permit"),
     "one_by_one": ("Minta masuk satu per satu, tanpa barang tertinggal", "Let them enter one by one, with nothing left behind"),
     "look_inside": ("Lihat ke ruang gerbang; bantu pelintas", "Look into the passage; help the traveller"),
@@ -111,12 +112,16 @@ REASONS: dict[str, Reason] = {
     "DOCUMENT_CLASS_NOT_ENABLED": _reason(
         "Jenis dokumen belum dilayani gerbang ini", "This class of document is not enabled here", "serve_counter", "book_by_eye"
     ),
-    "FOREIGNER_NOT_ENABLED": _reason(
-        "Paspor asing belum dilayani gerbang ini", "Foreign passports are not enabled here", "visa", "serve_counter"
+    "CLASS_NOT_ENABLED": _reason(
+        "Jenis paspor belum dilayani gerbang ini", "This gate does not serve this class of passport yet", "serve_counter"
+    ),
+    "FOREIGN_OFFICIAL_BOOK": _reason(
+        "Paspor dinas atau diplomatik negara lain", "A service or diplomatic passport of another State", "visa", "serve_counter"
     ),
     "NATIONALITY_UNKNOWN": _reason(
         "Kewarganegaraan tidak dapat dipastikan", "The nationality could not be settled", "read_again", "second_document"
     ),
+    "UNDER_14": _reason("Anak di bawah 14 tahun", "Child under 14", "age_guardian", "serve_counter"),
     "UNDER_6": _reason("Anak di bawah 6 tahun", "Child under 6", "age_guardian", "serve_counter"),
     "MINOR_NEEDS_OFFICER": _reason(
         "Anak 6–17 tahun: perlu petugas", "Aged 6 to 17: an officer is needed", "age_guardian", "face_by_eye"
@@ -124,6 +129,14 @@ REASONS: dict[str, Reason] = {
     "AGE_UNKNOWN": _reason("Usia tidak dapat dipastikan", "The age could not be settled", "age_guardian", "second_document"),
     # chip
     "CHIP_UNREADABLE": _reason("Cip tidak terbaca", "The chip could not be read", "read_again", "book_by_eye", "face_by_eye"),
+    "CHIPLESS_BOOK": _reason("Paspor tanpa cip", "A passport without a chip", "book_by_eye", "face_by_eye"),
+    "CHIP_NOT_EXPECTED": _reason(
+        "Ada cip, padahal menurut penerbit tidak ada",
+        "There is a chip, and by the issuer there is none",
+        "keep_book",
+        "issuer",
+        "forensics",
+    ),
     "CHIP_ACCESS_FAILED": _reason(
         "Cip menolak kunci dari MRZ", "The chip refused the key from the MRZ", "read_again", "book_by_eye"
     ),
@@ -232,12 +245,77 @@ REASONS: dict[str, Reason] = {
     "EXIT_PERMIT_UNAVAILABLE": _reason(
         "Layanan izin keluar tidak dapat dihubungi", "The exit permit service is unavailable", "permit_paper", "permit_registry"
     ),
-    "WATCHLIST_HIT": _reason(
-        "Ada entri pada daftar pencegahan / penangkalan",
-        "There is an entry on the travel ban list",
+    "EXIT_PERMIT_USED": _reason(
+        "Izin keluar sekali jalan sudah dipakai",
+        "The exit permit is for one journey and was used",
+        "permit_paper",
+        "permit_registry",
+    ),
+    "ISSUANCE_REPLACED": _reason("Paspor sudah diganti", "The passport was replaced by another", "keep_book", "issuer"),
+    "NO_BIOMETRIC_RECORD": _reason(
+        "Biometrik pemegang belum terekam", "The holder's biometrics are not recorded", "issuer", "face_by_eye"
+    ),
+    "CONNECTED_ONE_UNAVAILABLE": _reason(
+        "Connected One tidak dapat dihubungi", "Connected One is unavailable", "issuer", "serve_counter"
+    ),
+    "PORTRAIT_NOT_ISSUED": _reason(
+        "Foto dalam cip bukan yang tercatat pada penerbit",
+        "The portrait in the chip is not the one that the issuer recorded",
         "keep_book",
-        "list_entry",
+        "face_by_eye",
+        "issuer",
+        "forensics",
+    ),
+    "PENCEGAHAN_HIT": _reason(
+        "Ada entri pada daftar Pencegahan", "There is an entry on the list of Pencegahan", "keep_book", "list_entry"
+    ),
+    "PENANGKALAN_HIT": _reason(
+        "Ada entri pada daftar Penangkalan", "There is an entry on the list of Penangkalan", "keep_book", "list_entry"
+    ),
+    "WANTED_PERSON": _reason(
+        "Ada entri pada daftar orang yang dicari", "There is an entry on the list of wanted persons", "keep_book", "list_entry"
+    ),
+    "LOST_OR_STOLEN": _reason(
+        "Dokumen tercatat hilang atau dicuri", "The document is listed as lost or stolen", "keep_book", "face_by_eye", "issuer"
+    ),
+    "LOST_AND_STOLEN_UNAVAILABLE": _reason(
+        "Daftar dokumen hilang dan dicuri tidak dapat dihubungi",
+        "The list of lost and stolen documents is unavailable",
+        "ask_list",
+        "serve_counter",
+    ),
+    "CITIZEN_ON_PENANGKALAN": _reason(
+        "WNI dalam daftar Penangkalan: boleh masuk",
+        "A citizen on the list of Penangkalan: comes in",
         "citizen_returns",
+        "list_entry",
+    ),
+    "CITIZEN_PERHAPS_ON_PENANGKALAN": _reason(
+        "WNI, mungkin senama dengan entri Penangkalan: boleh masuk",
+        "A citizen, possibly a namesake on the list of Penangkalan: comes in",
+        "citizen_returns",
+        "namesake",
+    ),
+    "PENANGKALAN_NOT_ASKED": _reason(
+        "WNI masuk tanpa jawaban daftar Penangkalan", "A citizen comes in while the list is silent", "citizen_returns", "ask_list"
+    ),
+    "NO_ELECTRONIC_PERMIT": _reason(
+        "Tidak ada visa atau izin tinggal elektronik", "No electronic visa or stay permit", "visa", "serve_counter"
+    ),
+    "ABTC_HOLDER": _reason("Pemegang ABTC", "An ABTC holder", "visa", "serve_counter"),
+    "OVERSTAY": _reason("Melewati izin tinggal", "The permitted stay is over", "visa", "serve_counter"),
+    "NO_REENTRY_PERMIT": _reason("Tanpa izin masuk kembali", "No leave to come back", "visa", "serve_counter"),
+    "STAY_PERMIT_UNAVAILABLE": _reason(
+        "Data izin tinggal tidak dapat dihubungi", "The registry of stay permits is unavailable", "visa", "serve_counter"
+    ),
+    "DECLARATION_MISSING": _reason(
+        "Belum ada deklarasi All Indonesia", "There is no All Indonesia declaration", "declaration", "serve_counter"
+    ),
+    "DECLARATION_UNAVAILABLE": _reason(
+        "Data deklarasi tidak dapat dihubungi", "The registry of declarations is unavailable", "declaration", "serve_counter"
+    ),
+    "SNAPSHOT_TOO_OLD": _reason(
+        "Salinan data registri sudah terlalu lama", "The copy of a registry's data is too old", "ask_list", "serve_counter"
     ),
     "WATCHLIST_POSSIBLE": _reason(
         "Mungkin senama dengan entri daftar", "Possibly a namesake of a listed person", "list_entry", "namesake"

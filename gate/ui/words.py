@@ -115,14 +115,24 @@ CHECK_TREE: tuple[tuple[Words, tuple[tuple[str, Words], ...]], ...] = (
             ("nationality", ("Kewarganegaraan", "Nationality")),
             ("document_class", ("Jenis dokumen", "Document class")),
             ("age", ("Kelompok usia", "Age band")),
+            ("guardian", ("Pendamping", "Guardian")),
+            ("enablement", ("Dilayani di gerbang ini", "Served at this gate")),
         ),
     ),
     (
         ("Registri", "Registries"),
         (
             ("issuance", ("Data penerbitan", "Issuance record")),
+            ("document_model", ("Jenis buku", "Model of the book")),
+            ("biometric_record", ("Data biometrik", "Biometric record")),
+            ("issuer_portrait", ("Foto pada penerbit", "Portrait at the issuer")),
             ("exit_permit", ("Izin keluar", "Exit permit")),
-            ("watchlist", ("Pencegahan / penangkalan", "Travel ban list")),
+            ("pencegahan", ("Pencegahan", "Barred from leaving")),
+            ("penangkalan", ("Penangkalan", "Barred from entering")),
+            ("wanted", ("Orang yang dicari", "Wanted persons")),
+            ("sltd", ("Dokumen hilang dan dicuri", "Lost and stolen documents")),
+            ("stay_permit", ("Visa atau izin tinggal", "Visa or stay permit")),
+            ("declaration", ("Deklarasi kedatangan", "Arrival declaration")),
         ),
     ),
     (
@@ -175,6 +185,7 @@ WARNINGS: dict[str, str] = {
     "profile training": "Profil pelatihan: latihan, bukan perlintasan",
     "face weights for research alone, waived": "Bobot wajah hanya untuk riset, dengan pengecualian tertulis",
     "reader panel": "Panel pembaca bermasalah",
+    "rules": "Aturan terbaru tidak dipakai: lajur memakai yang terakhir terbukti",
     "demonstration recogniser, not for operation": "Pengenal wajah demonstrasi, bukan untuk operasi",
 }
 """Bahasa Indonesia for the standing warnings, by their words before a colon; the English is what the lane says."""

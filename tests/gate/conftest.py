@@ -20,6 +20,7 @@ from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.panel_watch import PanelWatch
 from gate.records import TransactionRecord
+from gate.registries.answers import Answers
 from hardware.controller.link import LinkUp
 from hardware.controller.protocol import (
     LaneKind,
@@ -83,6 +84,10 @@ class Hand:
         self.told: list[tuple[str, m.AnyMessage]] = []
         self.commands: list[Any] = []
         self.renewed = self.handled = 0
+        self.crossings: list[tuple[str, str]] = []
+        """Whom the outbox of crossings was told of, and how; ``crossing_durable``: what it answers."""
+        self.crossing_durable = True
+        self.issuer_portrait, self.lies = "", dict[str, str]()
         self.case = Casework(config, RULES, self.log, clock=self.clock, helpers=self, key=KEY)
         display = Display(config, self.tell, PanelWatch(self.clock.boot, self.case.note_panel))
         self.actor = LaneActor(config.timeouts, self.clock, self, self.case, display, kind=kind)
@@ -105,10 +110,21 @@ class Hand:
         self.told.append((role, message))
 
     def ask_registries(self, *_: Any) -> dict[str, Any]:
-        async def answer(word: str) -> Fact:
-            return successful(word)
+        async def answer(**words: str) -> Answers:
+            return Answers(facts=facts(**words, **self.lies), portrait_sha256=self.issuer_portrait)
 
-        return {"issuance": answer("active"), "watchlist": answer("clear")}
+        return {
+            "issuance": answer(issuance="active", document_model="chip_expected"),
+            "watchlist": answer(pencegahan="clear", wanted="clear"),
+            "lost_and_stolen": answer(sltd="clear"),
+        }
+
+    async def crossing_permitted(self, record: Any) -> bool:
+        self.crossings.append((record.evidence.transaction, "permitted"))
+        return self.crossing_durable
+
+    def crossing_ended(self, transaction: str, *, passed: bool, at: Any) -> None:
+        self.crossings.append((transaction, "passed" if passed else "voided"))
 
     # what happens to it
 
@@ -154,7 +170,7 @@ class Hand:
         await self.plant()
         assert self.state is State.IDLE
 
-    async def document(self, **chip: str) -> None:
+    async def document(self, *, dg2_sha256: str = "", **chip: str) -> None:
         await self.say("reader", m.DocumentPlaced(boot=0.0))
         assert self.case.running
         self.transaction = self.case.running.id
@@ -175,7 +191,12 @@ class Hand:
         await self.say(
             "reader",
             m.DocumentChecked(
-                transaction=self.transaction, facts=facts(**(CHIP | chip)), stages=(), portrait=b"P", last_byte_boot=0.0
+                transaction=self.transaction,
+                facts=facts(**(CHIP | chip)),
+                stages=(),
+                portrait=b"P",
+                dg2_sha256=dg2_sha256,
+                last_byte_boot=0.0,
             ),
         )
 

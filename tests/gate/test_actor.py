@@ -79,6 +79,64 @@ async def test_a_permit_that_the_disk_refuses_opens_nothing_and_is_no_open_recor
     assert (await hand.record()).outcome != "OPEN"
 
 
+async def test_whoever_goes_through_is_told_of_before_and_after(hand: Hand):
+    await hand.inside()
+    assert hand.crossings == []
+    this = hand.transaction
+    await hand.face()
+    await hand.until(lambda: hand.state is State.EXIT_OPEN)
+    assert hand.crossings == [(this, "permitted")]
+    await hand.plant(exit=Leaf.OPEN)
+    await hand.plant(occupancy=0)
+    await hand.plant(exit=Leaf.LOCKED)
+    await hand.record()
+    assert hand.crossings == [(this, "permitted"), (this, "passed")]
+
+
+async def test_a_crossing_that_cannot_be_written_down_opens_nothing(hand: Hand):
+    await hand.inside()
+    hand.crossing_durable = False
+    await hand.face()
+    await hand.until(lambda: hand.state in {State.HOLD, State.EJECT})
+    assert not hand.opened_exit()
+    await hand.until(lambda: hand.state is State.EJECT)
+    await hand.plant(entry=Leaf.OPEN)
+    await hand.plant(occupancy=0)
+    await hand.plant(entry=Leaf.LOCKED)
+    assert (await hand.record()).outcome != "OPEN"
+    assert [word for _, word in hand.crossings] == ["permitted", "voided"]
+
+
+@pytest.mark.parametrize(
+    ("issued", "read", "word"),
+    [("aa", "aa", "same"), ("", "aa", "not_given"), ("aa", "bb", "different"), ("aa", "\u00e4", "different"), ("aa", "", None)],
+)
+async def test_the_portrait_in_the_chip_is_compared_with_the_one_that_was_issued(
+    hand: Hand, issued: str, read: str, word: str | None
+):
+    hand.issuer_portrait = issued
+    await hand.document(dg2_sha256=read)
+    await hand.until(lambda: hand.state is State.ENTRY_OPEN or hand.case.running is None)
+    decided = hand.case.running._decisions if hand.case.running else hand.case.ended[0].decisions
+    assert decided[-1].evidence.value("issuer_portrait") == (word or "not_performed")
+    assert (hand.state is State.ENTRY_OPEN) == (word != "different")
+
+
+async def test_a_registry_speaks_of_its_own_facts_alone(hand: Hand):
+    hand.lies = {"face": "match", "enablement": "not_enabled", "passive_authentication": "authentic", "issuer_portrait": "same"}
+    await hand.document(passive_authentication="no_trust_anchor")
+    record = await hand.record()
+    assert record.reasons == ("NO_TRUST_ANCHOR",)
+    evidence = record.decisions[-1].evidence
+    said = {fact: evidence.value(fact) for fact in hand.lies}
+    assert said == {
+        "face": "not_performed",
+        "enablement": "enabled",
+        "passive_authentication": "no_trust_anchor",
+        "issuer_portrait": "not_performed",
+    }
+
+
 async def test_a_permit_made_durable_too_late_opens_nothing(hand: Hand):
     await hand.inside()
     hand.log.gate.clear()

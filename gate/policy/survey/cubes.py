@@ -6,10 +6,11 @@ operations are exact, so a statement about a set is one about each of its cases,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from math import prod
+from operator import and_
 
 Cube = tuple[int, ...]
 """One bit mask per axis of its :class:`Space`; no mask is 0."""
@@ -62,6 +63,11 @@ def intersection(one: Cube, other: Cube) -> Cube | None:
     return masks if all(masks) else None
 
 
+def meets(one: Cube, other: Cube) -> bool:
+    """Whether any case is in both."""
+    return all(map(and_, one, other))
+
+
 def contains(outer: Cube, inner: Cube) -> bool:
     return all(b & ~a == 0 for a, b in zip(outer, inner, strict=True))
 
@@ -71,13 +77,24 @@ def minus(cubes: Iterable[Cube], taken: Iterable[Cube]) -> list[Cube]:
     gone = dict.fromkeys(taken)
     left = largest(cube for cube in cubes if cube not in gone)  # two rule sets have most cubes in common
     for cube in gone:
-        if any(intersection(each, cube) for each in left):
+        if any(meets(each, cube) for each in left):
             left = largest(piece for each in left for piece in _pieces(each, cube))
     return left
 
 
+def outside(cube: Cube, taken: Sequence[Cube]) -> Cube | None:
+    """Some cases of ``cube`` that are in none of ``taken``; None where there are none. Much sooner found than all of them are."""
+    if any(contains(gone, cube) for gone in taken):
+        return None
+    for place, gone in enumerate(taken):
+        if meets(cube, gone):
+            rest = taken[place + 1 :]
+            return next((found for piece in _pieces(cube, gone) if (found := outside(piece, rest))), None)
+    return cube
+
+
 def _pieces(cube: Cube, taken: Cube) -> Iterator[Cube]:
-    if intersection(cube, taken) is None:
+    if not meets(cube, taken):
         yield cube
         return
     for place, (mask, gone) in enumerate(zip(cube, taken, strict=True)):

@@ -10,11 +10,11 @@ from gate.evidence import NOT_PERFORMED, VOCABULARY
 from gate.outcome import Outcome
 from gate.policy.entries import Rule
 from gate.policy.schema import ReadyGrant
-from gate.policy.survey.cubes import Cube, intersection, minus
-from gate.policy.survey.order import RANK, better
+from gate.policy.survey.cubes import Cube, intersection, minus, outside
+from gate.policy.survey.order import RANK, NamedException, better, exception
 from gate.policy.survey.regions import Survey
 
-IDENTITY = frozenset({"document_class", "profile"})
+IDENTITY = frozenset({"nationality", "document_class", "profile"})
 """Facts that choose between grants rather than satisfy one."""
 FAULTS = [(fact, word) for fact, words in VOCABULARY.items() if fact not in IDENTITY for word in (*words[1:], NOT_PERFORMED)]
 
@@ -31,6 +31,11 @@ class Worsening:
     case: Cube
     """Some of the travellers whom it concerns, whatever their word for ``fact``."""
 
+    @property
+    def named(self) -> NamedException | None:
+        """The exception that allows it."""
+        return exception(self.fact, self.worse, self.better, self.by)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SingleFault:
@@ -43,14 +48,20 @@ class SingleFault:
 
 
 def unspoken(survey: Survey) -> Iterator[tuple[ReadyGrant, str, str]]:
-    """Grant, fact, word: with that word alone wrong nothing opens, yet no rule says why. A rule is missing, or hears too little."""
+    """Grant, fact, word: with that word alone wrong nothing opens, yet no rule says why. A rule is missing, or hears too little.
+
+    Of travellers all of whose checks ended successfully, or were not performed: a word that nobody stands behind has no rule of its own.
+    """
     rules = [cube for _, cube in survey.spoken]
     opening = [cube for region in survey.regions for cube in region.cubes]
-    classes = {grant.entry.document_class for grant in survey.rules.grants}
+    needs = [need for grant in survey.rules.grants for need in grant.requirements if need.fact in IDENTITY]
+    chosen = {(need.fact, word) for need in needs for word in need.accepted}
+    plain = survey.space.cube({fact: (*words, NOT_PERFORMED) for fact, words in VOCABULARY.items()})
     for region in survey.regions:
+        cubes = [cube for cube in (intersection(each, plain) for each in region.cubes) if cube]
         for fact, word in ((need.fact, word) for need in region.grant.requirements for word in VOCABULARY[need.fact]):
-            wrong = [_with(survey, cube, fact, word) for cube in region.cubes if word not in classes]
-            if minus(wrong, [*rules, *opening]):
+            wrong = [_with(survey, cube, fact, word) for cube in cubes if (fact, word) not in chosen]
+            if any(outside(each, [*rules, *opening]) for each in wrong):
                 yield region.grant, fact, word
 
 
@@ -75,15 +86,15 @@ def _raising(survey: Survey, fact: str, bad: str, good: str) -> Iterator[Worseni
         if RANK[rule.outcome] <= RANK[Outcome.COUNTER] or bad in rule.when.get(fact, (bad,)) or good not in rule.when[fact]:
             continue
         grave = [other for each, other in survey.spoken if RANK[each.outcome] >= RANK[rule.outcome]]
-        before = minus([survey.space.without(cube, fact)], survey.space.sliced(grave, fact, bad))
-        for case in before[:1]:
+        case = outside(survey.space.without(cube, fact), survey.space.sliced(grave, fact, bad))
+        if case:
             yield Worsening(fact=fact, worse=bad, better=good, by=rule.id, case=case)
 
 
 def shadowed(survey: Survey) -> Iterator[Rule]:
     """Rules whose outcome never shows: wherever they fire, a graver one does."""
     for rule, cube in survey.spoken:
-        if not minus([cube], [other for each, other in survey.spoken if each.outcome.severity > rule.outcome.severity]):
+        if not outside(cube, [other for each, other in survey.spoken if each.outcome.severity > rule.outcome.severity]):
             yield rule
 
 
@@ -114,9 +125,8 @@ def _clean(survey: Survey, grant: ReadyGrant) -> Iterator[Cube]:
     """The best case that a grant can be given, one for each profile."""
     accepted = {need.fact: min(need.accepted, key=VOCABULARY[need.fact].index) for need in grant.requirements}
     words: dict[str, tuple[str, ...]] = {fact: (accepted.get(fact, NOT_PERFORMED),) for fact in VOCABULARY}
-    places = grant.entry.checkpoints or survey.space.axes["checkpoint"]
     for profile in VOCABULARY["profile"]:
-        scope = {"direction": (grant.entry.direction,), "stage": (grant.entry.stage,), "checkpoint": places[:1]}
+        scope: dict[str, tuple[str, ...]] = {"direction": (grant.entry.direction,), "stage": (grant.entry.stage,)}
         yield survey.space.cube(words | {"profile": (profile,)} | scope)
 
 

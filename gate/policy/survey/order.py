@@ -7,6 +7,7 @@ somebody is, which book it is, or under which profile the gate runs, are better 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import combinations, product
 
 from gate.evidence import NOT_PERFORMED
@@ -27,9 +28,36 @@ LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
     "revocation": (("good",), ("no_crl", "stale_crl", NOT_PERFORMED), ("revoked",)),
     "chip_authenticity": (("genuine",), ("not_supported", "undetermined", NOT_PERFORMED), ("not_genuine",)),
-    "issuance": (("active",), ("unavailable", NOT_PERFORMED), ("not_found", "class_mismatch"), ("revoked", "lost")),
-    "exit_permit": (("valid",), ("unavailable", NOT_PERFORMED), ("none", "expired", "mismatch")),
-    "watchlist": (("clear",), ("unavailable", NOT_PERFORMED), ("possible",), ("hit",)),
+    "guardian": (("present",), ("absent", "unknown", NOT_PERFORMED)),
+    "enablement": (("enabled",), ("not_enabled", NOT_PERFORMED)),
+    "issuance": (
+        ("active",),
+        ("active_in_snapshot",),
+        ("unavailable", NOT_PERFORMED),
+        ("not_found", "class_mismatch", "replaced"),
+        ("revoked", "lost"),
+    ),
+    "biometric_record": (("recorded",), ("recorded_in_snapshot",), ("unavailable", NOT_PERFORMED), ("none",)),
+    "issuer_portrait": (("same",), ("not_given",), (NOT_PERFORMED,), ("different",)),
+    "exit_permit": (
+        ("valid",),
+        ("valid_in_snapshot",),
+        ("unavailable", NOT_PERFORMED),
+        ("none", "expired", "used", "mismatch"),
+    ),
+    **dict.fromkeys(
+        ("pencegahan", "penangkalan", "wanted"),
+        (("clear",), ("clear_in_snapshot",), ("unavailable", NOT_PERFORMED), ("possible",), ("hit",)),
+    ),
+    "sltd": (("clear",), ("clear_in_snapshot",), ("unavailable", NOT_PERFORMED), ("hit",)),
+    "stay_permit": (
+        ("valid",),
+        ("valid_in_snapshot",),
+        ("unavailable", NOT_PERFORMED),
+        ("none", "no_reentry", "abtc"),
+        ("overstay",),
+    ),
+    "declaration": (("declared",), ("declared_in_snapshot",), ("unavailable", NOT_PERFORMED), ("missing",)),
     "occupancy": (("one",), ("none", "many", "uncertain", NOT_PERFORMED)),
     "face": (("match",), ("no_match", "no_reference", "no_probe", "poor_quality", NOT_PERFORMED)),
     "pad": (("bona_fide",), ("not_available", NOT_PERFORMED), ("attack",)),
@@ -37,7 +65,7 @@ LEVELS: dict[str, tuple[tuple[str, ...], ...]] = {
     "supervision": (("present",), ("absent", NOT_PERFORMED)),
     "clock": (("trusted",), ("doubtful", NOT_PERFORMED)),
 }
-UNORDERED = frozenset({"nationality", "document_class", "age", "profile"})
+UNORDERED = frozenset({"nationality", "document_class", "document_model", "age", "profile"})
 
 RANK = {Outcome.OPEN: 0, Outcome.RETRY: 1, Outcome.COUNTER: 1, Outcome.SECONDARY: 2, Outcome.HOLD: 3}
 """How bad an outcome is. RETRY and COUNTER weigh the same here: a retry asks for one thing, and what else was missing shows after it."""
@@ -47,3 +75,44 @@ def better(fact: str) -> list[tuple[str, str]]:
     """Pairs of words for ``fact``: the worse, and the better."""
     levels = LEVELS.get(fact, ())
     return [(bad, good) for best, worse in combinations(levels, 2) for good, bad in product(best, worse)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedException:
+    """Where better news may worsen the outcome, and why: ``fact`` from one of ``worse`` to one of ``better``, by that rule (empty: no grant)."""
+
+    fact: str
+    worse: frozenset[str]
+    better: frozenset[str]
+    by: str
+    why: str
+
+
+EXCEPTIONS = (
+    NamedException(
+        fact="penangkalan",
+        worse=frozenset({"possible", "hit"}),
+        better=frozenset({NOT_PERFORMED}),
+        by="",
+        why="UU 6/2011 art. 14: a citizen who is listed comes in; but the list must have been asked",
+    ),
+    NamedException(
+        fact="chip",
+        worse=frozenset({"unreadable", "tag_lost", NOT_PERFORMED}),
+        better=frozenset({"read"}),
+        by="DOC-028",
+        why="a chip in a book that its issuer made without one is a finding of its own",
+    ),
+)
+
+
+def exception(fact: str, worse: str, better_word: str, by: str) -> NamedException | None:
+    """The exception that covers this, if one does."""
+    return next(
+        (
+            each
+            for each in EXCEPTIONS
+            if (each.fact, each.by) == (fact, by) and worse in each.worse and better_word in each.better
+        ),
+        None,
+    )

@@ -1,7 +1,8 @@
 """The cases of a rule set as cubes: which a rule speaks to, which a grant is satisfied by, and for which the gate opens.
 
-A case is a word for every fact of the vocabulary, whether the check behind the word ended successfully, a direction, a stage and a
-checkpoint; and an instant, which is chosen beforehand, because what is in force changes only at the dates of the entries.
+A case is a word for every fact of the vocabulary, whether the check behind the word ended successfully, a direction and a stage; and an
+instant, which is chosen beforehand, because what is in force changes only at the dates of the entries. A word from a snapshot is taken as
+young enough: how old it may be stands in its tolerance.
 """
 
 from __future__ import annotations
@@ -15,12 +16,10 @@ from gate.evidence import NOT_PERFORMED, VOCABULARY, CheckResult, Direction, Evi
 from gate.outcome import Outcome
 from gate.policy.entries import BEGINNING, END, Rule
 from gate.policy.schema import ReadyGrant, RuleSet
-from gate.policy.survey.cubes import Cube, Space, contains, cover, intersection, minus
+from gate.policy.survey.cubes import Cube, Space, contains, cover, meets, minus
 
 UNPROVEN = "?"
 """Behind a word: said, but by a check that did not end successfully."""
-ELSEWHERE = "elsewhere"
-"""Every checkpoint that no grant names."""
 
 
 def both(words: Iterable[str]) -> set[str]:
@@ -53,14 +52,13 @@ class Survey:
 
     def outcome(self, case: Cube) -> Outcome:
         """What the gate does in a single case."""
-        fired = [rule.outcome for rule, cube in self.spoken if intersection(cube, case)]
+        fired = [rule.outcome for rule, cube in self.spoken if meets(cube, case)]
         return max(fired, key=lambda outcome: outcome.severity, default=Outcome.OPEN if self.opens(case) else Outcome.COUNTER)
 
     def case(self, evidence: Evidence, stage: Stage) -> Cube:
         """``evidence`` as a single case of the space."""
         words = {fact: (_value(evidence, fact),) for fact in VOCABULARY}
-        place = evidence.checkpoint if evidence.checkpoint in self.space.axes["checkpoint"] else ELSEWHERE
-        return self.space.cube(words | {"direction": (evidence.direction,), "stage": (stage,), "checkpoint": (place,)})
+        return self.space.cube(words | {"direction": (evidence.direction,), "stage": (stage,)})
 
     def evidence(self, case: Cube) -> tuple[Evidence, Stage]:
         """Evidence for one case out of ``case``: the first value on every axis."""
@@ -71,16 +69,16 @@ class Survey:
         return Evidence(
             transaction="survey",
             lane="survey",
-            checkpoint=words["checkpoint"],
+            checkpoint="CGK",
             direction=Direction(words["direction"]),
             civil_date=date(self.now.year, self.now.month, self.now.day),
-            facts={fact: _fact(words[fact]) for fact in VOCABULARY},
+            facts={fact: _fact(words[fact], self.now) for fact in VOCABULARY},
         ), Stage(words["stage"])
 
 
 def survey(rules: RuleSet, now: datetime) -> Survey:
     """``rules`` at the instant ``now`` (aware)."""
-    space = _space(rules)
+    space = _space()
     spoken = tuple((rule, _spoken(space, rule)) for rule in rules.rules if rule.in_force(now))
     rules_cubes = [cube for _, cube in spoken]
     return Survey(
@@ -99,7 +97,7 @@ def survey(rules: RuleSet, now: datetime) -> Survey:
 def turning_points(rules: RuleSet) -> list[datetime]:
     """The instants at which something begins or ends to be in force, the first being the beginning of time."""
     tolerances = [tolerance for grant in rules.grants for need in grant.requirements for tolerance in need.tolerated.values()]
-    dated = [*(grant.entry for grant in rules.grants), *rules.rules, *tolerances]
+    dated = [*(grant.entry for grant in rules.grants), *rules.rules, *rules.annotations, *rules.enablement, *tolerances]
     instants = {
         at.astimezone(UTC) for entry in dated for at in (entry.effective_from, entry.effective_to) if BEGINNING < at < END
     }
@@ -108,8 +106,7 @@ def turning_points(rules: RuleSet) -> list[datetime]:
 
 def satisfied(space: Space, grant: ReadyGrant, now: datetime) -> Iterator[Cube]:
     """The cases in which ``grant`` lacks nothing: one cube for each profile, as tolerances hang on it."""
-    places = grant.entry.checkpoints or space.axes["checkpoint"]
-    scope = {"direction": (grant.entry.direction,), "stage": (grant.entry.stage,), "checkpoint": places}
+    scope = {"direction": (grant.entry.direction,), "stage": (grant.entry.stage,)}
     for profile in VOCABULARY["profile"]:
         needs = {need.fact: set(need.accepted) for need in grant.requirements}
         for need in grant.requirements:
@@ -120,10 +117,9 @@ def satisfied(space: Space, grant: ReadyGrant, now: datetime) -> Iterator[Cube]:
             yield space.cube({**needs, **scope})
 
 
-def _space(rules: RuleSet) -> Space:
+def _space() -> Space:
     facts = {fact: (*words, NOT_PERFORMED, *(word + UNPROVEN for word in words)) for fact, words in VOCABULARY.items()}
-    named = sorted({place for grant in rules.grants for place in grant.entry.checkpoints})
-    return Space({**facts, "direction": tuple(Direction), "stage": tuple(Stage), "checkpoint": (*named, ELSEWHERE)})
+    return Space({**facts, "direction": tuple(Direction), "stage": tuple(Stage)})
 
 
 def _spoken(space: Space, rule: Rule) -> Cube:
@@ -138,8 +134,8 @@ def _value(evidence: Evidence, fact: str) -> str:
     return word + UNPROVEN
 
 
-def _fact(value: str) -> Fact:
+def _fact(value: str, now: datetime) -> Fact:
     if value == NOT_PERFORMED:
         return Fact()
     word = value.removesuffix(UNPROVEN)
-    return Fact(value=word, result=CheckResult.SUCCESSFUL if word == value else CheckResult.UNDETERMINED)
+    return Fact(value=word, result=CheckResult.SUCCESSFUL if word == value else CheckResult.UNDETERMINED, as_of=now)

@@ -14,7 +14,7 @@ def satisfying(grant: ReadyGrant, now: datetime, profile: str = "demo") -> Evide
     return Evidence(
         transaction="survey",
         lane="survey",
-        checkpoint=grant.entry.checkpoints[0] if grant.entry.checkpoints else "CGK",
+        checkpoint="CGK",
         direction=grant.entry.direction,
         civil_date=now.date(),
         facts=facts | {"profile": successful(profile)},

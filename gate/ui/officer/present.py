@@ -100,24 +100,28 @@ def _running(view: OfficerView) -> Json | None:
 
 
 def _referral(view: OfficerView) -> Json | None:
-    """The running transaction's referral, else that of the last one that ended; None where neither was referred."""
-    if view.transaction and view.outcome not in {None, Outcome.OPEN}:
-        assert view.outcome is not None
+    """What an officer is to know of the running transaction, else of the last one that ended; None where neither was referred or annotated."""
+    if view.transaction and view.outcome is not None and (view.outcome is not Outcome.OPEN or view.reasons):
         return {
             "transaction": view.transaction,
             "now": True,
             "outcome": _outcome(view.outcome),
             "reasons": _reasons(view.reasons),
         }
-    if not view.transaction and view.ended and view.ended[0].outcome is not Outcome.OPEN:
-        last = view.ended[0]
+    last = view.ended[0] if view.ended and not view.transaction else None
+    if last is not None and (last.outcome is not Outcome.OPEN or _told(last)):
         return {
             "transaction": last.transaction,
             "now": False,
             "outcome": _outcome(last.outcome),
-            "reasons": _reasons(last.reasons),
+            "reasons": _reasons(_told(last)),
         }
     return None
+
+
+def _told(record: TransactionRecord) -> tuple[str, ...]:
+    """Why it ended as it did, and what else an officer is told."""
+    return (*record.reasons, *(record.decisions[-1].decision.annotations if record.decisions else ()))
 
 
 def _ended(record: TransactionRecord) -> Json:
@@ -126,7 +130,7 @@ def _ended(record: TransactionRecord) -> Json:
         "time": _civil(record.started, record.checkpoint),
         "class": _words(words.CLASSES, record.document_class),
         "outcome": _outcome(record.outcome),
-        "reasons": _reasons(record.reasons),
+        "reasons": _reasons(_told(record)),
         "seconds": round((record.ended - record.started).total_seconds(), 1),
         "stages": [_stage(stage) for stage in record.stages],
         "checks": [*_check_tree(record.decisions), *_inspection(record.inspection)],

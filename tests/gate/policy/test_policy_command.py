@@ -35,15 +35,30 @@ def test_diff_names_the_grant_and_the_travellers_who_would_no_longer_pass(
     other: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grants = (other / "grants.toml").read_text(encoding="utf-8")
-    (other / "grants.toml").write_text(
-        grants.replace('expiry = ["valid", "under_6_months"]', 'expiry = ["valid"]', 1), encoding="utf-8"
-    )
+    here = grants.index('id = "foreigner_leaving"')
+    stricter = grants[:here] + grants[here:].replace('expiry = ["valid", "under_6_months"]', 'expiry = ["valid"]', 1)
+    (other / "grants.toml").write_text(stricter, encoding="utf-8")
     assert main(["policy", "diff", str(PACKAGED), str(other), "--at", "2026-03-02T03:00+00:00"]) == 1
     told = capsys.readouterr().out
-    assert told.count("under the first set alone") == 1
-    assert "OPEN by citizen-ordinary-arrival-entry under the first set alone" in told
+    assert told.count("under the first set alone") == 2
+    assert "OPEN by foreigner-ordinary-departure-entry under the first set alone" in told
     assert "expiry=under_6_months" in told
     assert "under the second" not in told
+
+
+def test_diff_names_what_else_one_set_says_alone(other: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file, old, new in (
+        ("enablement.toml", 'checkpoint = "SUB"', 'checkpoint = "KNO"'),
+        ("grants.toml", "max_age_s = 259200", "max_age_s = 3600"),
+        ("document_classes.toml", '["PO"]', '["PS"]'),
+    ):
+        text = (other / file).read_text(encoding="utf-8")
+        (other / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert main(["policy", "diff", str(PACKAGED), str(other)]) == 1
+    told = capsys.readouterr().out
+    assert "the second set alone serves ordinary, citizen, arrival and departure at KNO from 2024-06-18" in told
+    assert "the first set alone tolerates biometric_record=recorded_in_snapshot, no older than 259200 s" in told
+    assert "the second set alone takes IDN PS" in told
 
 
 def test_diff_names_whom_a_graver_rule_concerns(other: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,14 +104,14 @@ def test_an_instant_without_zone_is_refused(capsys: pytest.CaptureFixture[str]) 
 def test_a_decision_is_explained_with_its_rule_its_basis_and_what_was_not_known() -> None:
     grant = next(grant for grant in RULES.grants if grant.entry.id == "citizen-service-departure-entry")
     evidence = satisfying(grant, NOW).with_facts(
-        exit_permit=found("expired", CheckResult.FAILED, source="exit_permit"), watchlist=not_performed("timeout")
+        exit_permit=found("expired", CheckResult.FAILED, source="exit_permit"), pencegahan=not_performed("timeout")
     )
     decision = decide(evidence, RULES, NOW, Stage.ENTRY)
     told = "\n".join(explained(DecisionRecord(at=NOW, evidence=evidence, decision=decision), RULES))
     assert "SECONDARY" in told
     assert "PER-002 The exit permit has expired" in told
     assert "Permenlu 2/2019" in told
-    assert "watchlist was not performed (timeout)" in told
+    assert "pencegahan was not performed (timeout)" in told
     assert NOT_PERFORMED not in told
 
 
@@ -104,7 +119,7 @@ def test_an_opening_is_explained_with_its_grant_and_tolerances() -> None:
     evidence = satisfying(RULES.grants[0], NOW).with_facts(revocation=successful("no_crl"))
     decision = decide(evidence, RULES, NOW, RULES.grants[0].entry.stage)
     told = "\n".join(explained(DecisionRecord(at=NOW, evidence=evidence, decision=decision), RULES))
-    assert "granted: Citizen, ordinary passport, departing." in told
+    assert "granted: Adult citizen, ordinary passport, departing." in told
     assert "let pass by name: NoCrlFromState" in told
     assert "kept from opening" not in told
 
@@ -112,8 +127,10 @@ def test_an_opening_is_explained_with_its_grant_and_tolerances() -> None:
 def test_the_page_holds_every_entry_with_its_basis_in_both_languages_and_nothing_from_elsewhere(tmp_path: Path) -> None:
     assert main(["policy", "page", "--out", str(tmp_path / "rules.html")]) == 0
     page = (tmp_path / "rules.html").read_text(encoding="utf-8")
-    for entry in (*RULES.rules, *(grant.entry for grant in RULES.grants)):
-        for text in (entry.id, entry.note_id, entry.note_en, entry.basis):
-            assert escape(text) in page, entry.id
+    entries = [*RULES.rules, *RULES.annotations, *(grant.entry for grant in RULES.grants), *RULES.enablement]
+    for entry in (*entries, *RULES.tolerances("demo", NOW)):
+        name = getattr(entry, "id", "").removesuffix("-entry").removesuffix("-exit")
+        for text in (name, entry.note_id, entry.note_en, entry.basis):
+            assert escape(text) in page, entry
     assert "src=" not in page
     assert "href=" not in page
