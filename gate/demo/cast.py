@@ -15,6 +15,18 @@ NOBODY = "nobody"
 """``keys_of`` of a cloned chip: keys that no State ever signed."""
 
 
+RegistryName = Literal[
+    "connected_one",
+    "issuance",
+    "exit_permit",
+    "watchlist",
+    "lost_and_stolen",
+    "stay_permit",
+    "arrival_declaration",
+    "crossing",
+]
+
+
 class CastError(Exception):
     """The cast file is wrong: says where and what."""
 
@@ -47,18 +59,25 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Chip(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What was done to the chip after it was signed."""
+    """What was done to the chip after it was signed. ``dead``: nothing answers."""
 
+    dead: bool = False
     portrait_after_signing: str = ""
     keys_of: str = ""
     """Id of the traveller whose chip keys are in this chip; ``nobody`` for a clone; empty for its own."""
 
 
 class Issuance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"document_class": "class"}):
-    """The issuer's record of the document."""
+    """The issuer's record of the document. ``chip``: whether the book was made with one; ``portrait``: whose face the issuer recorded, the
+    one that was signed where empty.
+    """
 
     document_class: Literal["ordinary", "service", "diplomatic"]
-    status: Literal["active", "revoked", "lost"] = "active"
+    status: Literal["active", "revoked", "lost", "replaced"] = "active"
+    chip: bool = True
+    biometric_recorded: bool = True
+    portrait: str = ""
+    office: str = "KANIM JAKARTA PUSAT"
 
 
 class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,6 +89,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Whom or what they bring along; how they then stand under the sensor that counts is a matter of chance."""
     unplug_at: TravellerScreen | Literal[""] = ""
     """The gate controller is unplugged when the screen shows this."""
+    silent: tuple[RegistryName, ...] = ()
+    """Registries that do not answer while they are there."""
 
 
 class Traveller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,8 +102,10 @@ class Traveller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """What the first pictures of the page meet, one after another, the last one for all further (``hardware.sim.glass.Conditions``)."""
     chip: Chip = Chip()
     issuance: Issuance | None = None
-    exit_permit: Literal["", "valid", "none", "expired", "mismatch"] = ""
+    exit_permit: Literal["", "valid", "none", "expired", "used", "mismatch"] = ""
     watchlist: Literal["clear", "possible", "hit"] = "clear"
+    """What the list of Pencegahan holds of them."""
+    lost_or_stolen: bool = False
     behaviour: Behaviour = Behaviour()
 
 
