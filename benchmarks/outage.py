@@ -133,7 +133,7 @@ async def run(folder: Path, began: date, hours: Iterable[float], rules: RuleSet)
                 _behave(centre, gate, phase_at(hour), failed, version)
                 rulings += [await gate.judge(person, phase_at(hour).name, hour) for person in persons]
                 await _tell(gate, until_empty=phase_at(hour).well)
-            return rulings, _told(rulings, centre.crossings(), (await gate.outbox.standing()).waiting)
+            return rulings, crossings_told(rulings, centre.crossings(), (await gate.outbox.standing()).waiting)
         finally:
             await gate.close()
     finally:
@@ -164,7 +164,8 @@ async def _tell(gate: Gate, *, until_empty: bool) -> None:
         pass
 
 
-def _told(rulings: list[Ruling], recorded: list[tuple[str, str]], waiting: int) -> dict[str, int]:
+def crossings_told(rulings: list[Ruling], recorded: list[tuple[str, str]], waiting: int) -> dict[str, int]:
+    """What became of the crossings of ``rulings``; ``recorded``: id and end of each as the registry has them."""
     crossed = [ruling.transaction for ruling in rulings if ruling.opened]
     ids = [transaction for transaction, _ in recorded]
     return {

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.kill_outbox import run
+from benchmarks.kill_outbox import judged, run
 from gate.evidence import Direction
 from gate.registries.base import Found, Unavailable, Why
 from gate.registries.crossing import CONTRACT, FILE_NAME, Crossing, CrossingOutbox, CrossingReply, OutboxError
@@ -320,6 +320,19 @@ def test_no_outbox_owes_nothing(tmp_path: Path) -> None:
 def test_the_contract_takes_what_the_outbox_tells() -> None:
     assert CONTRACT.question is Crossing
     assert repr(crossing("1", "X7654321")).find("X7654321") == -1
+
+
+def test_the_judge_of_the_kills_sees_each_fault_that_it_counts() -> None:
+    noted = {1: "E", 2: "E", 3: "V", 4: "P", 5: "B", 6: "v"}
+    clean = judged(noted, [(1, "passed"), (2, "passed"), (4, "uncertain")])
+    assert not any(clean[fault] for fault in ("lost", "invented", "doubled", "disordered"))
+    spoilt = judged(noted, [(2, "passed"), (1, "uncertain"), (1, "uncertain"), (3, "passed"), (9, "passed")])
+    assert {fault: spoilt[fault] for fault in ("lost", "invented", "doubled", "disordered")} == {
+        "lost": 2,
+        "invented": 2,
+        "doubled": 1,
+        "disordered": 1,
+    }
 
 
 def test_fifty_kills_lose_and_double_nothing(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import msgspec
 import pytest
 
-from benchmarks.outage import LAST_REFRESH, WIB, Ruling, allowed_s, counts, run
+from benchmarks.outage import LAST_REFRESH, WIB, Ruling, allowed_s, counts, crossings_told, run
 from gate.decision import Outcome, decide_entry
 from gate.evidence import IN_SNAPSHOT, Evidence
 from gate.policy.engine import SNAPSHOT_TOO_OLD
@@ -76,6 +77,19 @@ def test_nobody_is_let_through_who_may_not_and_nobody_kept_without_need(played: 
 def test_no_crossing_is_lost_or_told_twice_and_all_in_their_order(played: Played) -> None:
     assert played.crossings["crossed"] == played.crossings["told"] > 20
     assert not any(played.crossings[what] for what in ("lost", "doubled", "disordered", "waiting"))
+
+
+def test_the_judge_sees_each_fault_that_it_counts(the_day: Played) -> None:
+    """Seeded: one who is barred and let through, one who is clean and kept, crossings lost, doubled and out of order."""
+    barred = next(each for each in the_day.rulings if each.person.barred(each.at))
+    clean = the_day.at(0.25, served)[0]
+    opened = replace(barred, decision=clean.decision)
+    kept = replace(clean, decision=barred.decision)
+    assert counts([opened, kept], RULES) == {"decisions": 2, "wrong": 1, "too_late": 0, "kept": 1}
+    ids = [each.transaction for each in the_day.rulings if each.opened][:3]
+    recorded = [(ids[1], "passed"), (ids[0], "passed"), (ids[0], "passed"), (ids[2], "uncertain")]
+    told = crossings_told([each for each in the_day.rulings if each.transaction in ids], recorded, waiting=0)
+    assert (told["lost"], told["doubled"], told["disordered"]) == (1, 1, 1)
 
 
 def test_before_and_after_everybody_is_served_live(played: Played) -> None:

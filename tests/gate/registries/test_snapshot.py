@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import OKPKey
 
-from gate.registries import issuance, lost_and_stolen
+from gate.registries import issuance, lost_and_stolen, snapshot_store
 from gate.registries.base import Contract
 from gate.registries.book_file import BookFile
 from gate.registries.envelope import signed
@@ -224,6 +226,37 @@ def test_one_import_at_a_time(store: SnapshotStore) -> None:
     take(store, snapshot())
     with store._alone(), pytest.raises(OSError):
         take(store, snapshot(version=8))
+
+
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("step", range(7))
+def test_an_import_that_dies_at_any_step_leaves_the_old_one_or_the_new(
+    store: SnapshotStore, monkeypatch: pytest.MonkeyPatch, step: int, *, first: bool
+) -> None:
+    """The steps are the moments at which something becomes durable, and the writing of the file itself."""
+    if not first:
+        take(store, snapshot(version=6))
+    left = [step]
+
+    def dying(work: Callable[..., Any]) -> Callable[..., Any]:
+        def worked(*arguments: Any) -> Any:
+            left[0] -= 1
+            if left[0] == 0:
+                raise OSError(28, "No space left on device")
+            return work(*arguments)
+
+        return worked
+
+    with monkeypatch.context() as patch:
+        for place, name in ((snapshot_store, "write_books"), (snapshot_store, "put_in_place"), (os, "fsync")):
+            patch.setattr(place, name, dying(getattr(place, name)))
+        with contextlib.suppress(OSError):
+            take(store, snapshot(version=7))
+    if store.path("issuance").exists():
+        assert statuses(store) == EXPECTED
+    take(store, snapshot(version=7))
+    assert statuses(store) == EXPECTED
+    assert not list(store.folder.glob("*.part"))
 
 
 # --- on the disk -------------------------------------------------------------------------------------------------------------------

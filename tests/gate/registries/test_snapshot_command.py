@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks.outage_gate import KEY, config_of
 from benchmarks.outage_world import GATE, Centre, cast, listed
-from gate.config import Config
+from gate import registries_command as registries_command_module
+from gate.config import Config, Registries, Registry
 from gate.evidence import IN_SNAPSHOT, VOCABULARY
 from gate.registries.contracts import CONTRACTS, CROSSING
 from gate.registries.crossing import FILE_NAME
@@ -120,6 +125,33 @@ def test_a_gate_whose_certificate_is_anothers_gets_nothing(config: Config, store
     other = SnapshotStore(folder=tmp_path / "other", key=store.key, gate="another")
     assert refresh(config, other, NOW) == 1
     assert not list(tmp_path.rglob("*.snapshot"))
+
+
+def test_a_registry_that_drips_bytes_is_hung_up_on(
+    config: Config, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registries_command_module, "FETCH_S", 0.3)
+    ended = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        peer, _ = listener.accept()
+        with peer, contextlib.suppress(OSError):
+            peer.recv(65536)
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while not ended.wait(0.02):
+                peer.sendall(b"e")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dripping = threading.Thread(target=drip, args=(listener,))
+        dripping.start()
+        slow = Registry(url=f"http://127.0.0.1:{listener.getsockname()[1]}", key=config.registries.named["issuance"].key)
+        alone = msgspec.structs.replace(config, registries=msgspec.structs.replace(Registries(), issuance=slow))
+        try:
+            assert refresh(alone, store, NOW) == 1
+        finally:
+            ended.set()
+            dripping.join(10)
+    assert "issuance: malformed: it has no head" in capsys.readouterr().err
 
 
 def test_every_registry_that_answers_from_a_snapshot_has_its_facts() -> None:
