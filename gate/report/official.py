@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gate.evidence import NOT_PERFORMED, VOCABULARY, Evidence
+from gate.evidence import IN_SNAPSHOT, NOT_PERFORMED, VOCABULARY, Evidence
 from gate.outcome import Outcome
 from gate.records import TransactionRecord
 from gate.report.causes import OFFICIAL, OTHER, causes_of
@@ -19,7 +19,6 @@ from gate.report.intervals import Share
 
 CLASSES = frozenset({"service", "diplomatic"})
 REGISTRY_FACTS = frozenset(name for name, words in VOCABULARY.items() if "unavailable" in words)
-IN_SNAPSHOT = "_in_snapshot"
 SOURCES = ("live", "snapshot", "none", "not asked")
 
 
