@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import soak_faces, soak_mrz_serial, soak_oracles, soak_panel, soak_snapshots
+from benchmarks import soak_faces, soak_mrz_serial, soak_oracles, soak_panel, soak_rules, soak_snapshots
 from benchmarks.soak_captures import EXACT, captures, negatives
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
@@ -57,6 +57,10 @@ SUITES: dict[str, Suite] = {
     "trust_file_mutations": Suite(
         cases=50_000, prepare=believed_unchanged(trust_files), must_see=frozenset({BELIEVED, "STORE_NOT_SIGNED", "MALFORMED"})
     ),
+    "rule_set_mutations": Suite(
+        cases=20_000, prepare=believed_unchanged(soak_rules.rule_sets), must_see=frozenset({"STORE_NOT_SIGNED", "MALFORMED"})
+    ),
+    "rule_set_keepers_killed": Suite(cases=500, prepare=soak_rules.killed_keepers, must_see=soak_rules.MUST_SEE),
     "certificate_mutations": Suite(
         cases=50_000, prepare=believed_unchanged(certificates), must_see=frozenset({"not issued", "MALFORMED"})
     ),

@@ -16,7 +16,7 @@ DEFECTS = (
     ("documents", "pki.proof.check_attributes"),
     ("card_securities", "pki.cms_signature.signed_by"),
     ("master_lists", "pki.signed_list.check_attributes"),
-    ("trust_files", "pki.trust_statement._good"),
+    ("trust_files", "pki.signed_statement._good"),
     ("trust_files", "pki.trust_versions._has_digest"),
     ("certificates", "pki.certificates.signed_by"),
     ("revocation_lists", "pki.revocation._signed"),
