@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol
 
 import msgspec
@@ -21,6 +21,7 @@ import msgspec
 from gate.registries.base import (
     DEADLINE_S,
     FALLBACK,
+    MAX_SKEW_S,
     Contract,
     Found,
     NotListed,
@@ -60,7 +61,9 @@ class WithSnapshot(Generic[R]):
         started = time.monotonic()
         looked_up = asyncio.get_running_loop().run_in_executor(self._thread, self._stored.answer, question)
         live = await self._live.ask(question)
-        if not isinstance(live, Unavailable) or live.why not in FALLBACK:
+        if not isinstance(live, Unavailable):
+            return _never_back(live, looked_up.result() if looked_up.done() else None)
+        if live.why not in FALLBACK:
             return live
         stored: RegistryAnswer[R] | None = None
         with suppress(TimeoutError):
@@ -74,6 +77,13 @@ class WithSnapshot(Generic[R]):
         await self._live.close()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._stored.close)
         self._thread.shutdown()
+
+
+def _never_back(live: Found[R] | NotListed, stored: RegistryAnswer[R] | None) -> RegistryAnswer[R]:
+    """``live``, unless it speaks from older data than those that the registry signed for the snapshot: then they were put back."""
+    if isinstance(stored, Found | NotListed) and live.as_of < stored.as_of - timedelta(seconds=MAX_SKEW_S):
+        return Unavailable(source=live.source, why="rolled_back", latency_ms=live.latency_ms)
+    return live
 
 
 class _Open(Protocol):

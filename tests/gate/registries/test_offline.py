@@ -104,6 +104,30 @@ async def test_a_live_answer_needs_no_snapshot(store: SnapshotStore, wall: Wall)
     assert live.closed
 
 
+@pytest.mark.parametrize(("older_s", "believed"), [(0, True), (60, True), (61, False), (-3600, True)])
+async def test_a_live_answer_from_older_data_than_the_snapshots_was_rolled_back(
+    store: SnapshotStore, wall: Wall, older_s: int, *, believed: bool
+) -> None:
+    take(store, issuance.CONTRACT, entry(ACTIVE | {"status": "revoked"}))
+    active = issuance.IssuanceReply(answer="found", record=msgspec.convert(ACTIVE, issuance.IssuanceRecord))
+    live: Found[Any] = Found(
+        source="issuance", as_of=START - timedelta(seconds=older_s), latency_ms=1.0, freshness_s=0.0, reply=active
+    )
+
+    class Later(Live):
+        """Answers once the snapshot was looked into, as a registry far away does."""
+
+        async def ask(self, _question: Any) -> Any:
+            await asyncio.wrap_future(source._thread.submit(lambda: None))
+            return self.answer
+
+    source: WithSnapshot[Any] = WithSnapshot(Later(live), Stored(issuance.CONTRACT, store, wall), deadline_s=5.0)
+    answer = await source.ask(QUESTION)
+    await source.close()
+    assert (answer is live) is believed
+    assert believed or answer.why == "rolled_back"
+
+
 @pytest.mark.parametrize("why", sorted(get_args(Why)))
 async def test_only_silence_lets_a_snapshot_speak(store: SnapshotStore, wall: Wall, why: Why) -> None:
     take(store, issuance.CONTRACT, entry(ACTIVE))
