@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 import mrz
+from gate.clock import civil_date
 from gate.demo.cast import NOBODY, Cast, Issuance, Traveller
 from gate.sop import SPPT_2014, STAGES
 from hardware.emrtd.lds import build_com, build_dg1, build_dg2
@@ -166,6 +167,12 @@ _PERMITS: Mapping[str, Mapping[str, Any]] = {
     "used": {"valid_to": "2099-12-31", "used": True},
     "mismatch": {"valid_to": "2099-12-31", "checkpoints": ["XXX"]},
 }
+_STAY_PERMITS: Mapping[str, dict[str, Any]] = {
+    "valid": {"kind": "e_voa", "valid_to": "2099-12-31"},
+    "no_reentry": {"kind": "itas", "valid_to": "2099-12-31"},
+    "overstay": {"kind": "e_voa", "valid_to": "2020-12-31"},
+    "abtc": {"kind": "abtc", "valid_to": "2099-12-31"},
+}
 _STAGES = [
     {"name": name, "at": f"2025-11-{day:02d}T10:00:00+07:00"}
     for name, day in zip(STAGES, (3, 3, 3, 3, 3, 4, 4, 4, 5, 6, 6, 7), strict=True)
@@ -185,12 +192,15 @@ def registry_data(cast: Cast, portrait: Portrait | None = None) -> dict[str, Any
         book = {"issuing_state": issuing_states[traveller.document.state], "document_number": traveller.document.number}
         for registry, record in _records(traveller, portrait).items():
             books.setdefault(registry, []).append({**book, "records": [record]})
-    return {"books": books, "watchlist": [_listed(each) for each in cast.traveller if each.watchlist != "clear"]}
+    listed = [_listed(each, name) for each in cast.traveller for name in ("pencegahan", "penangkalan") if each.watchlist != "clear"]
+    return {"books": books, "watchlist": [*listed, *(_listed(each, "wanted") for each in cast.traveller if each.wanted)]}
 
 
 def _records(traveller: Traveller, portrait: Portrait | None) -> dict[str, dict[str, Any]]:
     """By registry, what it holds of the traveller's book."""
-    records: dict[str, dict[str, Any]] = {"lost_and_stolen": {}} if traveller.lost_or_stolen else {}
+    records: dict[str, dict[str, Any]] = {"arrival_declaration": {"arrival": datetime.now(UTC).date().isoformat()}}
+    if traveller.lost_or_stolen:
+        records["lost_and_stolen"] = {}
     record = traveller.issuance
     if record is None:
         return records | {
@@ -219,13 +229,14 @@ def _digest(traveller: Traveller, record: Issuance, portrait: Portrait) -> str:
     return sha256(build_dg2(portrait(face), "jpeg2000")).hexdigest()
 
 
-def _listed(traveller: Traveller) -> dict[str, Any]:
-    document = traveller.document
+def _listed(traveller: Traveller, name: str) -> dict[str, Any]:
+    """Their entry on the list ``name``; without a date of birth it is but somebody's of that name."""
+    document, sure = traveller.document, traveller.watchlist == "hit" or name == "wanted"
     return {
-        "list": "pencegahan",
+        "list": name,
         "primary_identifier": document.primary,
         "secondary_identifier": document.secondary,
-        "birth": document.birth if traveller.watchlist == "hit" else "<<<<<<",
+        "birth": document.birth if sure else "<<<<<<",
         "sex": document.sex,
         **_ALWAYS,
     }

@@ -67,13 +67,21 @@ class DemoRegistries:
             time.sleep(0.02)
         raise RuntimeError(f"the registries' reference server did not start: see {self._log}")
 
-    def config(self, names: Iterable[str] = ASKED) -> str:
-        """The section [registries] of a gate's configuration."""
+    def config(self, names: Iterable[str] = ASKED, snapshots: tuple[Path, Path] | None = None) -> str:
+        """The section [registries] of a gate's configuration. ``snapshots``: their folder and the file with their key, for a gate that keeps any."""
         tls, port = self.folder / "tls", self.port
         text = f'[registries.tls]\nca = "{tls}/ca.pem"\ncertificate = "{tls}/gate.pem"\nkey = "{tls}/gate.key"\n'
         for name in names:
             text += f'\n[registries.{name}]\nurl = "https://127.0.0.1:{port}"\nkey = "{self.folder}/public/{name}.pem"\n'
+        if snapshots is not None:
+            text += f'\n[registries.snapshots]\nfolder = "{snapshots[0]}"\nkey_file = "{snapshots[1]}"\n'
         return text
+
+    def crossings(self) -> list[str]:
+        """The transactions that the registry of crossings was told of, in order."""
+        path = self.folder / "crossings.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [str(json.loads(line)["transaction"]) for line in lines]
 
     def stop(self) -> None:
         """End the server, by its id."""

@@ -24,6 +24,8 @@ from gate.demo.panel import PanelKind
 from gate.demo.stage import DemoStage
 from gate.demo.terminal import Terminal, tolerances
 from gate.doctor import refuse_foreign_names
+from gate.evidence import Direction
+from gate.outcome import Outcome
 from gate.processes.channel import ChannelClosed
 from gate.records import TransactionRecord
 from gate.service import Service, ServiceError, commands
@@ -36,7 +38,7 @@ from pki.errors import PkiError
 
 CONNECT_TIMEOUT_S = 20.0
 TOLD_S = 1.5
-"""The lane tells its health once a second."""
+"""The lane tells its health once a second, and the registries' process of crossings at once."""
 SUPERVISE_S = 0.2
 EXIT_OK, EXIT_STUCK, EXIT_USAGE = 0, 1, 2
 NOTICE = "a demonstration: simulated devices, pretend States, invented people; nobody crosses a border"
@@ -91,6 +93,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="look at this recording through OpenCV instead of the simulated camera: everybody then looks like whoever it shows",
     )
     parser.add_argument("--health-port", type=int, metavar="PORT", help="answer /healthz, /readyz and /metrics there")
+    parser.add_argument("--rules", type=Path, metavar="DIR", help="a folder of rule files instead of the packaged ones")
+    parser.add_argument("--direction", type=Direction, choices=tuple(Direction), default=Direction.DEPARTURE)
     parser.add_argument("--traveller-port", type=int, default=8410)
     parser.add_argument("--officer-port", type=int, default=8411)
 
@@ -117,6 +121,8 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             panel=options.panel,
             film=options.camera,
             health_port=options.health_port,
+            rules=options.rules,
+            direction=options.direction,
         )
         with stage:
             return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
@@ -204,11 +210,13 @@ async def _perform(
         rows.append((traveller.title, record))
         shown[traveller.id] = await asyncio.to_thread(stage.panel.shown)
     line = await asyncio.to_thread(stage.line)
+    crossings = await asyncio.to_thread(_crossings, stage, sum(record.outcome is Outcome.OPEN for _, record in rows))
     await director.leave()
     Terminal().summary(rows)
     if options.json:
         told = as_json(travellers, rows, trust, pack, shown) | {
             "line": line,
+            "crossings": crossings,
             "health": await asyncio.to_thread(_health, options.health_port),
         }
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
@@ -226,6 +234,14 @@ def _health(port: int | None) -> dict[str, object] | None:
         answer = line.getresponse()
         told[path] = {"status": answer.status, "lines": answer.read().decode().splitlines()}
         line.close()
+    return told
+
+
+def _crossings(stage: DemoStage, expected: int) -> list[str]:
+    """The transactions that the registry of crossings was told of; who went through last may still be on the way."""
+    deadline = time.monotonic() + TOLD_S
+    while len(told := stage.registries.crossings()) < expected and time.monotonic() < deadline:
+        time.sleep(SUPERVISE_S)
     return told
 
 

@@ -20,6 +20,8 @@ from gate.demo.issue import Passport, create_states, issue_passports, registry_d
 from gate.demo.panel import DemoPanel, PanelKind
 from gate.demo.registries import DemoRegistries
 from gate.demo.trust import write_trust
+from gate.evidence import Direction
+from gate.registries.contracts import CONTRACTS
 from gate.runtime import Runtime
 from hardware.controller.protocol import LaneKind
 from hardware.sim.controller import FirmwareKind, SimulatedController
@@ -28,6 +30,7 @@ from hardware.sim.vpcd import slot_port
 from hardware.sim.world import World
 
 GATE = "demo-1"
+SNAPSHOT_KEY = "snapshot.key"
 PORTRAIT_SEED, PROBE_SEED = 1, 2
 """The chip's portrait and the camera's picture are different degradations of one photo."""
 CONFIG = """\
@@ -38,7 +41,7 @@ state_dir = "{state}"
 [lane]
 id = "{gate}"
 checkpoint = "CGK"
-direction = "departure"
+direction = "{direction}"
 kind = "{kind}"
 
 [timeouts]
@@ -73,7 +76,7 @@ packs_dir = "{packs}"
 store = "{trust}"
 
 {registries}
-[screens]
+{rules}[screens]
 traveller_port = {traveller_port}
 officer_port = {officer_port}
 {health}"""
@@ -98,12 +101,16 @@ class DemoStage:
         panel: PanelKind = "none",
         film: Path | None = None,
         health_port: int | None = None,
+        rules: Path | None = None,
+        direction: Direction = Direction.DEPARTURE,
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
         ``lane``: what stands there. ``line``: the serial line to the controller. ``panel``: the reader's lamp, buzzer and inputs. ``film``: a recording to look at instead of the
-        simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere.
+        simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere. ``rules``: a folder
+        of rule files instead of the packaged ones. ``direction``: whether the travellers leave or arrive.
         """
+        self._rules, self._direction = rules, direction
         self._panel: PanelKind = panel
         self._film, self._health_port = film, health_port
         self._firmware: FirmwareKind = firmware
@@ -132,7 +139,7 @@ class DemoStage:
         self._lower_curtain()
 
     def _raise_curtain(self) -> None:
-        key = _key(self.state / KEY_FILE)
+        key = gate_key(_secret(self.state / KEY_FILE))
         folder = self.runtime.folder
         self.controller = SimulatedController(folder, key, firmware=self._firmware, lane=self.lane)
         self.world = World(folder, self.runtime.secret)
@@ -149,6 +156,8 @@ class DemoStage:
         text = CONFIG.format(
             state=self.state,
             kind=self.lane,
+            direction=self._direction,
+            rules=f'[rules]\nfolder = "{self._rules.resolve()}"\n\n' if self._rules else "",
             world=folder,
             chip=f'link = "pcsc"\nreader = "{self._chip_reader}"' if self._chip_reader else 'link = "scanner"',
             camera=f'kind = "opencv"\naddress = "{self._film.resolve()}"'
@@ -163,7 +172,7 @@ class DemoStage:
             packs=self._packs,
             trust=folder / "trust",
             gate=GATE,
-            registries=self.registries.config(),
+            registries=self.registries.config(CONTRACTS, (self.state / "snapshots", _secret(self.state / SNAPSHOT_KEY))),
             traveller_port=self._ports[0],
             officer_port=self._ports[1],
         )
@@ -222,9 +231,9 @@ def _end_orderly() -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
-def _key(path: Path) -> bytes:
-    """The gate's file key: made once for a state folder, kept beside its audit. A file key is for demonstrations only."""
+def _secret(path: Path) -> Path:
+    """A file with a key: made once for a state folder, kept beside what it seals. A key in a file is for demonstrations only."""
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
-    return gate_key(path)
+    return path
