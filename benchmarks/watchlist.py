@@ -189,7 +189,7 @@ def calibrate(path: Path, seed: int, asked: int, chosen: tuple[Sequence[Listing]
 
 def best_bits(index: WatchlistIndex, asked: Identity) -> float:
     numbers = index._numbers(LIST, traveller_blocks(asked))
-    return max((considered(agreement(asked, index._entry(number).identity, index._bits)) for number in numbers), default=0.0)
+    return max((considered(agreement(asked, entry.identity, index._bits)) for entry in index._persons(numbers)), default=0.0)
 
 
 def considered(agreed: Agreement) -> float:

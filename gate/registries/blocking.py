@@ -7,7 +7,7 @@ missed: ``benchmarks/watchlist.py`` counts it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from itertools import combinations
 
 from gate.registries.matching import Identity, born, years
@@ -15,8 +15,6 @@ from gate.registries.names import consonants, is_rare, skeleton
 
 Block = tuple[str, ...]
 """Its kind and its words."""
-NO_YEAR = "??"
-"""Of entries without birth and age."""
 
 
 def document_blocks(person: Identity) -> set[Block]:
@@ -26,27 +24,33 @@ def document_blocks(person: Identity) -> set[Block]:
 
 def entry_blocks(person: Identity) -> set[Block]:
     """Where an entry lies, by name and birth. A noted age puts it into the blocks of each year that it allows."""
-    return set(_blocks(person, years(person) or (NO_YEAR,)))
+    year, month, day = born(person.birth)
+    if not (year and month):
+        return _blocks(person, years(person) or ("??",), day="")
+    return _blocks(person, (f"{year}{month}--", *((f"{year}--{day}", f"--{month}{day}") if day else ())), day)
 
 
 def traveller_blocks(person: Identity) -> set[Block]:
-    """Where a traveller is looked for, by name and birth. The year of birth must be known, or nothing would be found."""
-    return set(_blocks(person, (*years(person), NO_YEAR)))
+    """Where a traveller is looked for, by name and birth. Year and month of birth must be known, or nearly nothing would be found.
 
-
-def _blocks(person: Identity, possible: tuple[str, ...]) -> Iterator[Block]:
+    Looked for are entries with the same year and month, year and day, or month and day, with month and day in each other's place, with
+    a year or an age alone, and with neither.
+    """
     year, month, day = born(person.birth)
-    dated = month and day
+    dates = [f"{year}{month}--", year, "??", *((f"{year}--{day}", f"--{month}{day}", f"{year}{day}--") if day else ())]
+    return _blocks(person, dates, day)
+
+
+def _blocks(person: Identity, dates: Sequence[str], day: str) -> set[Block]:
+    found: set[Block] = set()
     for name in person.names:
         sounds = [skeleton(token) for token in name]
-        for pair in combinations(sorted(sounds), 2):
-            yield from (("pair", *pair, each) for each in possible)  # whatever is wrong with month and day
-            if dated:
-                yield ("pair", *pair, month + day)  # whatever is wrong with the year
-        for token in filter(is_rare, name):
-            yield from (("word", token, each) for each in possible)  # whatever became of the other words
-        yield from (("letters", consonants(name), each) for each in possible)  # wherever the words end
+        told = {("pair", *pair) for pair in combinations(sorted(sounds), 2)}
+        told |= {("word", token) for token in name if is_rare(token)}  # whatever became of the other words
+        told |= {("letters", consonants(name))}  # wherever the words end
         if len(sounds) == 1:
-            yield from (("alone", sounds[0], each) for each in possible)
-        if year and dated:
-            yield from (("born", year + month + day, sound[0]) for sound in sounds)  # however the words are spelled
+            told |= {("alone", sounds[0])}
+        found |= {(*words, date) for words in told for date in dates}
+        if day:  # whatever became of the words
+            found |= {("born", person.birth, sound[0]) for sound in sounds}
+    return found

@@ -26,9 +26,9 @@ from gate.registries.names import ListedPerson, ListName, PersonQuery, Words, bi
 Word = Literal["clear", "possible", "hit"]
 Bits = Callable[[str], float]
 """How much a token says that two people share: by the table of names, or by the list that is searched."""
-Code = Literal["", "document", "identity", "document_other_name", "namesake", "many_namesakes", "no_birth_year"]
+Code = Literal["", "document", "identity", "document_other_name", "namesake", "many_namesakes", "no_birth_month"]
 """Why: number and name agree; name, birth and sex do; the number does and the name does not; a namesake; too many of them to look at each;
-a traveller without a year of birth, whom no list can be searched for."""
+a traveller without year and month of birth, whom no long list can be searched for."""
 
 # --- what the figures are --------------------------------------------------------------------------------------------------------
 
@@ -85,9 +85,8 @@ class BirthAgreement(Enum):
     UNKNOWN = (1.0, 1.0)
     DIFFERENT = (0.01, 0.97)
 
-    @property
-    def bits(self) -> float:
-        return log2(self.value[0] / self.value[1])
+    def __init__(self, same: float, others: float) -> None:
+        self.bits = log2(same / others)
 
 
 DATED = frozenset({BirthAgreement.EQUAL, BirthAgreement.MONTH, BirthAgreement.SWAPPED})

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +22,7 @@ from typing import Self
 import msgspec
 
 from gate.registries.blocking import Block, document_blocks, entry_blocks, traveller_blocks
-from gate.registries.matching import CLEAR, Entry, Match, agreement, judged, listed, threshold, traveller, years
+from gate.registries.matching import CLEAR, Entry, Match, agreement, born, judged, listed, threshold, traveller
 from gate.registries.names import ListedPerson, ListName, PersonQuery, parts, rare_bits, weighed
 from gate.registries.sealed import SealBroken, SnapshotKey, new_salt
 from gate.registries.snapshot import SnapshotRefused
@@ -103,18 +103,18 @@ class WatchlistIndex:
     def check(self, query: PersonQuery, name: ListName, at: datetime) -> Match:
         """Ask the list ``name`` about a traveller at the aware instant ``at``: the worst word of all entries in force.
 
-        Whoever has no year of birth, or more namesakes than can be looked at, is at least ``possible``.
+        Whoever has no year and month of birth, or more namesakes than can be looked at, is at least ``possible``.
         """
         asked, least = traveller(query), threshold(self._head.entries.get(name, 0))
 
-        def judge(numbers: Iterable[int]) -> Match:
-            entries = (entry for entry in map(self._entry, numbers) if entry.in_force(at))
+        def judge(numbers: Collection[int]) -> Match:
+            entries = (entry for entry in self._persons(numbers) if entry.in_force(at))
             found = (judged(agreement(asked, entry.identity, self._bits), least) for entry in entries)
             return max(found, key=lambda match: match.rank, default=CLEAR)
 
         by_number = judge(self._numbers(name, document_blocks(asked)))
-        if not years(asked):
-            return _worst(by_number, Match("possible", "no_birth_year", 0.0))
+        if not all(born(asked.birth)[:2]):
+            return _worst(by_number, Match("possible", "no_birth_month", 0.0))
         numbers = self._numbers(name, traveller_blocks(asked))
         found = _worst(by_number, judge(sorted(numbers)[:MAX_CANDIDATES]))
         return _worst(found, Match("possible", "many_namesakes", 0.0)) if len(numbers) > MAX_CANDIDATES else found
@@ -127,31 +127,35 @@ class WatchlistIndex:
     def _bits(self, token: str) -> float:
         return self._head.bits.get(token, self._rare_bits)
 
-    def _entry(self, number: int) -> Entry:
-        raw = self._row("SELECT sealed FROM person WHERE number = ?", number, b"person")
-        try:
-            return self._entries.decode(raw)
-        except msgspec.MsgspecError as error:
-            raise _refused(error, "an entry") from None
+    def _persons(self, numbers: Collection[int]) -> Iterator[Entry]:
+        for _, raw in self._opened("person", numbers):
+            try:
+                yield self._entries.decode(raw)
+            except msgspec.MsgspecError as error:
+                raise _refused(error, "an entry") from None
 
     def _numbers(self, name: ListName, blocks: Iterable[Block]) -> set[int]:
         """The entries that lie in one of ``blocks``."""
-        found: set[int] = set()
+        tags: dict[int, list[bytes]] = {}
         for block in blocks:
             bucket, tag = _place(self._key, name, block)
             if self._head.buckets[bucket // 8] >> bucket % 8 & 1:
-                raw = self._row("SELECT sealed FROM bucket WHERE number = ?", bucket, b"bucket")
-                found.update(_postings(raw, tag))
-        return found
+                tags.setdefault(bucket, []).append(tag)
+        return {
+            each for bucket, raw in self._opened("bucket", tags.keys()) for tag in tags[bucket] for each in _postings(raw, tag)
+        }
 
-    def _row(self, statement: str, number: int, kind: bytes) -> bytes:
+    def _opened(self, table: str, numbers: Collection[int]) -> Iterator[tuple[int, bytes]]:
+        """Rows of a table, of which none may be missing."""
+        marks = ",".join("?" * len(numbers))
         try:
-            row = self._file.execute(statement, (number,)).fetchone()
-            if row is None:
-                raise SnapshotRefused("forged", f"{kind.decode()} {number} is gone")
-            return self._key.open(row[0], _aad(kind, number))
+            rows = self._file.execute(f"SELECT number, sealed FROM {table} WHERE number IN ({marks})", [*numbers]).fetchall()  # noqa: S608 - of marks
+            opened = [(number, self._key.open(sealed, _aad(table, number))) for number, sealed in rows]
         except (SealBroken, *_DAMAGE) as error:
-            raise _refused(error, f"{kind.decode()} {number}") from None
+            raise _refused(error, table) from None
+        if len(opened) != len(numbers):
+            raise SnapshotRefused("forged", f"rows of {table} are gone")
+        yield from opened
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------------------
@@ -172,7 +176,7 @@ def _write(file: sqlite3.Connection, key: SnapshotKey, persons: Iterable[ListedP
         bits[number // 8] |= 1 << number % 8
     file.executemany(
         "INSERT INTO bucket VALUES (?, ?)",
-        ((number, own.seal(bytes(told.buckets[number]), _aad(b"bucket", number))) for number in sorted(told.buckets)),
+        ((number, own.seal(bytes(told.buckets[number]), _aad("bucket", number))) for number in sorted(told.buckets)),
     )
     sealed = msgspec.msgpack.encode(_Head(head, dict(told.entries), bytes(bits), weighed(told.bearers, told.entries.total())))
     file.execute("INSERT INTO head VALUES (?, ?)", (salt, own.seal(sealed, b"head")))
@@ -202,7 +206,7 @@ def _rows(key: SnapshotKey, persons: Iterable[ListedPerson], told: _Told) -> Ite
         for block in document_blocks(entry.identity) | entry_blocks(entry.identity):
             bucket, tag = _place(key, person.list, block)
             told.buckets.setdefault(bucket, bytearray()).extend(tag + number.to_bytes(_NUMBER, "big"))
-        yield number, key.seal(encode(entry), _aad(b"person", number))
+        yield number, key.seal(encode(entry), _aad("person", number))
 
 
 # --- both ------------------------------------------------------------------------------------------------------------------------
@@ -222,8 +226,8 @@ def _postings(bucket: bytes, tag: bytes) -> Iterator[int]:
         at = bucket.find(tag, at + 1)
 
 
-def _aad(kind: bytes, number: int) -> bytes:
-    return kind + number.to_bytes(8, "big")
+def _aad(table: str, number: int) -> bytes:
+    return table.encode() + number.to_bytes(8, "big")
 
 
 def _worst(one: Match, other: Match) -> Match:

@@ -121,10 +121,17 @@ def test_an_entry_without_any_birth_is_still_compared(tmp_path: Path) -> None:
     assert index.check(query("WIRYOSUDARMO PURBONEGORO KERTAPATI"), "pencegahan", NOW).word == "possible"
 
 
-def test_a_traveller_without_a_year_of_birth_is_never_clear(tmp_path: Path) -> None:
+@pytest.mark.parametrize("birth", ["<<0512", "70<<<<", "70<<12", "<<<<<<", ""])
+def test_a_traveller_without_year_and_month_of_birth_is_never_clear(tmp_path: Path, birth: str) -> None:
     index = build(tmp_path, entry("BUDI"))
-    found = index.check(query("ANDI", birth="<<0512"), "pencegahan", NOW)
-    assert (found.word, found.code) == ("possible", "no_birth_year")
+    found = index.check(query("ANDI", birth=birth), "pencegahan", NOW)
+    assert (found.word, found.code) == ("possible", "no_birth_month")
+
+
+def test_a_traveller_without_a_day_of_birth_is_searched_for(tmp_path: Path) -> None:
+    index = build(tmp_path, entry())
+    assert index.check(query(birth="7005<<"), "pencegahan", NOW).word == "possible"
+    assert index.check(query("ANDI", birth="7005<<"), "pencegahan", NOW).word == "clear"
 
 
 def test_more_namesakes_than_can_be_looked_at_are_never_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
