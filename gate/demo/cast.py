@@ -104,8 +104,13 @@ class Traveller(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     issuance: Issuance | None = None
     exit_permit: Literal["", "valid", "none", "expired", "used", "mismatch"] = ""
     watchlist: Literal["clear", "possible", "hit"] = "clear"
-    """What the list of Pencegahan holds of them."""
+    """What the list that bars their way holds of them: Pencegahan of those who leave, Penangkalan of those who arrive."""
+    wanted: bool = False
     lost_or_stolen: bool = False
+    stay_permit: Literal["valid", "none", "no_reentry", "overstay", "abtc"] = "valid"
+    """Of a foreigner."""
+    declared: bool = True
+    """Whether they made the arrival declaration."""
     behaviour: Behaviour = Behaviour()
 
 

@@ -192,20 +192,22 @@ def registry_data(cast: Cast, portrait: Portrait | None = None) -> dict[str, Any
         book = {"issuing_state": issuing_states[traveller.document.state], "document_number": traveller.document.number}
         for registry, record in _records(traveller, portrait).items():
             books.setdefault(registry, []).append({**book, "records": [record]})
-    listed = [_listed(each, name) for each in cast.traveller for name in ("pencegahan", "penangkalan") if each.watchlist != "clear"]
+    listed = [
+        _listed(each, name) for each in cast.traveller for name in ("pencegahan", "penangkalan") if each.watchlist != "clear"
+    ]
     return {"books": books, "watchlist": [*listed, *(_listed(each, "wanted") for each in cast.traveller if each.wanted)]}
 
 
 def _records(traveller: Traveller, portrait: Portrait | None) -> dict[str, dict[str, Any]]:
     """By registry, what it holds of the traveller's book."""
-    records: dict[str, dict[str, Any]] = {"arrival_declaration": {"arrival": datetime.now(UTC).date().isoformat()}}
-    if traveller.lost_or_stolen:
-        records["lost_and_stolen"] = {}
+    records: dict[str, dict[str, Any]] = {"lost_and_stolen": {}} if traveller.lost_or_stolen else {}
+    if traveller.declared:
+        records["arrival_declaration"] = {"arrival": f"{civil_date(datetime.now(UTC), 'CGK')}"}
+    if traveller.stay_permit in _STAY_PERMITS:
+        records["stay_permit"] = _STAY_PERMITS[traveller.stay_permit]
     record = traveller.issuance
     if record is None:
-        return records | {
-            "stay_permit": {"kind": "e_voa", "valid_to": "2099-12-31"}
-        }  # no citizen's: it is asked for a permit to stay
+        return records
     replaced = record.status == "replaced"
     held = {"status": "active" if replaced else record.status, "replaced": replaced, "document_class": record.document_class}
     stages = [{**stage, "office": record.office} for stage in _STAGES]

@@ -173,6 +173,18 @@ def demonstrate() -> Callable[..., Iterator[Run]]:
     return demonstrate
 
 
+@pytest.fixture(scope="session")
+def perform() -> Callable[..., Iterator[Run]]:
+    """Run a whole cast with options of its own; for fixtures to yield from."""
+
+    def perform(name: str, cast: str, *options: str) -> Iterator[Run]:
+        performance = Performance(name, cast, options=options)
+        yield performance.ended()
+        performance.close()
+
+    return perform
+
+
 @pytest.fixture
 def pages_performance() -> Iterator[Performance]:
     """A short demonstration that starts now, to be watched."""
