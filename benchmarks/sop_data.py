@@ -121,6 +121,7 @@ def _trail(dice: random.Random, office: Office) -> SopTrail:
     return SopTrail(
         sop_version=SPPT_2014,
         issuing_office=office.name,
+        capturing_office=office.name,
         stages=tuple(stage for stage in stages if f"MISSING_{stage.name.upper()}" not in flaws),
         distinct_approver="SAME_OFFICER" not in flaws,
     )

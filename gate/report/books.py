@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gate.outcome import Outcome
 from gate.records import SopTrail, TransactionRecord
+from gate.registries.answers import OFFICIAL_CLASSES
 from gate.report.causes import BESIDE, CAPTURED, ISSUED, causes_of
 from gate.sop import flags
 
@@ -24,7 +25,8 @@ _CAUSES = {**ISSUED, **CAPTURED, **BESIDE}
 class Book:
     """A book at the gate where it was first seen ``at`` that time. ``found``: causes, audit flags, and what sums them up.
 
-    ``stratum``: checkpoint, gate, direction and class, within which books are compared.
+    ``stratum``: checkpoint, gate, direction and class, within which books are compared. ``captured_by``: the issuing office, but of an
+    official book only where it is told, for another may have issued it.
     """
 
     at: datetime
@@ -65,7 +67,7 @@ def _book(record: TransactionRecord, trail: SopTrail) -> Book:
         lane=record.lane,
         stratum=(record.checkpoint, record.lane, record.direction, record.document_class),
         issued_by=issuer,
-        captured_by=trail.capturing_office or issuer,
+        captured_by=trail.capturing_office or (UNNAMED if record.document_class in OFFICIAL_CLASSES else issuer),
         found=frozenset(found),
         demonstration=record.demonstration,
     )

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from gate.evidence import IN_SNAPSHOT, NOT_PERFORMED, VOCABULARY, Evidence
 from gate.outcome import Outcome
 from gate.records import TransactionRecord
+from gate.registries.answers import OFFICIAL_CLASSES
 from gate.report.causes import OFFICIAL, OTHER, causes_of
 from gate.report.disclosure import K
 from gate.report.intervals import Share
 
-CLASSES = frozenset({"service", "diplomatic"})
 REGISTRY_FACTS = frozenset(name for name, words in VOCABULARY.items() if "unavailable" in words)
 SOURCES = ("live", "snapshot", "none", "not asked")
 
@@ -44,7 +44,7 @@ def official_places(records: Iterable[TransactionRecord]) -> list[Place]:
     """Each airport that such a book came to, followed by its gates."""
     places: dict[tuple[str, str], list[TransactionRecord]] = {}
     for record in records:
-        if record.document_class in CLASSES:
+        if record.document_class in OFFICIAL_CLASSES:
             for lane in ("", record.lane):
                 places.setdefault((record.checkpoint, lane), []).append(record)
     return [_place(" ".join(filter(None, where)), bool(where[1]), of) for where, of in sorted(places.items())]

@@ -67,6 +67,7 @@ def test_simpler_rules_give_small_groups_away(rule):
 
 
 @given(st.dictionaries(st.text(max_size=3), st.integers(1, 40)))
+@settings(max_examples=60, deadline=None)
 def test_the_others_together_are_none_or_k_or_all_there_is(counts):
     apart = kept_apart(counts)
     others = sum(count for name, count in counts.items() if name not in apart)

@@ -113,7 +113,7 @@ trails = st.builds(
 
 
 @given(trails)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_trail_gives_known_flags_each_once_and_goes_through_the_log(trail):
     found = flags(trail)
     assert list(found) == sorted(set(found), key=FLAGS.index)

@@ -157,6 +157,14 @@ def test_the_office_that_took_the_biometrics_answers_for_them():
     assert found == {(guilty, "captured", "biometric record")}
 
 
+def test_a_book_whose_capture_is_not_told_is_held_against_nobody():
+    made = world(random.Random("untold"), offices=6, planted=False).records
+    trails = [msgspec.structs.replace(record.trail, capturing_office="") for record in made]
+    books, _ = books_of(msgspec.structs.replace(record, trail=trail) for record, trail in zip(made, trails, strict=True))
+    for book in books:
+        assert book.captured_by == (book.issued_by if "ordinary" in book.stratum else "(office not named)")
+
+
 def test_whoever_tries_again_counts_once():
     made = world(random.Random("again"), offices=3, planted=False)
     once, left = books_of(made.records)
