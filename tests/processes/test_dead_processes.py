@@ -39,6 +39,29 @@ def test_reader_killed_while_the_chip_is_read_costs_a_referral(gate_now):
     gate_now.passes()
 
 
+def test_registries_held_up_and_killed_cost_a_referral_and_come_back(gate_now):
+    before = gate_now.plant()
+    former = gate_now.signal("registries", signal.SIGSTOP)
+    record = gate_now.ends_referred(gate_now.send(), before)
+    assert record.outcome == "COUNTER"
+    assert set(record.reasons) == {"ISSUANCE_UNAVAILABLE", "WATCHLIST_UNAVAILABLE", "LOST_AND_STOLEN_UNAVAILABLE"}
+    gate_now.signal("registries")
+    gate_now.started_again("registries", former)
+    gate_now.passes()
+
+
+def test_registries_held_up_with_somebody_inside_keep_the_exit_shut(gate_now):
+    """A crossing that is not written down is none."""
+    before = gate_now.plant()
+    walk = gate_now.into_capture()
+    gate_now.signal("registries", signal.SIGSTOP)
+    gate_now.turn_to_camera()
+    record = gate_now.ends_referred(walk, before)
+    gate_now.signal("registries", signal.SIGCONT)
+    assert (record.outcome, record.reasons) == ("COUNTER", ("PERMIT_VOIDED",))
+    gate_now.passes()
+
+
 def test_panel_killed_while_somebody_is_inside_costs_nobody_anything(gate_now):
     gate_now.stage.world.switch_panel(tamper=True)
     walk = gate_now.into_capture()

@@ -10,6 +10,7 @@ import pytest
 
 from gate.evidence import CheckResult, Fact
 from gate.processes.messages import (
+    AskRegistries,
     DocumentChecked,
     DocumentPlaced,
     FaceChecked,
@@ -19,9 +20,11 @@ from gate.processes.messages import (
     ReadDocument,
     ReaderProgress,
     ReferenceReady,
+    RegistryAnswered,
     StartCapture,
 )
 from gate.records import StageTiming
+from gate.registries.answers import Answers
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(180)]  # workers are started anew again and again
 
@@ -40,6 +43,22 @@ GOOD_CHIP = {
         "revocation": "good",
         "chip_authenticity": "genuine",
     }.items()
+}
+
+
+LIES = {
+    "issuance": "active",
+    "document_model": "chip_expected",
+    "biometric_record": "recorded",
+    "issuer_portrait": "same",
+    "exit_permit": "valid",
+    "pencegahan": "clear",
+    "wanted": "clear",
+    "sltd": "clear",
+    "enablement": "enabled",
+    "occupancy": "one",
+    "document_class": "ordinary",
+    "supervision": "present",
 }
 
 
@@ -158,6 +177,22 @@ def test_reader_cannot_speak_for_the_face_the_registries_or_the_gate(gate_now, l
     assert not {"face", "pad", "occupancy"} & record.decisions[0].evidence.facts.keys()
 
 
+def test_registries_cannot_speak_for_each_other_for_the_chip_or_for_the_gate(gate_now, liar):
+    before = gate_now.plant()
+    registries = liar("registries")
+    gate_now.stage.world.spoilt = {"clone": True}
+    walk = gate_now.send("service")
+    asked = registries.hear(AskRegistries).read.transaction
+    lies = {name: Fact(value=value, result=CheckResult.SUCCESSFUL) for name, value in LIES.items()}
+    for registry in ("issuance", "watchlist", "lost_and_stolen", "watchlist", "another"):
+        registries.say(RegistryAnswered(transaction=asked, registry=registry, answers=Answers(facts=lies | GOOD_CHIP | MATCH)))
+    registries.say(RegistryAnswered(transaction="another", registry="exit_permit", answers=Answers(facts=lies)))
+    record = gate_now.ends_referred(walk, before)
+    gate_now.stage.world.sound()
+    assert set(record.reasons) == {"CHIP_NOT_GENUINE", "EXIT_PERMIT_UNAVAILABLE"}
+    assert not {"face", "pad", "occupancy"} & record.decisions[0].evidence.facts.keys()
+
+
 def test_a_portrait_without_passive_authentication_never_reaches_vision(gate_now, liar):
     before = gate_now.plant()
     vision, reader = liar("vision"), liar("reader")
@@ -200,7 +235,7 @@ def test_a_reader_that_floods_the_record_cannot_stop_the_lane(gate_now, liar):
     assert record.reasons == ("CHIP_LEFT_FIELD",)
 
 
-@pytest.mark.parametrize("role", ["reader", "vision"])
+@pytest.mark.parametrize("role", ["reader", "vision", "registries"])
 def test_a_second_worker_beside_the_real_one_is_hung_up_on(gate_now, role):
     second = gate_now.peer(role)
     second.hung_up_on()
