@@ -12,7 +12,16 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 
-from benchmarks import soak_faces, soak_mrz_serial, soak_oracles, soak_panel, soak_rules, soak_snapshots
+from benchmarks import (
+    soak_faces,
+    soak_mrz_serial,
+    soak_oracles,
+    soak_panel,
+    soak_registries,
+    soak_rules,
+    soak_snapshots,
+    watchlist_soak,
+)
 from benchmarks.soak_captures import EXACT, captures, negatives
 from benchmarks.soak_cases import Case
 from benchmarks.soak_chip import AGREEMENT, FILES, LANGUAGE, MESSAGES, PARTS, mutations
@@ -146,6 +155,13 @@ SUITES: dict[str, Suite] = {
     "policy": Suite(cases=1_000_000, prepare=policy, must_see=frozenset({"OPEN", "COUNTER", "HOLD"})),
     "snapshots_on_the_way": Suite(cases=50_000, prepare=soak_snapshots.on_the_way, must_see=soak_snapshots.WAY_SEES),
     "snapshots_on_the_disk": Suite(cases=20_000, prepare=soak_snapshots.on_the_disk, must_see=soak_snapshots.DISK_SEES),
+    "registry_answers": Suite(
+        cases=200_000,
+        prepare=soak_registries.signed_answers,
+        must_see=frozenset({"read", "forged", "malformed", "misaddressed", "replayed", "clock", "expired", "stale"}),
+    ),
+    "registry_interface": Suite(cases=20, prepare=soak_registries.interface, must_see=frozenset({"clean"})),
     "sop_offices": Suite(cases=200, prepare=sop_offices, must_see=frozenset({"exactly the three"})),
     "channel_messages": Suite(cases=300_000, prepare=channel_messages, must_see=frozenset({"hung up", "DocumentChecked"})),
+    "watchlist_pairs": Suite(cases=100_000, prepare=watchlist_soak.pairs, must_see=watchlist_soak.MUST_SEE, processes=2),
 }
