@@ -212,6 +212,21 @@ def _check_panel(config: Config | None) -> Finding | None:
     return _finding("panel", problem, "plug it in, or add the user to the group of the device (dialout)", fine)
 
 
+def _check_registries(config: Config | None) -> Finding | None:
+    """What asking registries takes: the libraries, the registries' keys, the gate's own certificate. Nobody is asked."""
+    if config is None:
+        return None
+    if not config.registries.named:
+        return _finding("registries", "", "", "none")
+    missing = [name for name in ("joserfc", "rapidfuzz") if importlib.util.find_spec(name) is None]
+    if missing:
+        return _finding("registries", f"{' and '.join(missing)} not installed", "install autogate[registries]", "")
+    problem = importlib.import_module("gate.registries.sources").problem(
+        config, datetime.now(UTC)
+    )  # by name, as the face pack below
+    return _finding("registries", problem, "put right what [registries] names", ", ".join(config.registries.named))
+
+
 def _check_ports(config: Config | None) -> Finding | None:
     if config is None:
         return None
@@ -292,6 +307,7 @@ CHECKS: tuple[Check, ...] = (
     _check_link,
     _check_panel,
     _check_ports,
+    _check_registries,
     _check_trust,
     _check_rules,
     _check_face_pack,

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
+
+from cryptography.x509 import load_pem_x509_certificate
+from cryptography.x509.oid import NameOID
 
 from gate.clock import WallFloor
 from gate.config import Config, Registry
@@ -69,6 +73,31 @@ def client_for(name: str, section: Registry, config: Config, clock: Wall) -> Reg
         tls=tls_context(tls) if tls and section.url.startswith("https:") else None,
         deadline_s=_deadline_s(section, config),
     )
+
+
+def problem(config: Config, now: datetime) -> str:
+    """Why the registries that ``config`` names could not be asked at the aware moment ``now``; empty where keys and certificates are in order."""
+    try:
+        for section in config.registries.named.values():
+            public_key(section.key)
+        snapshot_store(config)
+        tls = config.registries.tls
+        if tls is None:
+            return ""
+        tls_context(tls)
+        return _certificate_problem(tls.certificate, config.lane.id, now)
+    except (OSError, ValueError) as error:
+        return str(error)
+
+
+def _certificate_problem(path: Path, gate: str, now: datetime) -> str:
+    certificate = load_pem_x509_certificate(path.read_bytes())
+    names = [str(each.value) for each in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if names != [gate]:
+        return f"{path} is for {', '.join(names) or 'nobody'}, and lane.id is {gate}"
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
+        return f"{path} holds from {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}"
+    return ""
 
 
 def label(config: Config) -> str:

@@ -16,10 +16,26 @@ import pytest
 
 from gate import doctor
 from gate.clock import WALL_FLOOR_FILE
-from gate.config import Camera, Config, Controller, Face, Lane, Panel, Scanner, Screens, Trust
+from gate.config import (
+    Camera,
+    Config,
+    Controller,
+    Face,
+    Lane,
+    Panel,
+    Registries,
+    Registry,
+    RegistryTls,
+    Scanner,
+    Screens,
+    Snapshots,
+    Trust,
+)
 from gate.devices import CHECKS as DEVICES
 from gate.doctor import OUR_NAMES, Finding, doctor_command, examine, foreign_names, refuse_foreign_names
 from gate.evidence import Direction
+from gate.registries.reference.certificates import write_identities
+from gate.registries.sources import problem
 from pki.sim import PretendState
 from pki.trust import save_trust_store
 
@@ -54,6 +70,27 @@ def config(tmp_path):
 
 def failed(config: Config | None) -> list[str]:
     return [finding.check for finding in examine(config) if not finding.ok]
+
+
+def test_registries_want_their_keys_and_a_certificate_of_this_gate(config, tmp_path):
+    folder = tmp_path / "registries"
+    write_identities(folder, "1")
+    tls = {name: folder / "tls" / file for name, file in {"ca": "ca.pem", "certificate": "gate.pem", "key": "gate.key"}.items()}
+    asked = Registry(url="https://127.0.0.1:1", key=folder / "public" / "issuance.pem")
+    registries = Registries(tls=RegistryTls(**tls), issuance=asked)
+    good = msgspec.structs.replace(config, registries=registries)
+    assert "registries" not in [*failed(config), *failed(good)]
+    secret = msgspec.structs.replace(asked, key=folder / "keys" / "issuance.pem")
+    server = RegistryTls(**tls | {"certificate": folder / "tls" / "server.pem", "key": folder / "tls" / "server.key"})
+    for wrong in (
+        msgspec.structs.replace(registries, issuance=msgspec.structs.replace(asked, key=folder / "absent")),
+        msgspec.structs.replace(registries, issuance=secret),
+        msgspec.structs.replace(registries, tls=RegistryTls(**tls | {"key": folder / "tls" / "server.key"})),
+        msgspec.structs.replace(registries, tls=server),
+        msgspec.structs.replace(registries, snapshots=Snapshots(folder=folder, key_file=folder / "absent")),
+    ):
+        assert "registries" in failed(msgspec.structs.replace(config, registries=wrong)), wrong
+    assert "holds from" in problem(good, datetime(2001, 1, 1, tzinfo=UTC))
 
 
 def test_a_panel_wants_its_key_libosdp_and_its_line(config, tmp_path):
