@@ -231,7 +231,7 @@ def _sign_lines(told: Told) -> Iterator[str]:
 
 
 def _keygen_lines(told: Told) -> Iterator[str]:
-    yield f'signers = ["{told["signer"]}", …]   # in [trust] of every gate\'s configuration'
+    yield f'signers = ["{told["signer"]}", …]   # in [trust], or [rules], of every gate\'s configuration'
     yield f"{told['key_file']} holds the private key, {'' if told['encrypted'] else 'not '}encrypted: it belongs to one person"
 
 

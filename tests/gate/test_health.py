@@ -72,6 +72,13 @@ def test_out_of_service_says_why_and_is_healthy_all_the_same(board):
     assert board.answer("/healthz")[0] == 200
 
 
+def test_a_lane_that_does_not_go_by_the_newest_rules_is_ready_and_says_so(board):
+    assert "autogate_rules_current 1\n" in board.answer("/metrics")[2]
+    board.told(msgspec.structs.replace(HEALTH, rules_problem="statement 3 is signed by 1 of 2 people"))
+    assert board.answer("/readyz")[::2] == (200, "idle\nrules: statement 3 is signed by 1 of 2 people\n")
+    assert "autogate_rules_current 0\n" in board.answer("/metrics")[2]
+
+
 def test_counters_are_told_to_the_last_digit_after_years_of_service():
     years = msgspec.structs.replace(
         HEALTH, damaged_frames=1_234_567_891, loop_lag=Histogram(bounds=(0.001,), counts=(1_261_440_001, 1), total=1234567.891)
