@@ -86,6 +86,8 @@ PHASES = (
     Phase(name="well again", begins=48),
 )
 ENDS = 60
+SPANS = (-1, 0, 6, 12, 24, 40, 43, 45, 46, 48)
+"""Hours at which rows of the table begin."""
 
 
 # --- the hours ---------------------------------------------------------------------------------------------------------------
@@ -209,16 +211,23 @@ def _oldest_s(ruling: Ruling) -> float:
 
 
 def table(rulings: list[Ruling]) -> Iterator[str]:
-    """Counts by phase and source, for clean travellers of each class and for all those with something against them."""
+    """Counts by time and source, for clean travellers of each class and for all those with something against them."""
     outcomes = [str(outcome) for outcome in Outcome]
-    yield f"| phase | travellers | from | {' | '.join(outcomes)} |"
-    yield f"|---|---|---|{'---|' * len(outcomes)}"
-    counted: dict[tuple[str, str, str], Counter[str]] = {}
+    yield f"| hours | centre | travellers | from | {' | '.join(outcomes)} |"
+    yield f"|---|---|---|---|{'---|' * len(outcomes)}"
+    counted: dict[tuple[str, str, str, str], Counter[str]] = {}
     for each in rulings:
         kind = each.person.kind if each.person.clean else "barred"
-        counted.setdefault((each.phase, kind, each.source), Counter())[str(each.decision.outcome)] += 1
-    for (phase, kind, source), seen in counted.items():
-        yield f"| {phase} | {kind} | {source} | {' | '.join(str(seen[outcome] or '') for outcome in outcomes)} |"
+        counted.setdefault((_span(each.hours), each.phase, kind, each.source), Counter())[str(each.decision.outcome)] += 1
+    for (span, phase, kind, source), seen in counted.items():
+        yield f"| {span} | {phase} | {kind} | {source} | {' | '.join(str(seen[outcome] or '') for outcome in outcomes)} |"
+
+
+def _span(hours: float) -> str:
+    """The part of the outage that an hour lies in."""
+    begins = max(bound for bound in SPANS if bound <= hours)
+    ends = next((bound for bound in SPANS if bound > hours), ENDS)
+    return f"{begins} to {ends}"
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 import pytest
 
-from benchmarks.outage import LAST_REFRESH, WIB, Ruling, allowed_s, counts, crossings_told, run
+from benchmarks.outage import LAST_REFRESH, WIB, Ruling, allowed_s, counts, crossings_told, run, table
 from gate.decision import Outcome, decide_entry
 from gate.evidence import IN_SNAPSHOT, Evidence
 from gate.policy.engine import SNAPSHOT_TOO_OLD
@@ -69,7 +69,8 @@ def served(each: Ruling) -> bool:
 def test_nobody_is_let_through_who_may_not_and_nobody_kept_without_need(played: Played) -> None:
     told = counts(played.rulings, RULES)
     assert (told["wrong"], told["kept"]) == (0, 0)
-    assert told["decisions"] == len(played.rulings)
+    shown = [int(cell) for line in list(table(played.rulings))[2:] for cell in line.split("|")[5:-1] if cell.strip()]
+    assert told["decisions"] == len(played.rulings) == sum(shown)
     barred = [each for each in played.rulings if each.person.barred(each.at)]
     assert len({each.person.kind for each in barred if each.source == "snapshot"}) >= 13
 
