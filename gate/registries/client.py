@@ -66,8 +66,6 @@ class RegistryClient(Generic[R]):
     async def ask(self, question: Question) -> RegistryAnswer[R]:
         """The answer to ``question``, by the deadline. Never raises for what a registry does or fails to do."""
         begun = self._clock()
-        if not self._breaker.admits():
-            return Unavailable(source=self._contract.name, why="circuit_open", latency_ms=0.0)
         why: Why
         try:
             answer = await self._asked(question, begun)
@@ -78,7 +76,8 @@ class RegistryClient(Generic[R]):
         else:
             self._breaker.ended(well=True)
             return answer
-        self._breaker.ended(well=why not in AWAY)
+        if why != "circuit_open":
+            self._breaker.ended(well=why not in AWAY)
         return Unavailable(source=self._contract.name, why=why, latency_ms=self._since(begun))
 
     async def close(self) -> None:
@@ -90,6 +89,8 @@ class RegistryClient(Generic[R]):
     async def _asked(self, question: Question, begun: float) -> Found[R] | NotListed:
         try:
             async with asyncio.timeout(self._deadline_s), self._turn:
+                if not self._breaker.admits():
+                    raise _NoAnswer("circuit_open")
                 try:
                     return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask_once, question, begun)
                 except asyncio.CancelledError:  # the deadline, or the caller: free the thread at once

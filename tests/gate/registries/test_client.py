@@ -368,3 +368,18 @@ async def test_the_circuit_opens_on_silence_and_never_on_a_lie(registries: Any, 
         clock.now += OPEN_S
         assert isinstance(await asking.ask(QUESTION), Found)
         assert isinstance(await asking.ask(IssuanceQuestion(issuing_state="IDN", document_number="X2")), NotListed)
+
+
+async def test_who_waits_behind_the_probe_is_asked_once_it_came_back_well(registries: Any, virtual_clock: Any) -> None:
+    clock = virtual_clock()
+    async with registries.client("issuance", breaker=CircuitBreaker(now=clock)) as asking:
+        registries.tell(issuance={"status": 503})
+        for _ in range(FAILURES):
+            await asking.ask(QUESTION)
+        clock.now += OPEN_S
+        failed = await asyncio.gather(*(asking.ask(QUESTION) for _ in range(3)))
+        assert [answer.why for answer in failed] == ["error", "circuit_open", "circuit_open"]
+        registries.tell()
+        clock.now += OPEN_S
+        answers = await asyncio.gather(*(asking.ask(QUESTION) for _ in range(3)))
+        assert [type(answer) for answer in answers] == [Found] * 3
