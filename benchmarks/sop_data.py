@@ -30,10 +30,10 @@ WIB = timezone(timedelta(hours=7))
 FIRST_DAY = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
 DECREE = datetime(2025, 12, 1, 9, 0, tzinfo=WIB)
 
-PLANTED = {"MISSING_INTERVIEW": 0.7, "chip": 0.35, "biometric record": 0.95}
+PLANTED = {"MISSING_INTERVIEW": 0.7, "chip": 0.45, "biometric record": 0.95}
 """The three deviations, and how many of the office's books show each (the last: of its official books)."""
-SMALLEST_PLANTED = 60
-"""Books of an office that is given one, so that it can be seen at all."""
+SMALLEST_PLANTED = 80
+"""Books of an office that is given one. With 60 books and chips at 0.35 one of 1,200 planted offices was not seen: so much is chance."""
 RATES = {
     "chip": 0.015,
     "electronic proof": 0.005,
