@@ -28,6 +28,7 @@ CONFIG: Any = SimpleNamespace(
     lane=SimpleNamespace(id="l", checkpoint="CGK", direction="departure", kind="mantrap"),
     profile="demo",
     face=SimpleNamespace(waiver=None),
+    registries=SimpleNamespace(named={}),
 )
 CASE = SimpleNamespace(document_there=False, referral_screen=None, progress=0.0, guidance="", running=None, backends={})
 
