@@ -31,6 +31,7 @@ from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection
 from gate.profiles import PROFILES
 from gate.records import DecisionRecord, LaneEvent, PanelEvent, StageTiming, TransactionRecord
 from gate.registries.answers import Answers
+from gate.sop import flagged
 from gate.transaction import Transaction
 
 PARTING_S = 4.0
@@ -214,7 +215,7 @@ class Casework:
             return
         running.learn("registries", bounded_facts(answers.facts))
         if answers.trail is not None:
-            running.trail = bounded_trail(answers.trail)
+            running.trail = bounded_trail(flagged(answers.trail))
         if name == ISSUER:
             self._issuer_portrait = answers.portrait_sha256
         self.stage(f"registry.{name}", begun, self._clock.boot(), ", ".join(fact.value for fact in answers.facts.values()))
