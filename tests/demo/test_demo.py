@@ -138,6 +138,18 @@ def test_record_of_the_proof_stands_with_every_traveller_and_tells_what_failed(d
     }
 
 
+def test_whoever_went_through_is_told_to_the_registry_of_crossings_and_nobody_else(default_run):
+    went = [each["transaction"] for each in default_run.result["transactions"] if each["outcome"] == "OPEN"]
+    assert default_run.result["crossings"] == went
+    assert len(went) == 5
+
+
+def test_records_name_the_registries_and_how_they_proved_themselves(default_run):
+    (told,) = {each["backends"]["registries"] for each in default_run.result["transactions"]}
+    assert told.endswith("(mTLS, JWS)")
+    assert all(name in told for name in ("connected_one", "issuance", "exit_permit", "watchlist", "lost_and_stolen", "crossing"))
+
+
 def test_signature_checks_and_registries_hide_behind_the_chip(default_run):
     stages = {stage["name"]: stage for stage in default_run.result["transactions"][0]["stages"]}
     chip_ends = stages["chip.DG2"]["start_ms"] + stages["chip.DG2"]["duration_ms"]
