@@ -28,8 +28,10 @@ from rapidfuzz import fuzz, process
 
 from benchmarks import machine
 from benchmarks.population import NOW, Listing, Person, listings, name_class, travellers
+from gate.registries.agreement import Agreement, agreement
 from gate.registries.blocking import traveller_blocks
-from gate.registries.matching import DATED, Agreement, Identity, agreement, judged, listed, threshold, traveller
+from gate.registries.identity import Identity, listed, traveller
+from gate.registries.matching import DATED, judged, threshold
 from gate.registries.names import ListedPerson, tokens
 from gate.registries.sealed import SnapshotKey
 from gate.registries.watchlist_index import WatchlistIndex

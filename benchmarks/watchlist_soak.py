@@ -10,7 +10,9 @@ import msgspec
 
 from benchmarks.population import NOW, listing, person
 from benchmarks.soak_cases import Case
-from gate.registries.matching import BirthAgreement, agreement, check, judged, listed, threshold, traveller
+from gate.registries.agreement import BirthAgreement, agreement
+from gate.registries.identity import listed, traveller
+from gate.registries.matching import check, judged, threshold
 from gate.registries.names import tokens
 
 LEAST = threshold(1)

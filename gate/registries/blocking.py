@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from gate.registries.matching import Identity, born, years
+from gate.registries.identity import Identity, born, years
 from gate.registries.names import consonants, is_rare, skeleton
 
 Block = tuple[str, ...]
@@ -45,7 +45,7 @@ def _blocks(person: Identity, dates: Sequence[str], day: str) -> set[Block]:
     found: set[Block] = set()
     for name in person.names:
         sounds = [skeleton(token) for token in name]
-        told = {("pair", *pair) for pair in combinations(sorted(sounds), 2)}
+        told: set[Block] = {("pair", *pair) for pair in combinations(sorted(sounds), 2)}
         told |= {("word", token) for token in name if is_rare(token)}  # whatever became of the other words
         told |= {("letters", consonants(name))}  # wherever the words end
         if len(sounds) == 1:

@@ -21,8 +21,10 @@ from typing import Self
 
 import msgspec
 
+from gate.registries.agreement import agreement
 from gate.registries.blocking import Block, document_blocks, entry_blocks, traveller_blocks
-from gate.registries.matching import CLEAR, Entry, Match, agreement, born, judged, listed, threshold, traveller
+from gate.registries.identity import Entry, born, listed, traveller
+from gate.registries.matching import CLEAR, Match, judged, threshold
 from gate.registries.names import ListedPerson, ListName, PersonQuery, parts, rare_bits, weighed
 from gate.registries.sealed import SealBroken, SnapshotKey, new_salt
 from gate.registries.snapshot import SnapshotRefused

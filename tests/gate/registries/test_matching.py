@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.registries.matching import BirthAgreement, agreement, alike, check, judged, listed, threshold, traveller
+from gate.registries.agreement import BirthAgreement, agreement, alike
+from gate.registries.identity import listed, traveller
+from gate.registries.matching import check, judged, threshold
 from gate.registries.names import ListedPerson, PersonQuery
 
 NOW = datetime(2026, 9, 1, 12, tzinfo=UTC)

@@ -14,8 +14,10 @@ import pytest
 
 from benchmarks.population import BIRTH_SLIPS, NAME_SLIPS, NOW, Person, listing, listings, person, travellers
 from gate.registries import watchlist_index
+from gate.registries.agreement import agreement
 from gate.registries.blocking import entry_blocks, traveller_blocks
-from gate.registries.matching import agreement, judged, listed, threshold, traveller
+from gate.registries.identity import listed, traveller
+from gate.registries.matching import judged, threshold
 from gate.registries.names import ListedPerson, PersonQuery, bits, tokens
 from gate.registries.sealed import SnapshotKey
 from gate.registries.snapshot import SnapshotRefused
