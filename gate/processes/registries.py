@@ -127,8 +127,6 @@ async def _send(outbox: CrossingOutbox, registry: Source[Any]) -> None:
     """Tell the registry of crossings for as long as this process lives."""
     try:
         await CrossingSender(outbox, registry).run()
-    except OutboxError as error:
-        print(f"registries: {error}", file=sys.stderr, flush=True)
     finally:
         await registry.close()
 

@@ -186,7 +186,7 @@ def _lock(path: Path) -> int:
 
 
 def _text(at: datetime) -> str:
-    """In UTC, so that texts sort as times do."""
+    """In UTC, so that texts sort as times do. Raises ValueError, which undoes what was begun."""
     if at.tzinfo is None:
-        raise OutboxError("a time without zone")
+        raise ValueError("a time without zone")
     return at.astimezone(UTC).isoformat(timespec="microseconds")

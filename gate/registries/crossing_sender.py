@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from gate.registries.base import Found, RegistryAnswer, Source, Unavailable
-from gate.registries.crossing import CrossingOutbox, CrossingReply, told
+from gate.registries.crossing import CrossingOutbox, CrossingReply, OutboxError, told
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 """A centre that comes back after a day is not run down by all its gates in the first second, and is caught up with within minutes."""
@@ -30,11 +31,16 @@ class CrossingSender:
         self._pause_s = FIRST_PAUSE_S
 
     async def run(self) -> None:
-        """Send for ever. Raises OutboxError where the file cannot be read any more."""
+        """Send for ever; where the disk refuses, say so and try again: it is full until somebody clears it."""
         while True:
             self._outbox.more.clear()
-            while await self.send_one():
-                pass
+            try:
+                while await self.send_one():
+                    pass
+            except OutboxError as error:
+                print(f"registries: {error}", file=sys.stderr, flush=True)
+                await self._sleep(LONGEST_PAUSE_S)
+                continue
             await self._outbox.more.wait()
 
     async def send_one(self) -> bool:

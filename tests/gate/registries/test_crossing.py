@@ -268,6 +268,37 @@ async def test_a_permit_without_a_time_zone_is_refused(tmp_path: Path) -> None:
         with pytest.raises(OutboxError):
             await box.permitted(msgspec.structs.replace(crossing("1"), permitted_at=AT.replace(tzinfo=None)))
         assert await box.standing() == Standing()
+        await box.permitted(crossing("1"))  # nothing of the refused one stands in the next one's way
+        assert await box.standing() == Standing(open=1)
+
+
+async def test_a_disk_that_was_full_for_a_while_is_no_end_of_telling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry, dropped, refused = Registry(), CrossingFile.dropped, []
+
+    def full_once(self: CrossingFile, *args: str) -> None:
+        if not refused:
+            refused.append(args)
+            raise OutboxError("not recorded")
+        dropped(self, *args)
+
+    monkeypatch.setattr(CrossingFile, "dropped", full_once)
+    pauses = Pauses()
+    async with outbox(tmp_path) as box:
+        sending = asyncio.create_task(CrossingSender(box, registry, sleep=pauses).run())
+        for name in ("1", "2"):
+            await box.permitted(crossing(name))
+            await box.passed(name, AT)
+        async with asyncio.timeout(10):
+            while (await box.standing()).waiting:
+                assert not sending.done(), "nobody tells any more"
+                await asyncio.sleep(0.005)
+        sending.cancel()
+        await asyncio.wait({sending})
+    assert told(registry) == [("1", "passed"), ("1", "passed"), ("2", "passed")]  # idempotent by its id
+    assert pauses == [LONGEST_PAUSE_S]
+    assert "not recorded" in capsys.readouterr().err
 
 
 async def test_two_permits_under_one_id_are_refused(tmp_path: Path) -> None:
