@@ -106,6 +106,7 @@ class Gate:
         )
         self._config.write_text(text)
         self.peers: dict[str, Peer] = {}
+        self.lane: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
         self.controller.start()
@@ -138,6 +139,13 @@ class Gate:
         self.lane.terminate()
         _, said = await asyncio.to_thread(self.lane.communicate, timeout=LIMIT_S)
         self.said = said.decode()
+
+    def close(self) -> None:
+        """Whatever became of the test."""
+        if self.lane is not None:
+            self.lane.kill()
+            self.lane.wait()
+            self.lane.stderr.close()
         self.controller.stop()
 
     async def begin(self) -> str:
@@ -171,7 +179,9 @@ class Gate:
 def gate(house):
     runtime = Runtime.create()
     house.bring("old")
-    yield Gate(house, runtime)
+    gate = Gate(house, runtime)
+    yield gate
+    gate.close()
     runtime.remove()
 
 
@@ -201,6 +211,4 @@ async def test_a_lane_whose_rules_nobody_signed_does_not_start_and_says_what_to_
     with pytest.raises(AssertionError, match="was changed: put back what was signed"):
         async with gate:
             pass
-    gate.controller.stop()
-    gate.lane.stderr.close()
     assert gate.lane.wait(LIMIT_S) == 2
