@@ -78,9 +78,13 @@ def _print_differences(versions: RulesVersions, rules: RuleSet, now: datetime, d
     if before is None:
         print("\nno rule set is in force in this store yet")
         return
-    earlier = versions.rules(versions.version(before.statement.version, before.statement.store))
     print(f"\nagainst version {before.statement.version}, which is in force from {before.statement.begins}:")
-    diff(earlier, rules, now)
+    try:
+        earlier = versions.rules(versions.version(before.statement.version, before.statement.store))
+    except PkiError as error:  # written for an earlier release, most likely; the new one is to come all the same
+        print(f"cannot be compared: {error.detail}")
+    else:
+        diff(earlier, rules, now)
 
 
 def _sign(options: argparse.Namespace, now: datetime, diff: Diff) -> int:

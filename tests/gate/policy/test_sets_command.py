@@ -109,6 +109,23 @@ def test_going_back_wants_a_reason_and_says_what_then_never_begins(desk: Desk) -
     assert "to begin" not in told
 
 
+@pytest.mark.usefixtures("unsurveyed")
+def test_rules_of_an_earlier_release_that_are_in_force_do_not_keep_new_ones_out(desk: Desk) -> None:
+    """After an update nobody can read what is in force any more; people must be able to bring in what can be read."""
+    desk.hire("siti", "budi")
+    desk.run("import", desk.rules("one"))
+    for name in desk.signers:
+        desk.sign(1, name)
+    desk.run("activate", 1, *desk.known)
+    (version,) = (desk.store / "versions").iterdir()
+    (version / "of_an_earlier_release.toml").write_text("")
+    told = desk.run("import", desk.rules("two", ("# ", "# another ")))
+    assert "cannot be compared: " in told
+    assert "this release refuses it: of_an_earlier_release.toml" in told
+    assert "version 2, sha256 " in told
+    assert "2 signatures by budi, siti" in desk.sign(2, "siti") + desk.sign(2, "budi")
+
+
 def test_a_set_with_faults_is_not_kept_and_every_fault_is_said(desk: Desk) -> None:
     told = desk.run("import", desk.rules("bad", ('outcome = "', 'outcoem = "')), status=2)
     assert "outcoem" in told
