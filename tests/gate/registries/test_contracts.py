@@ -15,6 +15,7 @@ from gate.registries.exit_permit import ExitPermitQuestion, exit_permit_fact
 from gate.registries.issuance import IssuanceQuestion, document_model_fact, issuance_fact, trail
 from gate.registries.lost_and_stolen import LostAndStolenQuestion, sltd_fact
 from gate.registries.names import PersonQuery
+from gate.registries.official import official_answers
 from gate.registries.stay_permit import StayPermitQuestion, stay_permit_fact
 from gate.registries.watchlist import WatchlistQuestion, watchlist_fact
 
@@ -160,3 +161,15 @@ def test_good_news_out_of_a_snapshot_says_so_and_bad_news_does_not() -> None:
     assert issuance_fact(absent, "ordinary").value == "not_found"
     assert exit_permit_fact(absent).value == "none"
     assert {sltd_fact(absent).value, "not_found"} <= {*VOCABULARY["sltd"], *VOCABULARY["issuance"]}
+
+
+async def test_two_registries_that_contradict_each_other_are_no_answer(registries: Any) -> None:
+    registries.tell(connected_one={"deny": True})
+    book = {"issuing_state": "IDN", "document_number": "S1"}
+    issued = await registries.ask("issuance", IssuanceQuestion(**book))
+    captured = await registries.ask("connected_one", ConnectedOneQuestion(**book))
+    facts = official_answers(issued, captured, "service").facts
+    assert (facts["issuance"].value, facts["issuance"].code) == ("unavailable", "contradictory")
+    registries.tell()
+    captured = await registries.ask("connected_one", ConnectedOneQuestion(**book))
+    assert official_answers(issued, captured, "service").facts["issuance"].value == "active"
