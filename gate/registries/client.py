@@ -87,23 +87,26 @@ class RegistryClient(Generic[R]):
         self._thread.shutdown()
 
     async def _asked(self, question: Question, begun: float) -> Found[R] | NotListed:
+        give_up = time.monotonic() + self._deadline_s
         try:
             async with asyncio.timeout(self._deadline_s), self._turn:
                 if not self._breaker.admits():
                     raise _NoAnswer("circuit_open")
                 try:
-                    return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask_once, question, begun)
+                    return await asyncio.get_running_loop().run_in_executor(
+                        self._thread, self._ask_once, question, begun, give_up
+                    )
                 except asyncio.CancelledError:  # the deadline, or the caller: free the thread at once
                     self._exchange.hang_up()
                     raise
         except TimeoutError:
             raise _NoAnswer("timeout") from None
 
-    def _ask_once(self, question: Question, begun: float) -> Found[R] | NotListed:
-        """In the client's thread."""
+    def _ask_once(self, question: Question, begun: float, give_up: float) -> Found[R] | NotListed:
+        """In the client's thread. ``give_up``: by the machine's monotonic clock; after it nobody waits, and the next one needs the thread."""
         nonce = secrets.token_hex(16)
         body = msgspec.json.encode(Asked(gate=self._gate, nonce=nonce, question=question))
-        token = self._exchange.post(body, time.monotonic() + self._deadline_s)
+        token = self._exchange.post(body, give_up)
         return self._reader.read(token, body, nonce, self._since(begun))
 
     def _since(self, begun: float) -> float:
@@ -118,6 +121,8 @@ class _Exchange:
     path: str
     tls: ssl.SSLContext | None = field(repr=False)
     _connection: http.client.HTTPConnection | None = None
+    _sock: socket.socket | None = None
+    """Of the connection, which forgets it where the other end says that it will close, and reads on."""
 
     def post(self, body: bytes, give_up: float) -> bytes:
         """One question; asked once more where the kept connection turns out to be closed. Raises _NoAnswer."""
@@ -148,28 +153,32 @@ class _Exchange:
         return _accepted(response.status, raw)
 
     def _connected(self, give_up: float) -> http.client.HTTPConnection:
-        left = give_up - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
         if self._connection is None:
-            self._connection = transport.connection(self.url, self.tls, left)
+            self._connection = transport.connection(self.url, self.tls, _left(give_up))
             self._connection.connect()
-        elif self._connection.sock is not None:
-            self._connection.sock.settimeout(left)
+            self._sock = self._connection.sock
+        if self._sock is not None:
+            self._sock.settimeout(_left(give_up))
         return self._connection
 
     def close(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._sock = self._connection, None, None
         if connection is not None:
             connection.close()
 
     def hang_up(self) -> None:
         """Wake the thread out of a read that would outlast the deadline. A TLS handshake keeps a deadline of its own."""
-        connection = self._connection
-        sock: socket.socket | None = connection.sock if connection else None
+        sock = self._sock
         if sock is not None:
             with suppress(OSError):  # already gone
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's: it would take TLS off under the thread's feet
+
+
+def _left(give_up: float) -> float:
+    left = give_up - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 def _accepted(status: int, raw: bytes) -> bytes:

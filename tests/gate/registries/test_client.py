@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -153,7 +154,8 @@ async def test_an_answer_that_is_cut_off_is_malformed() -> None:
     assert (await judged(behave)).why == "malformed"
 
 
-async def test_a_registry_that_drips_bytes_outlasts_neither_this_deadline_nor_the_next() -> None:
+@pytest.mark.parametrize("head", ["Content-Length: 4000", "Content-Length: 4000\r\nConnection: close", "Connection: close"])
+async def test_a_registry_that_drips_bytes_outlasts_neither_this_deadline_nor_the_next(head: str) -> None:
     asked = 0
 
     def behave(peer: socket.socket, body: bytes) -> None:
@@ -162,7 +164,7 @@ async def test_a_registry_that_drips_bytes_outlasts_neither_this_deadline_nor_th
         if asked > 1:
             peer.sendall(clean(body))
             return
-        peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n")
+        peer.sendall(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode())
         for _ in range(400):
             peer.sendall(b" ")
             time.sleep(0.02)
@@ -172,6 +174,23 @@ async def test_a_registry_that_drips_bytes_outlasts_neither_this_deadline_nor_th
             assert (await asking.ask(QUESTION)).why == "timeout"
             asking._deadline_s = 4.0  # the dripping would last twice as long
             assert isinstance(await asking.ask(QUESTION), Found)
+
+
+async def test_a_question_that_waited_for_its_turn_keeps_the_thread_no_longer_than_its_own_deadline() -> None:
+    given: list[float] = []
+
+    def post(_body: bytes, give_up: float) -> bytes:
+        given.append(give_up)
+        return b""
+
+    async with client("http://127.0.0.1:1", deadline_s=60.0) as asking:
+        asking._exchange = SimpleNamespace(post=post, close=lambda: None, hang_up=lambda: None)
+        async with asking._turn:
+            asked = asyncio.create_task(asking.ask(QUESTION))
+            await asyncio.sleep(0)
+            its_turn = time.monotonic()
+        assert (await asked).why == "malformed"
+    assert given[0] <= its_turn + 60.0
 
 
 async def test_a_connection_closed_between_questions_is_opened_again() -> None:
