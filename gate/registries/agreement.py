@@ -23,8 +23,10 @@ Bits = Callable[[str], float]
 
 CONTRADICTION_BITS = 4.0
 """Of a word for which the other name has no counterpart, though it has as many: one in sixteen entries errs so."""
-MORE_BITS = 1.0
+MORE_BITS = 2.0
 """Of each word that one name has more than the other: names are shortened often."""
+FURTHER_BITS = 2.0
+"""What each word after the first says less than it would alone, for the names of one people, or one family, come together."""
 ALONE_BITS = 2.8
 """That both names are a single word: one in eight is."""
 ONE_WORD_ALIKE = 0.75
@@ -107,13 +109,14 @@ def _name(one: tuple[str, ...], other: tuple[str, ...], said: Bits) -> tuple[flo
     """Bits of two names, whether they are equal, and whether one of them is but a single word. Below 0 where that is not alike enough."""
     alone = ALONE_BITS if len(one) == len(other) == 1 else 0.0
     if one == other:
-        return sum(map(said, one)) + alone, True, len(one) == 1
+        return sum(map(said, one)) + alone - FURTHER_BITS * (len(one) - 1), True, len(one) == 1
     shorter, longer = sorted((one, other), key=lambda name: (len(name), name))
     agreed, left, right = _equal_words(shorter, longer, said)
     one_word = len(shorter) == 1 and len(right) >= len(longer) - 1
     if one_word and left and max(alike(left[0], token) for token in right) < ONE_WORD_ALIKE:
         return -CONTRADICTION_BITS, False, True
-    return agreed + alone + _assigned(left, right, said) - MORE_BITS * (len(longer) - len(shorter)), False, one_word
+    against = FURTHER_BITS * (len(shorter) - 1) + MORE_BITS * (len(longer) - len(shorter))
+    return agreed + alone + _assigned(left, right, said) - against, False, one_word
 
 
 def _equal_words(shorter: tuple[str, ...], longer: tuple[str, ...], said: Bits) -> tuple[float, tuple[str, ...], tuple[str, ...]]:

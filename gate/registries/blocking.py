@@ -15,6 +15,8 @@ from gate.registries.names import consonants, is_rare, skeleton
 
 Block = tuple[str, ...]
 """Its kind and its words."""
+NO_YEAR = "??"
+"""In the place of a date, of entries without birth and age."""
 
 
 def document_blocks(person: Identity) -> set[Block]:
@@ -26,31 +28,33 @@ def entry_blocks(person: Identity) -> set[Block]:
     """Where an entry lies, by name and birth. A noted age puts it into the blocks of each year that it allows."""
     year, month, day = born(person.birth)
     if not (year and month):
-        return _blocks(person, years(person) or ("??",), day="")
-    return _blocks(person, (f"{year}{month}--", *((f"{year}--{day}", f"--{month}{day}") if day else ())), day)
+        return _blocks(person, years(person) or (NO_YEAR,), (), day="")
+    return _blocks(person, [f"{year}{month}--"], [f"{year}--{day}", f"--{month}{day}"] if day else (), day)
 
 
 def traveller_blocks(person: Identity) -> set[Block]:
     """Where a traveller is looked for, by name and birth. Year and month of birth must be known, or nearly nothing would be found.
 
-    Looked for are entries with the same year and month, year and day, or month and day, with month and day in each other's place, with
-    a year or an age alone, and with neither.
+    Looked for are entries with the same year and month, with a year or an age alone, and with neither; and for the slips of whoever wrote
+    the entry, with the same year and day, the same month and day, and month and day in each other's place.
     """
     year, month, day = born(person.birth)
-    dates = [f"{year}{month}--", year, "??", *((f"{year}--{day}", f"--{month}{day}", f"{year}{day}--") if day else ())]
-    return _blocks(person, dates, day)
+    slips = [f"{year}--{day}", f"--{month}{day}", f"{year}{day}--"] if day else ()
+    return _blocks(person, [f"{year}{month}--", year, NO_YEAR], slips, day)
 
 
-def _blocks(person: Identity, dates: Sequence[str], day: str) -> set[Block]:
+def _blocks(person: Identity, dates: Sequence[str], slips: Sequence[str], day: str) -> set[Block]:
     found: set[Block] = set()
     for name in person.names:
         sounds = [skeleton(token) for token in name]
-        told: set[Block] = {("pair", *pair) for pair in combinations(sorted(sounds), 2)}
-        told |= {("word", token) for token in name if is_rare(token)}  # whatever became of the other words
-        told |= {("letters", consonants(name))}  # wherever the words end
+        words: set[Block] = {("pair", *pair) for pair in combinations(sorted(sounds), 2)}
+        words.add(("letters", consonants(name)))  # wherever the words end
         if len(sounds) == 1:
-            told |= {("alone", sounds[0])}
-        found |= {(*words, date) for words in told for date in dates}
-        if day:  # whatever became of the words
-            found |= {("born", person.birth, sound[0]) for sound in sounds}
+            words.add(("alone", sounds[0]))
+        found |= {(*each, date) for each in words for date in (*dates, *slips)}
+        found |= {
+            ("word", token, date) for token in filter(is_rare, name) for date in dates
+        }  # whatever became of the other words
+        if day:
+            found |= {("born", person.birth, sound[0]) for sound in sounds}  # however the words are spelled
     return found

@@ -22,15 +22,15 @@ Code = Literal["", "document", "identity", "document_other_name", "namesake", "m
 """Why: number and name agree; name, birth and sex do; the number does and the name does not; a namesake; too many of them to look at each;
 a traveller without year and month of birth, whom no long list can be searched for."""
 
-CHANCE = 1 / 64
+CHANCE = 1 / 16
 """A traveller's namesakes count as long as chance alone would let no more than so many of the list agree as well. The one figure that was
 calibrated: ``python -m benchmarks.watchlist --calibrate --seed 1 --entries 100000``, for one in a hundred travellers sent to an officer
 for nothing (docs/watchlist.md).
 """
 LEAST_ENTRIES = 10_000
 """A list is taken to be so long at least, or a short one would make namesakes of strangers."""
-HIT_NAME_BITS = 18.0
-"""What an equal name of several words must say before it makes a hit with birth and sex (33 bits in all): ``MUHAMMAD ALI`` never does."""
+HIT_NAME_BITS = 16.0
+"""What an equal name of several words must say before it makes a hit with birth and sex (31 bits in all): ``MUHAMMAD ALI`` never does."""
 COMPATIBLE_BITS = 0.0
 """A name that speaks neither for nor against the same person: enough beside an equal document number."""
 DATED = frozenset({BirthAgreement.EQUAL, BirthAgreement.MONTH, BirthAgreement.SWAPPED})
