@@ -79,6 +79,8 @@ UNSAFE = frozenset({("pad", "not_available")})
 """What may be let pass for demonstrations alone, and only under a name that says so."""
 COMING_HOME = frozenset(("penangkalan", word) for word in ("unavailable", "possible", "hit"))
 """What is let pass for citizens who arrive, and for nobody else: they cannot be refused entry (UU 6/2011 art. 14)."""
+_PROVEN = {"nationality": "citizen", "passive_authentication": "authentic", "dg1_mrz": "equal", "chip_authenticity": "genuine"}
+"""A citizen for certain: before that a book merely says so."""
 FROM_SNAPSHOT = frozenset((fact, word) for fact, words in VOCABULARY.items() for word in words if word.endswith(IN_SNAPSHOT))
 """What is let pass by its age alone."""
 TOLERABLE = (
@@ -192,7 +194,7 @@ def check_notes(annotations: Iterable[Located[Annotation]], file: str) -> Iterat
     """Whatever is let pass because a citizen comes home, an officer is always told."""
     always = [note.entry for note in annotations if (note.entry.effective_from, note.entry.effective_to) == (BEGINNING, END)]
     for fact, word in sorted(COMING_HOME):
-        finding = {fact: word, "direction": Direction.ARRIVAL, "nationality": "citizen"}
+        finding = {fact: word, "direction": Direction.ARRIVAL} | _PROVEN
         if not any(all(finding.get(name) in words for name, words in note.when.items()) for note in always):
             yield Fault(file=file, line=0, entry=f"{fact}={word}", what="no annotation that is always in force tells an officer")
 

@@ -85,6 +85,30 @@ def test_hole_3_citizens_come_home_whatever_the_list_says_and_an_officer_is_told
     assert entry(ARRIVAL, penangkalan=NOT_PERFORMED).outcome is Outcome.COUNTER
 
 
+@pytest.mark.parametrize(
+    ("unproven", "outcome", "reasons"),
+    [
+        ({"passive_authentication": "no_trust_anchor"}, "SECONDARY", ("PENANGKALAN_HIT", "NO_TRUST_ANCHOR")),
+        ({"passive_authentication": "undetermined"}, "SECONDARY", ("PENANGKALAN_HIT", "PA_UNDETERMINED")),
+        (
+            {"chip": "unreadable", "passive_authentication": NOT_PERFORMED},
+            "SECONDARY",
+            ("PENANGKALAN_HIT", "CHIP_UNREADABLE"),
+        ),
+        ({"passive_authentication": "rejected"}, "HOLD", ("PA_SIGNATURE_OR_HASH_BAD",)),
+        ({"dg1_mrz": "different"}, "HOLD", ("DG1_MRZ_DIFFERENT",)),
+        ({"chip_authenticity": "not_genuine"}, "HOLD", ("CHIP_NOT_GENUINE",)),
+    ],
+)
+def test_hole_3_a_book_that_merely_says_citizen_brings_nobody_home(
+    unproven: dict[str, str], outcome: str, reasons: tuple[str, ...]
+) -> None:
+    """Else a barred foreigner with a forged book would be announced as somebody who may not be refused."""
+    decision = entry(ARRIVAL, penangkalan="hit", **unproven)
+    assert said(decision) == (outcome, reasons)
+    assert not decision.annotations
+
+
 def test_hole_4_each_list_speaks_of_its_own_direction_alone() -> None:
     for nationality in ("citizen", "foreigner"):
         assert entry(ARRIVAL, nationality=nationality, pencegahan="hit").outcome is Outcome.OPEN
