@@ -131,23 +131,22 @@ def _fetched(name: str, section: Registry, config: Config, store: SnapshotStore,
 
 @contextmanager
 def _hung_up(connection: http.client.HTTPConnection) -> Iterator[None]:
-    """Whatever happens within, it is over after :data:`FETCH_S`."""
+    """Connected. Whatever happens within, it is over after :data:`FETCH_S`."""
+    with closing(connection):
+        connection.connect()
+        sock = connection.sock  # the connection forgets it where the other end says that it will close
 
-    def hang_up() -> None:
-        if connection.sock is not None:
+        def hang_up() -> None:
             with suppress(OSError):  # already gone
-                socket.socket.shutdown(
-                    connection.sock, socket.SHUT_RDWR
-                )  # not SSLSocket's: it would take TLS off beneath the reader
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # not SSLSocket's: it would take TLS off beneath the reader
 
-    timer = threading.Timer(FETCH_S, hang_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        connection.close()
+        timer = threading.Timer(FETCH_S, hang_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
 
 def _head(store: SnapshotStore, name: str) -> Head:

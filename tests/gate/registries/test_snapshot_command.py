@@ -127,19 +127,21 @@ def test_a_gate_whose_certificate_is_anothers_gets_nothing(config: Config, store
     assert not list(tmp_path.rglob("*.snapshot"))
 
 
+@pytest.mark.parametrize("head", ["Content-Length: 100000", "Connection: close"])
 def test_a_registry_that_drips_bytes_is_hung_up_on(
-    config: Config, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    head: str, config: Config, store: SnapshotStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(registries_command_module, "FETCH_S", 0.3)
-    ended = threading.Event()
+    ended, sent = threading.Event(), list[bytes]()
 
     def drip(listener: socket.socket) -> None:
         peer, _ = listener.accept()
         with peer, contextlib.suppress(OSError):
             peer.recv(65536)
-            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-            while not ended.wait(0.02):
+            peer.sendall(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode())
+            while not ended.wait(0.02) and len(sent) < 300:
                 peer.sendall(b"e")
+                sent.append(b"e")
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         dripping = threading.Thread(target=drip, args=(listener,))
@@ -152,6 +154,7 @@ def test_a_registry_that_drips_bytes_is_hung_up_on(
             ended.set()
             dripping.join(10)
     assert "issuance: malformed: it has no head" in capsys.readouterr().err
+    assert len(sent) < 300, "it was waited for to the end"
 
 
 def test_every_registry_that_answers_from_a_snapshot_has_its_facts() -> None:
