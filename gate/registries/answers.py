@@ -9,6 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from gate.evidence import CheckResult, Direction, Fact
+from gate.processes.bounds import bounded_facts, bounded_trail
 from gate.records import SopTrail
 
 HOME_STATE = "IDN"
@@ -68,9 +69,9 @@ def unanswered(name: str, source: str, why: str) -> Fact:
 
 
 def expected(told: Answers, names: tuple[str, ...]) -> Answers:
-    """``told``, cut to the facts that were asked for, and to a digest that is one. What is missing was not performed."""
+    """``told``, cut to the facts that were asked for, to a digest that is one, and to size. What is missing was not performed."""
     return Answers(
-        facts={name: told.facts[name] for name in names if name in told.facts},
-        trail=told.trail,
+        facts=bounded_facts({name: told.facts[name] for name in names if name in told.facts}),
+        trail=bounded_trail(told.trail) if told.trail else None,
         portrait_sha256=told.portrait_sha256 if SHA256.fullmatch(told.portrait_sha256) else "",
     )

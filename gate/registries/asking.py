@@ -11,7 +11,10 @@ from collections.abc import Callable, Collection, Coroutine
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from gate.evidence import Direction
+from gate.processes.bounds import LONGEST_WORD, bounded_facts
 from gate.processes.messages import (
     AskRegistries,
     CrossingDurable,
@@ -59,7 +62,7 @@ class AskedRegistries:
         )
         asked = {name: facts for name, facts in asked.items() if name in self._configured}
         self.gone()  # whoever was here before waits for nothing any more
-        self._asked = AskRegistries(read=read, document_class=document_class, direction=direction)
+        self._asked = AskRegistries(read=_bounded(read), document_class=document_class, direction=direction)
         if asked and self._present():
             self._waiting = {(read.transaction, name): asyncio.get_running_loop().create_future() for name in asked}
             self._tell(self._asked)
@@ -129,3 +132,9 @@ class AskedRegistries:
         if waiting.cancelled():
             return silence(facts, key[1], "unreachable")
         return expected(waiting.result(), facts)
+
+
+def _bounded(read: MrzRead) -> MrzRead:
+    """What a page can say: told on as it came, a reader's longest message would be too long for the lane to send."""
+    told = {name: word[:LONGEST_WORD] for name, word in msgspec.structs.asdict(read).items() if isinstance(word, str)}
+    return msgspec.structs.replace(read, facts=bounded_facts(read.facts), **told)

@@ -6,12 +6,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.evidence import VOCABULARY, CheckResult, Direction, Fact, successful
 from gate.processes import messages as m
+from gate.records import SopStage, SopTrail
 from gate.registries.answers import Answers, facts_asked
 from gate.registries.asking import AskedRegistries
 from gate.registries.base import Found, NotListed, Unavailable
@@ -230,6 +232,27 @@ async def test_each_answer_goes_to_its_question_and_no_registry_speaks_for_anoth
             ("unavailable", "unreachable"),
             ("unknown", "unreachable"),
         }
+
+
+LONG = "x" * 400_000
+"""A worker's message may hold as much; the lane's own messages and records may not."""
+
+
+async def test_neither_a_reader_nor_the_process_can_make_the_lane_say_too_much():
+    lane = Lane()
+    wordy = Fact(value="citizen", result=CheckResult.SUCCESSFUL, code=LONG)
+    page = msgspec.structs.replace(
+        read(), primary_identifier=LONG, document_number=LONG, facts={"nationality": wordy, LONG: wordy}
+    )
+    questions = lane.asking.questions(page, "service", Direction.DEPARTURE)
+    assert len(msgspec.msgpack.encode(lane.told[0])) < 2_000
+    stage = SopStage(name=LONG, at=None, office=LONG)
+    trail = SopTrail(sop_version=LONG, issuing_office=LONG, stages=(stage,) * 1000, flags=(LONG,) * 1000)
+    facts = {"issuance": Fact(value=LONG, code=LONG, source=LONG)}
+    lane.asking.heard(m.RegistryAnswered(transaction="t-1", registry="issuance", answers=Answers(facts=facts, trail=trail)))
+    assert len(msgspec.msgpack.encode(await questions.pop("issuance"))) < 20_000
+    lane.asking.gone()
+    await asyncio.gather(*questions.values())
 
 
 async def test_without_the_process_nothing_is_waited_for():
