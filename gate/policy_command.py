@@ -15,8 +15,8 @@ from gate.evidence import NOT_PERFORMED
 from gate.policy.check_command import check_command, told
 from gate.policy.page import render
 from gate.policy.schema import RulesError, RuleSet, load_rules
-from gate.policy.survey.difference import changes, tables
-from gate.policy.survey.regions import survey
+from gate.policy.survey.difference import Change, changes, tables
+from gate.policy.survey.regions import Survey, survey, turning_points
 from gate.records import DecisionRecord
 from gate.replay import recorded_decisions, rule_sets, rules_of
 from gate.ui.reasons import reason
@@ -107,21 +107,30 @@ def _instant(text: str) -> datetime:
 
 
 def _diff(first: RuleSet, second: RuleSet, at: datetime) -> int:
-    one, other = survey(first, at), survey(second, at)
-    found = list(changes(one, other))
-    print(f"{first.version}\n{second.version}\nas of {at:%Y-%m-%d %H:%M %Z}")
+    """Whose outcome changes at ``at``, and what else does from each later instant on at which something begins or ends."""
+    print(f"{first.version}\n{second.version}")
+    coming = {each for rules in (first, second) for each in turning_points(rules) if each > at}
+    surveys = [(survey(first, each), survey(second, each)) for each in (at, *sorted(coming))]
+    found = [list(changes(one, other)) for one, other in surveys]
+    for (one, _), now, before in zip(surveys, found, [None, *found], strict=False):
+        if now != before:
+            _print_changes(one, now)
+    rows = list(tables(first, second))
+    for what, gained in rows:
+        print(f"\nthe {'second' if gained else 'first'} set alone {what}")
+    if not any(found) and not rows:
+        print("\nno traveller's outcome changes, but perhaps reasons")
+    return 1 if any(found) or rows else 0
+
+
+def _print_changes(one: Survey, found: list[Change]) -> None:
+    print(f"\nas of {one.now:%Y-%m-%d %H:%M %Z}{'' if found else ': nothing'}")
     for change in found:
         what = (
             f"OPEN by {change.grant}" if change.grant else "RETRY" if change.outcome == "RETRY" else f"{change.outcome} or graver"
         )
         print(f"\n{what} under the {'second' if change.gained else 'first'} set alone:")
         print(*(f"  {told(one, cube)}" for cube in change.cubes), sep="\n")
-    rows = list(tables(first, second))
-    for what, gained in rows:
-        print(f"\nthe {'second' if gained else 'first'} set alone {what}")
-    if not found and not rows:
-        print("\nno traveller's outcome changes, but perhaps reasons")
-    return 1 if found or rows else 0
 
 
 def _explain(transaction: str, state: Path, store: Path | None) -> int:

@@ -1,4 +1,4 @@
-"""``autogate policy diff``: which travellers one rule set treats otherwise than another. Exact, at one instant.
+"""``autogate policy diff``: which travellers one rule set treats otherwise than another. Exact, at one instant each.
 
 Two sets differ in whom they open for, whom they let try again, and in what their rules raise the outcome to. Openings gained or lost are
 told as cubes; for the rest the rules are told by which somebody fares otherwise, unless a graver one speaks too.
@@ -67,7 +67,7 @@ def _reaching(survey: Survey, outcome: Outcome) -> list[Cube]:
 
 
 def tables(first: RuleSet, second: RuleSet) -> Iterator[tuple[str, bool]]:
-    """What one of the two alone says of whom gates serve, of classes and of tolerances; True: the second."""
+    """What one of the two alone says of whom gates serve, of classes, tolerances, doors and what officers are told; True: the second."""
     one, other = set(_told(first)), set(_told(second))
     yield from ((line, False) for line in sorted(one - other))
     yield from ((line, True) for line in sorted(other - one))
@@ -79,9 +79,17 @@ def _told(rules: RuleSet) -> Iterator[str]:
         yield f"serves {row.document_class}, {row.nationality}, {' and '.join(row.direction)} at {row.checkpoint}{gates} {_period(row)}"
     for (state, code), books in rules.document_classes.items():
         yield from (f"takes {state} {code} {book.number_series} for {book.document_class}" for book in books)
-    for tolerance in {each for grant in rules.grants for need in grant.requirements for each in need.tolerated.values()}:
-        age = "" if tolerance.max_age_s is None else f", no older than {tolerance.max_age_s} s"
-        yield f"tolerates {tolerance.fact}={tolerance.value}{age} under {', '.join(tolerance.profiles)} {_period(tolerance)}"
+    for grant in rules.grants:
+        for let in (let for need in grant.requirements for let in need.tolerated.values()):
+            age = "" if let.max_age_s is None else f", no older than {let.max_age_s} s"
+            yield f"tolerates {let.fact}={let.value}{age} under {', '.join(let.profiles)} {_period(let)} in {grant.entry.id}"
+    for (outcome, stage, direction), action in rules.lane_actions.items():
+        doors = f"{action.doors} for {action.await_s} s" if action.await_s else action.doors
+        officer = "calls an officer" if action.notify else "calls nobody"
+        yield f"on {outcome} at the {stage}, {direction}: {doors}, shows {action.screen!r}, {officer}"
+    for note in rules.annotations:
+        when = ", ".join(f"{name}={'|'.join(words)}" for name, words in note.when.items())
+        yield f"tells an officer {note.reason} when {when} {_period(note)}"
 
 
 def _period(entry: Entry) -> str:

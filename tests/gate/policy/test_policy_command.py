@@ -13,6 +13,7 @@ from gate.__main__ import main
 from gate.evidence import NOT_PERFORMED, CheckResult, Stage, found, not_performed, successful
 from gate.policy.engine import decide
 from gate.policy.schema import PACKAGED, load_rules
+from gate.policy.survey.difference import tables
 from gate.policy.survey.samples import satisfying
 from gate.policy_command import explained
 from gate.records import DecisionRecord
@@ -40,7 +41,8 @@ def test_diff_names_the_grant_and_the_travellers_who_would_no_longer_pass(
     (other / "grants.toml").write_text(stricter, encoding="utf-8")
     assert main(["policy", "diff", str(PACKAGED), str(other), "--at", "2026-03-02T03:00+00:00"]) == 1
     told = capsys.readouterr().out
-    assert told.count("under the first set alone") == 2
+    now, at_the_end = told.split("as of 2027-12-31 17:00")
+    assert now.count("under the first set alone") == at_the_end.count("under the first set alone") == 2
     assert "OPEN by foreigner-ordinary-departure-entry under the first set alone" in told
     assert "expiry=under_6_months" in told
     assert "under the second" not in told
@@ -59,6 +61,42 @@ def test_diff_names_what_else_one_set_says_alone(other: Path, capsys: pytest.Cap
     assert "the second set alone serves ordinary, citizen, arrival and departure at KNO from 2024-06-18" in told
     assert "the first set alone tolerates biometric_record=recorded_in_snapshot, no older than 259200 s" in told
     assert "the second set alone takes IDN PS" in told
+
+
+CHANGED = [
+    (
+        "grants.toml",
+        '"OfficialIssuanceFromSnapshot", "BiometricRecordFromSnapshot", "PencegahanFromSnapshot", "ExitPermit',
+        '"IssuanceFromSnapshot", "BiometricRecordFromSnapshot", "PencegahanFromSnapshot", "ExitPermit',
+        "tolerates issuance=active_in_snapshot, no older than 86400 s under demo, training, trial",
+    ),
+    ("lane_actions.toml", "await_s = 120", "await_s = 600", "on HOLD at the exit, arrival: await_officer for 600 s"),
+    (
+        "rules.toml",
+        'penangkalan = ["unavailable"], direction = ["arrival"], nationality = ["citizen"]',
+        'penangkalan = ["unavailable", "clear"], direction = ["arrival"], nationality = ["citizen"]',
+        "tells an officer PENANGKALAN_NOT_ASKED when penangkalan=unavailable|clear",
+    ),
+]
+
+
+@pytest.mark.parametrize(("file", "old", "new", "line"), CHANGED)
+def test_diff_names_what_no_cube_shows(other: Path, file: str, old: str, new: str, line: str) -> None:
+    text = (other / file).read_text(encoding="utf-8")
+    assert old in text
+    (other / file).write_text(text.replace(old, new, 1), encoding="utf-8")
+    assert any(what.startswith(line) for what, gained in tables(RULES, load_rules(other)) if gained)
+
+
+def test_diff_names_whom_a_day_to_come_concerns(other: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    grants = (other / "grants.toml").read_text(encoding="utf-8")
+    here = grants.index('id = "foreigner-ordinary-departure"')
+    shorter = grants[here:].replace("\nnote_id", "\neffective_to = 2026-12-01T00:00:00+07:00\nnote_id", 1)
+    (other / "grants.toml").write_text(grants[:here] + shorter, encoding="utf-8")
+    assert main(["policy", "diff", str(PACKAGED), str(other), "--at", "2026-03-02T03:00+00:00"]) == 1
+    before, later = capsys.readouterr().out.split("as of 2026-11-30 17:00 UTC")
+    assert "as of 2026-03-02 03:00 UTC: nothing" in before
+    assert "OPEN by foreigner-ordinary-departure-exit under the first set alone" in later
 
 
 def test_diff_names_whom_a_graver_rule_concerns(other: Path, capsys: pytest.CaptureFixture[str]) -> None:
