@@ -99,6 +99,8 @@ class SnapshotStore:
             raw = self._mark_path(registry).read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise SnapshotRefused("rolled_back", f"{self._mark_path(registry)}: {error.strerror}") from None
         try:
             return msgspec.json.decode(self.key.open(raw, _mark_place(registry)), type=Mark)
         except (SealBroken, msgspec.MsgspecError):
@@ -140,8 +142,12 @@ class SnapshotStore:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One import at a time. Raises OSError (BlockingIOError) where another one is at work."""
+        """One import at a time, by whom the folder belongs to. Raises OSError (BlockingIOError where another one is at work)."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.folder.stat().st_uid != os.geteuid():
+            raise PermissionError(
+                f"{self.folder} is another user's: what is put there the gate could not read; run this as the gate"
+            )
         lock = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

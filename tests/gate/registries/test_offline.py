@@ -305,6 +305,20 @@ async def test_a_damaged_snapshot_is_a_reason_and_not_an_absence(store: Snapshot
     assert (fact.value, fact.code, fact.result) == ("unavailable", why, CheckResult.ABORTED)
 
 
+async def test_a_mark_that_cannot_be_read_takes_no_live_answer_away(store: SnapshotStore, wall: Wall) -> None:
+    take(store, issuance.CONTRACT, entry(ACTIVE))
+    mark = store.folder / "issuance.mark"
+    mark.unlink()
+    mark.mkdir()
+    assert (await asked(store, wall, Live("timeout"))).why == "rolled_back"
+    source: WithSnapshot[Any] = WithSnapshot(Live("forged", delay_s=0.1), Stored(issuance.CONTRACT, store, wall), deadline_s=5.0)
+    assert (await source.ask(QUESTION)).why == "forged"
+    known = NotListed(source="issuance", as_of=START, latency_ms=1.0, freshness_s=0.0)
+    source._live = Live(known, delay_s=0.1)
+    assert await source.ask(QUESTION) is known
+    await source.close()
+
+
 async def test_a_newer_snapshot_speaks_from_the_next_question_on(store: SnapshotStore, wall: Wall) -> None:
     source: WithSnapshot[Any] = WithSnapshot(Live("unreachable"), Stored(issuance.CONTRACT, store, wall), deadline_s=5.0)
     try:

@@ -219,7 +219,16 @@ def test_a_mark_of_another_registry_is_none(store: SnapshotStore) -> None:
     take(store, snapshot())
     take(store, snapshot([], registry="lost_and_stolen", version=1), lost_and_stolen.CONTRACT)
     (store.folder / "lost_and_stolen.mark").replace(store.folder / "issuance.mark")
-    assert refusal(lambda: take(store, snapshot(version=2))) == "rolled_back"
+    assert refusal(lambda: take(store, snapshot(version=8))) == "rolled_back"
+
+
+def test_nobody_puts_in_place_what_the_gate_could_not_read(store: SnapshotStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(store, snapshot())
+    before = sorted(path.name for path in store.folder.iterdir())
+    monkeypatch.setattr("os.geteuid", lambda: store.folder.stat().st_uid + 1)
+    with pytest.raises(PermissionError, match="run this as the gate"):
+        take(store, snapshot(version=8))
+    assert sorted(path.name for path in store.folder.iterdir()) == before
 
 
 def test_one_import_at_a_time(store: SnapshotStore) -> None:
