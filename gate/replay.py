@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -91,7 +92,7 @@ def rule_sets(state_dir: Path, store: Path | None = None) -> dict[str, RuleSet]:
 
 
 def keep_rules(rules: RuleSet, folder: Path | None, state_dir: Path) -> None:
-    """Keep a copy of the rule set in the state folder, so that its decisions replay after an update. Raises OSError."""
+    """Keep a copy of the rule set in the state folder, so that its decisions replay after an update; it is on the disk. Raises OSError."""
     kept = state_dir / RULES_FOLDER / rules.version.partition(SIGNED)[0].rpartition("@")[2]
     if not kept.is_dir():
         scratch = kept.with_name(f".{kept.name}")
@@ -99,7 +100,18 @@ def keep_rules(rules: RuleSet, folder: Path | None, state_dir: Path) -> None:
         shutil.copytree(
             folder or PACKAGED, scratch, ignore=lambda _, names: [name for name in names if not name.endswith(".toml")]
         )
+        for path in (*scratch.iterdir(), scratch):
+            _sync(path)
         scratch.rename(kept)
+        _sync(kept.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def replay_command(state_dir: Path, ids: Iterable[str] = (), store: Path | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from gate.decision import Outcome, decide_entry, decide_exit
 from gate.evidence import VOCABULARY, Direction, Evidence, Fact, Stage
 from gate.policy.schema import PACKAGED, RuleSet, load_rules
 from gate.records import DecisionRecord, TransactionRecord
-from gate.replay import RULES_FOLDER, replay, replay_command
+from gate.replay import RULES_FOLDER, keep_rules, replay, replay_command
 
 KEY = b"k" * 32
 AT = datetime(2026, 3, 2, 3, 0, 0, 123456, tzinfo=UTC)
@@ -107,6 +108,26 @@ def test_a_decision_is_judged_under_the_rules_it_was_made_by(tmp_path: Path, cap
     shutil.copytree(tmp_path / "elsewhere", tmp_path / RULES_FOLDER / "earlier")
     assert replay_command(tmp_path, []) == 0
     assert "SECONDARY DG1_MRZ_DOUBTFUL  same" in capsys.readouterr().out
+
+
+def test_a_power_cut_leaves_no_rule_set_that_is_kept_by_halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of this name is never written again: what is not on the disk when it gets the name is lost for good."""
+    synced, sync, rename = set(), os.fsync, Path.rename
+
+    def fsync(descriptor: int) -> None:
+        sync(descriptor)
+        synced.add(os.fstat(descriptor).st_ino)
+
+    def named(scratch: Path, kept: Path) -> Path:
+        assert {path.stat().st_ino for path in (scratch, *scratch.iterdir())} <= synced
+        return rename(scratch, kept)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "rename", named)
+    keep_rules(RULES, None, tmp_path)
+    kept = tmp_path / RULES_FOLDER / RULES.version.rpartition("@")[2]
+    assert load_rules(kept).version == RULES.version
+    assert kept.parent.stat().st_ino in synced
 
 
 def test_the_command_takes_ids_and_tells_unknown_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
