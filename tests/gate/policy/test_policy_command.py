@@ -163,12 +163,17 @@ def test_an_opening_is_explained_with_its_grant_and_tolerances() -> None:
 
 
 def test_the_page_holds_every_entry_with_its_basis_in_both_languages_and_nothing_from_elsewhere(tmp_path: Path) -> None:
-    assert main(["policy", "page", "--out", str(tmp_path / "rules.html")]) == 0
+    assert main(["policy", "page", "--at", NOW.isoformat(), "--out", str(tmp_path / "rules.html")]) == 0
     page = (tmp_path / "rules.html").read_text(encoding="utf-8")
     entries = [*RULES.rules, *RULES.annotations, *(grant.entry for grant in RULES.grants), *RULES.enablement]
     for entry in (*entries, *RULES.tolerances("demo", NOW)):
         name = getattr(entry, "id", "").removesuffix("-entry").removesuffix("-exit")
         for text in (name, entry.note_id, entry.note_en, entry.basis):
             assert escape(text) in page, entry
+    for rule in (*RULES.rules, *RULES.annotations):
+        assert f'{rule.id}<p class="version">{rule.reason}<' in page
+    over = {grant.entry.id for grant in RULES.grants if grant.entry.stage == "exit" and not grant.entry.in_force(NOW)}
+    assert over
+    assert page.count("not in force</span>") == len(over)
     assert "src=" not in page
     assert "href=" not in page
