@@ -93,7 +93,12 @@ def _documents(documents: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], .
 
 
 def born(birth: str) -> tuple[str, str, str]:
-    """Year, month and day of YYMMDD as two digits each; empty where unknown (``<<``, a month or day ``00``, or no digits)."""
+    """Year, month and day of YYMMDD as two digits each; empty where unknown (``<<``, a month or day ``00``, or no digits).
+
+    Zeros throughout are a date that nobody knows, and not the year 2000: whoever is listed so would be found among those born then alone.
+    """
+    if birth == "000000":
+        return "", "", ""
     year, month, day = (
         part if len(part) == 2 and part.isascii() and part.isdigit() else "" for part in (birth[:2], birth[2:4], birth[4:6])
     )

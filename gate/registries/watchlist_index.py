@@ -23,8 +23,8 @@ import msgspec
 
 from gate.registries.agreement import agreement
 from gate.registries.blocking import Block, document_blocks, entry_blocks, traveller_blocks
-from gate.registries.identity import Entry, born, listed, traveller
-from gate.registries.matching import CLEAR, Match, judged, threshold
+from gate.registries.identity import Entry, listed, traveller
+from gate.registries.matching import CLEAR, Match, judged, threshold, unsearchable
 from gate.registries.names import ListedPerson, ListName, PersonQuery, parts, rare_bits, weighed
 from gate.registries.sealed import SealBroken, SnapshotKey, new_salt
 from gate.registries.snapshot import SnapshotRefused
@@ -105,21 +105,20 @@ class WatchlistIndex:
     def check(self, query: PersonQuery, name: ListName, at: datetime) -> Match:
         """Ask the list ``name`` about a traveller at the aware instant ``at``: the worst word of all entries in force.
 
-        Whoever has no year and month of birth, or more namesakes than can be looked at, is at least ``possible``.
+        Whoever has no name, no year and month of birth, or more namesakes than can be looked at, is at least ``possible``.
         """
         asked, least = traveller(query), threshold(self._head.entries.get(name, 0))
 
-        def judge(numbers: Collection[int]) -> Match:
-            entries = (entry for entry in self._persons(numbers) if entry.in_force(at))
-            found = (judged(agreement(asked, entry.identity, self._bits), least) for entry in entries)
-            return max(found, key=lambda match: match.rank, default=CLEAR)
+        def judge(blocks: Iterable[Block]) -> Match:
+            numbers = sorted(self._numbers(name, blocks))
+            entries = (entry for entry in self._persons(numbers[:MAX_CANDIDATES]) if entry.in_force(at))
+            found = [judged(agreement(asked, entry.identity, self._bits), least) for entry in entries]
+            crowd = Match("possible", "many_namesakes", 0.0) if len(numbers) > MAX_CANDIDATES else CLEAR
+            return max((*found, crowd), key=lambda match: match.rank)
 
-        by_number = judge(self._numbers(name, document_blocks(asked)))
-        if not all(born(asked.birth)[:2]):
-            return _worst(by_number, Match("possible", "no_birth_month", 0.0))
-        numbers = self._numbers(name, traveller_blocks(asked))
-        found = _worst(by_number, judge(sorted(numbers)[:MAX_CANDIDATES]))
-        return _worst(found, Match("possible", "many_namesakes", 0.0)) if len(numbers) > MAX_CANDIDATES else found
+        unsearched = unsearchable(asked)
+        by_name = judge(traveller_blocks(asked)) if unsearched is CLEAR else unsearched
+        return max(judge(document_blocks(asked)), by_name, key=lambda match: match.rank)
 
     def close(self) -> None:
         self._file.close()
@@ -230,10 +229,6 @@ def _postings(bucket: bytes, tag: bytes) -> Iterator[int]:
 
 def _aad(table: str, number: int) -> bytes:
     return table.encode() + number.to_bytes(8, "big")
-
-
-def _worst(one: Match, other: Match) -> Match:
-    return max(one, other, key=lambda match: match.rank)
 
 
 def _refused(error: Exception, what: str) -> SnapshotRefused:

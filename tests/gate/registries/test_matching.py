@@ -72,6 +72,39 @@ def test_an_unknown_issuing_state_does_not_hide_a_document() -> None:
     assert word(asked("BUDI SANTOSO", number="A1234567<", state="IDN"), listing) == "hit"
 
 
+def test_a_number_that_another_state_gave_out_as_well_holds_nobody() -> None:
+    """A list often does not know the State, and States give out the same numbers."""
+    listing = entry("MUHAMMAD ALI", documents=[{"document_number": "A1234567"}])
+    book = {"number": "A1234567", "state": "UTO"}
+    assert word(asked("MUHAMMAD ALI", **book), listing) == "hit"
+    assert word(asked("MUHAMMAD ALI", birth="<<<<<<", sex="<", **book), listing) == "hit"
+    for other in (asked("MUHAMMAD HASAN", birth="991231", **book), asked("MUHAMMAD ALI", sex="F", **book)):
+        assert word(other, listing) == "possible"
+
+
+def test_a_number_alone_holds_nobody_of_whose_name_nothing_is_known() -> None:
+    listing = entry("阿里", documents=[{"document_number": "A1234567"}])
+    assert word(asked("MUHAMMAD ALI", number="A1234567", state="UTO"), listing) == "possible"
+    assert (
+        word(asked("<<<", number="A1234567", state="UTO"), entry("", documents=[{"document_number": "A1234567"}])) == "possible"
+    )
+
+
+@pytest.mark.parametrize("name", ["", "<<<", "阿里", "123"])
+def test_nobody_without_a_name_is_clear(name: str) -> None:
+    assert word(asked(name), entry("BUDI SANTOSO")) == "possible"
+
+
+@pytest.mark.parametrize("birth", ["<<0512", "70<<<<", "000000", ""])
+def test_nobody_without_year_and_month_of_birth_is_clear(birth: str) -> None:
+    assert word(asked("ANDI", birth=birth), entry("BUDI SANTOSO")) == "possible"
+
+
+def test_zeros_for_a_date_of_birth_are_no_date_in_the_year_2000() -> None:
+    name = "WIRYOSUDARMO PURBONEGORO KERTAPATI"
+    assert word(asked(name), entry(name, birth="000000")) == word(asked(name), entry(name, birth="<<<<<<")) == "possible"
+
+
 def test_no_number_is_not_an_equal_number() -> None:
     listing = entry("BUDI", birth="<<<<<<", documents=[{"document_number": "<<<"}])
     assert word(asked("ANDI", number="<<<<<<<<<", state="IDN"), listing) == "clear"
@@ -139,6 +172,9 @@ def test_a_name_that_the_zone_cut_short_is_still_found() -> None:
         ("700512", "<<<<<<", "UNKNOWN"),
         ("<<<<<<", "<<<<<<", "UNKNOWN"),
         ("700512", "", "UNKNOWN"),
+        ("700512", "000000", "UNKNOWN"),
+        ("000512", "000000", "UNKNOWN"),
+        ("000512", "00<<<<", "YEAR"),
         ("700512", "²³0512", "UNKNOWN"),
     ],
 )

@@ -109,7 +109,7 @@ def test_an_urgent_entry_ends_to_the_second(tmp_path: Path) -> None:
 def test_a_document_finds_an_entry_without_birth_or_like_name(tmp_path: Path) -> None:
     index = build(tmp_path, entry("BUDI", birth="<<<<<<", documents=[{"document_number": "A1234567", "issuing_state": "IDN"}]))
     found = index.check(query("ANDI", document_number="A1234567", issuing_state="IDN"), "pencegahan", NOW)
-    assert (found.word, found.code) == ("possible", "document_other_name")
+    assert (found.word, found.code) == ("possible", "document_other_person")
 
 
 def test_an_age_finds_an_entry_in_each_year_that_it_allows(tmp_path: Path) -> None:
@@ -123,11 +123,33 @@ def test_an_entry_without_any_birth_is_still_compared(tmp_path: Path) -> None:
     assert index.check(query("WIRYOSUDARMO PURBONEGORO KERTAPATI"), "pencegahan", NOW).word == "possible"
 
 
-@pytest.mark.parametrize("birth", ["<<0512", "70<<<<", "70<<12", "<<<<<<", ""])
+@pytest.mark.parametrize("birth", ["<<0512", "70<<<<", "70<<12", "<<<<<<", "000000", ""])
 def test_a_traveller_without_year_and_month_of_birth_is_never_clear(tmp_path: Path, birth: str) -> None:
     index = build(tmp_path, entry("BUDI"))
     found = index.check(query("ANDI", birth=birth), "pencegahan", NOW)
     assert (found.word, found.code) == ("possible", "no_birth_month")
+
+
+def test_a_traveller_without_a_name_is_never_clear(tmp_path: Path) -> None:
+    found = build(tmp_path, entry("BUDI")).check(query("<<<"), "pencegahan", NOW)
+    assert (found.word, found.code) == ("possible", "no_name")
+
+
+def test_an_entry_with_zeros_for_a_birth_is_found_whoever_was_born_when(tmp_path: Path) -> None:
+    index = build(tmp_path, entry("WIRYOSUDARMO PURBONEGORO KERTAPATI", birth="000000"))
+    assert index.check(query("WIRYOSUDARMO PURBONEGORO KERTAPATI"), "pencegahan", NOW).word == "possible"
+
+
+def test_a_number_that_everybody_bears_is_looked_at_so_often_and_no_further(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watchlist_index, "MAX_CANDIDATES", 3)
+    shared = [{"document_number": "NONE"}]
+    index = build(tmp_path, *[entry(f"STRANGER{letter}", birth="800101", documents=shared) for letter in "ABCDE"])
+    looked_at = []
+    monkeypatch.setattr(index, "_persons", lambda numbers: looked_at.append(len(numbers)) or iter(()))
+    assert index.check(query(document_number="NONE"), "pencegahan", NOW).code == "many_namesakes"
+    assert max(looked_at) == 3
 
 
 def test_a_traveller_without_a_day_of_birth_is_searched_for(tmp_path: Path) -> None:
