@@ -30,12 +30,17 @@ def _thread_died(failure: threading.ExceptHookArgs) -> None:
     os._exit(1)
 
 
-def harden() -> None:
-    """Forbid core dumps and ptrace by equals; end with the parent, and with any thread that dies of a bug. Raises OSError."""
-    threading.excepthook = _thread_died
-    parent = os.getppid()
+def dump_nothing() -> None:
+    """Forbid core dumps and ptrace by equals: what this process holds of people stays in it. Raises OSError."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _prctl(PR_SET_DUMPABLE, 0)
+
+
+def harden() -> None:
+    """Dump nothing; end with the parent, and with any thread that dies of a bug. Raises OSError."""
+    threading.excepthook = _thread_died
+    parent = os.getppid()
+    dump_nothing()
     _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != parent:  # the parent went between the two calls: nobody would tell us
         raise SystemExit(0)

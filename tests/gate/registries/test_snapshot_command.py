@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -162,7 +164,22 @@ def test_every_registry_that_answers_from_a_snapshot_has_its_facts() -> None:
     assert all(VOCABULARY[fact][0] + IN_SNAPSHOT in VOCABULARY[fact] for facts in FACTS.values() for fact in facts)
 
 
-def test_no_configuration_is_said_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("order", ["refresh", "status"])
+def test_a_process_that_holds_lists_and_their_key_leaves_no_core_behind(tmp_path: Path, order: str) -> None:
+    code = (
+        "import argparse, ctypes, pathlib, resource, sys\n"
+        "from gate.registries_command import registries_command\n"
+        "registries_command(argparse.Namespace(registries=sys.argv[1], config=pathlib.Path(sys.argv[2])))\n"
+        "print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE))\n"  # PR_GET_DUMPABLE
+    )
+    command = [sys.executable, "-c", code, order, str(tmp_path / "none.toml")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout == "0 (0, 0)\n"
+
+
+def test_no_configuration_is_said_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registries_command_module, "dump_nothing", lambda: None)  # this process is not only that command's
     for order in ("refresh", "status"):
         assert registries_command(argparse.Namespace(registries=order, config=tmp_path / "none.toml")) == 2
     assert capsys.readouterr().err.count("\n") == 2
