@@ -1,6 +1,7 @@
 """The long suite on serial readers of the machine readable zone: damaged messages between whole ones, of every kind of reader.
 
-Within one message bytes are cut away, put in or overwritten. What a device without block check lets pass by its nature (one character of
+Within one message bytes are cut away, put in or overwritten. Where a device marks neither the beginning nor the end of a message, and says the
+next one at once, the head of the one can make up a line with the next: such a zone must fail its check digits. What a device without block check lets pass by its nature (one character of
 a zone for another) is the business of check digits, and not tried here; where there is a block check, any byte may be changed.
 """
 
@@ -14,7 +15,7 @@ from benchmarks.soak_cases import METER, Case
 from hardware.mrz_frames import Framer, Refused, ZoneText
 from hardware.mrz_serial import PROFILES
 from hardware.sim.mrz_readers import ElyctisReader, HoneywellReader, MrzDevice, RteReader, SwipeReader
-from mrz import FORMATS
+from mrz import FORMATS, MrzError, parse
 from mrz.emit import compose
 from mrz.sim import pretend_fields
 
@@ -69,11 +70,22 @@ def _serial_readers(dice: random.Random) -> str:
     parts = [*noise, sent, *silence, following, *([None] if needs_silence else []), following, None]
     with METER.now_and_then(dice):
         read = [one.lines for one in _heard(Framer(PROFILES[profile].wire), parts, dice) if isinstance(one, ZoneText)]
-    assert set(read) <= {first, second}, f"{kind}, {damage}: {sent!r} was read as {set(read) - {first, second}}"
+    strange = set(read) - {first, second}
+    if profile == "lines" and not silence:  # nothing parts a message that broke off from the next but the check digits
+        strange = {lines for lines in strange if _accepted(lines)}
+    assert not strange, f"{kind}, {damage}: {sent!r} was read as {strange}"
     assert read[-1:] == [second], f"{kind}, {damage}: the message behind was lost"
     assert not silence or read[-2:] == [second] * 2, f"{kind}, {damage}: the message behind the silence was lost"
     assert damage != "whole" or first in read, f"{kind}: a whole message was not read"
     return f"{damage}: {'read' if first in read else 'lost'}"
+
+
+def _accepted(lines: tuple[str, ...]) -> bool:
+    """Whether a gate would go on with such a zone."""
+    try:
+        return parse(lines).check_digits_ok
+    except MrzError:
+        return False
 
 
 def _document(dice: random.Random) -> tuple[str, ...]:
