@@ -368,6 +368,7 @@ class Casework:
             record = msgspec.structs.replace(record, outcome=Outcome.COUNTER, reasons=(VOIDED,))
         self.running, self._waiting = None, set()
         self.ended = (record, *self.ended)[: m.ENDED_KEPT]
+        self._issuer_portrait, self._chip_portrait = None, ""
         self._forget(running)
         self._helpers.crossing_ended(record.transaction, passed=self._passed, at=record.ended)
         self._spawn(self._close_books(record))

@@ -100,6 +100,7 @@ class AskedRegistries:
             self._tell(CrossingEnded(transaction=transaction, passed=passed, at=at))
         if self._asked and self._asked.read.transaction == transaction:
             self._asked = None
+            self.gone()
 
     def heard(self, message: object) -> None:
         """The process said something. What nobody waits for is dropped."""

@@ -122,6 +122,13 @@ async def test_the_portrait_in_the_chip_is_compared_with_the_one_that_was_issued
     assert (hand.state is State.ENTRY_OPEN) == (word != "different")
 
 
+async def test_a_lane_that_nobody_stands_in_knows_no_portrait_by_its_digest(hand: Hand):
+    hand.issuer_portrait = "ab" * 32
+    await hand.document(dg2_sha256="cd" * 32, passive_authentication="no_trust_anchor")
+    await hand.record()
+    assert not {"ab" * 32, "cd" * 32} & {each for each in vars(hand.case).values() if isinstance(each, str)}
+
+
 async def test_a_registry_speaks_of_its_own_facts_alone(hand: Hand):
     hand.lies = {"face": "match", "enablement": "not_enabled", "passive_authentication": "authentic", "issuer_portrait": "same"}
     await hand.document(passive_authentication="no_trust_anchor")

@@ -298,6 +298,17 @@ async def permit(lane: Lane, transaction: str = "t-1") -> asyncio.Task[bool]:
     return task
 
 
+async def test_what_was_said_of_a_traveller_is_forgotten_with_them():
+    lane = Lane()
+    questions = lane.asking.questions(read(), "service", Direction.DEPARTURE)
+    lane.answer("issuance", issuance="active")
+    assert (await questions.pop("issuance")).facts
+    lane.asking.ended("t-1", passed=False, at=NOW)
+    assert not lane.asking._waiting
+    for answers in await asyncio.gather(*questions.values()):
+        assert {fact.code for fact in answers.facts.values()} == {"unreachable"}
+
+
 @pytest.mark.parametrize("durable", [True, False])
 async def test_a_crossing_is_permitted_once_it_is_written_down(durable):
     lane = Lane()
