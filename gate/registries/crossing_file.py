@@ -75,10 +75,15 @@ class CrossingFile:
             undo.pop_all()
 
     def permitted(self, transaction: str, plain: bytes, at: datetime) -> None:
-        """A new row; the one before, if it never ended, becomes uncertain."""
+        """A new row; the one before, if it never ended, becomes uncertain. A permit of the same transaction, not used yet, gives way to this
+        one: the lane's came to nothing, and an officer let the traveller pass.
+        """
         sealed = self._key.seal(plain, transaction.encode())
         with self._written() as file:
-            file.execute("UPDATE crossing SET state = 'uncertain', at = ? WHERE state = 'permitted'", (_text(at),))
+            file.execute(
+                "UPDATE crossing SET state = 'uncertain', at = ? WHERE state = 'permitted' AND id <> ?", (_text(at), transaction)
+            )
+            file.execute("DELETE FROM crossing WHERE state = 'permitted'")
             row = (transaction, "permitted", _text(at), sealed)
             file.execute("INSERT INTO crossing (id, state, at, sealed) VALUES (?, ?, ?, ?)", row)
 

@@ -301,11 +301,28 @@ async def test_a_disk_that_was_full_for_a_while_is_no_end_of_telling(
     assert "not recorded" in capsys.readouterr().err
 
 
-async def test_two_permits_under_one_id_are_refused(tmp_path: Path) -> None:
+async def test_who_is_permitted_again_crosses_once(tmp_path: Path) -> None:
+    """The lane's permit came to nothing while the traveller stood inside, and an officer lets them pass."""
+    registry = Registry()
+    async with outbox(tmp_path) as box:
+        await box.permitted(crossing("0"))
+        await box.permitted(crossing("1"))
+        by_officer = msgspec.structs.replace(crossing("1"), permitted_at=AT + timedelta(seconds=30))
+        await box.permitted(by_officer)
+        await box.passed("1", AT + timedelta(seconds=40))
+        await send_all(box, registry)
+    assert told(registry) == [("0", "uncertain"), ("1", "passed")]
+    assert registry.told[1].permitted_at == by_officer.permitted_at
+
+
+@pytest.mark.parametrize("ended", ["passed", "uncertain"])
+async def test_two_crossings_under_one_id_are_refused(tmp_path: Path, ended: str) -> None:
     async with outbox(tmp_path) as box:
         await box.permitted(crossing("1"))
+        await (box.passed("1", AT) if ended == "passed" else box.permitted(crossing("2")))
         with pytest.raises(OutboxError):
             await box.permitted(crossing("1"))
+        assert await box.standing() == Standing(open=int(ended == "uncertain"), waiting=1, oldest=AT)
 
 
 async def test_there_is_one_writer(tmp_path: Path) -> None:
