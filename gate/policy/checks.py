@@ -286,7 +286,7 @@ def check_classes(rows: Iterable[Located[DocumentClassRow]]) -> Iterator[Fault]:
                 yield row.fault(f"document code {code!r} is listed twice")
         try:
             re.compile(row.entry.number_series)
-        except re.error as error:
+        except (re.error, OverflowError, RecursionError) as error:
             yield row.fault(f"number_series: {error}")
 
 

@@ -9,6 +9,8 @@ from gate.evidence import Direction
 from gate.policy.schema import RuleSet
 
 ANY_STATE = "*"
+LONGEST_NUMBER = 9
+"""Characters of a number on a passport (Doc 9303-4 §4.2.2); an expression may take for ever over a longer one."""
 
 
 def document_class(issuing_state: str, document_code: str, document_number: str, rules: RuleSet) -> str:
@@ -16,10 +18,10 @@ def document_class(issuing_state: str, document_code: str, document_number: str,
 
     ``other`` where no row says: a State that has rows of its own is not looked up among all the others.
     """
-    state, code = issuing_state.rstrip("<"), document_code.rstrip("<")
+    state, code, number = (field.rstrip("<") for field in (issuing_state, document_code, document_number))
     own = any(listed == state for listed, _ in rules.document_classes)
     for row in rules.document_classes.get((state if own else ANY_STATE, code), ()):
-        if not row.number_series or re.fullmatch(row.number_series, document_number.rstrip("<")):
+        if not row.number_series or (len(number) <= LONGEST_NUMBER and re.fullmatch(row.number_series, number)):
             return row.document_class
     return "other"
 

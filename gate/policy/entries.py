@@ -13,8 +13,8 @@ from gate.outcome import Outcome
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 END = datetime.max.replace(tzinfo=UTC)
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-ReasonCode = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{1,47}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+ReasonCode = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{1,47}\Z")]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 Words = Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -121,16 +121,16 @@ class DocumentClassRow(Noted, frozen=True, kw_only=True):
     a State that draws its classes by series has no row without one for that code.
     """
 
-    issuing_state: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{1,3}|\*)$")]
-    document_code: Annotated[tuple[Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{1,2}$")], ...], msgspec.Meta(min_length=1)]
+    issuing_state: Annotated[str, msgspec.Meta(pattern=r"^([A-Z]{1,3}|\*)\Z")]
+    document_code: Annotated[tuple[Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{1,2}\Z")], ...], msgspec.Meta(min_length=1)]
     document_class: DocumentClass = msgspec.field(name="class")
-    number_series: str = ""
+    number_series: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
 class EnablementRow(Entry, frozen=True, kw_only=True):
     """Whose documents a gate serves: a class, in the directions named, at a checkpoint; at the lanes named, or at all of them."""
 
-    checkpoint: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")]
+    checkpoint: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}\Z")]
     document_class: DocumentClass = msgspec.field(name="class")
     nationality: Literal["citizen", "foreigner"]
     direction: Annotated[tuple[Direction, ...], msgspec.Meta(min_length=1)]

@@ -33,7 +33,7 @@ from pki.signed_versions import SignedVersions, Version
 MANIFEST, FORMAT = "manifest.json", 1
 MAX_MANIFEST = 1 << 14
 
-FileName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,40}\.toml$")]
+FileName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]{1,40}\.toml\Z")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,10 +101,21 @@ def test_a_series_of_numbers_tells_the_class_where_a_row_says_so(folder: Path) -
     )
     (folder / "document_classes.toml").write_text(rows + series, encoding="utf-8")
     rules = load_rules(folder)
-    numbers = ("S12345<<<", "D12345", "X12345", "S12345X")
-    assert [document_class("IDN", "PX", number, rules) for number in numbers] == ["service", "diplomatic", "other", "other"]
+    numbers = {"S12345<<<": "service", "D12345": "diplomatic", "X12345": "other", "S12345X": "other", "S123456789": "other"}
+    assert {number: document_class("IDN", "PX", number, rules) for number in numbers} == numbers
     change(folder, "document_classes.toml", 'number_series = "S[0-9]+"', 'number_series = "S[0-9"')
     assert any("number_series: unterminated character set" in fault for fault in faults(folder))
+
+
+@pytest.mark.parametrize("series", ["[0-9]{4294967296}", "(" * 200])
+def test_a_series_that_no_machine_can_match_is_a_fault_and_no_crash(folder: Path, series: str) -> None:
+    change(folder, "document_classes.toml", '["PO"]\n', f'["PO"]\nnumber_series = "{series}"\n')
+    assert any("number_series: " in fault for fault in faults(folder))
+
+
+def test_a_name_has_no_second_line(folder: Path) -> None:
+    change(folder, "rule_set.toml", 'name = "autogate-draft-1"', 'name = "autogate-draft-1\\n"')
+    assert faults(folder)
 
 
 # --- version -----------------------------------------------------------------------------------------------------------------------
