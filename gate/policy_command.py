@@ -11,7 +11,7 @@ from typing import Any
 
 from gate.audit import FILE_NAME, AuditError, open_readonly
 from gate.config import ConfigError
-from gate.evidence import NOT_PERFORMED
+from gate.evidence import IN_SNAPSHOT, NOT_PERFORMED, Fact
 from gate.policy.check_command import check_command, told
 from gate.policy.page import render
 from gate.policy.schema import RulesError, RuleSet, load_rules
@@ -163,7 +163,8 @@ def explained(record: DecisionRecord, rules: RuleSet | None) -> Iterator[str]:
     yield from (f"  let pass by name: {name}" for name in decision.tolerances)
     yield from (f"  an officer is told: {reason(code).words[1]}" for code in decision.annotations)
     for each in decision.unmet:
-        fact, _, word = each.partition("=")
-        code = evidence.facts[fact].code if fact in evidence.facts else ""
+        name, _, word = each.partition("=")
+        fact = evidence.facts.get(name, Fact())
+        why = f"as of {fact.as_of:%Y-%m-%d %H:%M:%S %Z}" if word.endswith(IN_SNAPSHOT) and fact.as_of else fact.code
         what = "was not performed" if word == NOT_PERFORMED else f"is {word.replace('_', ' ')}"
-        yield f"  kept from opening: {fact.replace('_', ' ')} {what}{f' ({code})' if code else ''}"
+        yield f"  kept from opening: {name.replace('_', ' ')} {what}{f' ({why})' if why else ''}"

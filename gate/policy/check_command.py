@@ -37,6 +37,7 @@ def _head(found: Survey) -> Iterator[str]:
     yield rules.notes[1]
     yield f"{len(rules.grants)} grants, {len(rules.rules)} rules, as of {found.now:%Y-%m-%d %H:%M %Z}"
     yield f"{size([found.space.whole]):.3g} cases, {size(cube for region in found.regions for cube in region.cubes):,} of them open"
+    yield "word?: said, but by a check that did not end successfully; how old a word from a snapshot may be: see what is tolerated"
 
 
 def _openings(found: Survey) -> Iterator[str]:

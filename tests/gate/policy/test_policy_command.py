@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from markupsafe import escape
 
@@ -151,6 +152,16 @@ def test_a_decision_is_explained_with_its_rule_its_basis_and_what_was_not_known(
     assert "Permenlu 2/2019" in told
     assert "pencegahan was not performed (timeout)" in told
     assert NOT_PERFORMED not in told
+
+
+def test_a_copy_that_was_too_old_is_explained_with_its_age() -> None:
+    grant = RULES.grants[0]
+    old = msgspec.structs.replace(successful("clear_in_snapshot"), as_of=NOW - timedelta(hours=7))
+    evidence = satisfying(grant, NOW).with_facts(wanted=old)
+    decision = decide(evidence, RULES, NOW, grant.entry.stage)
+    assert decision.reasons == ("SNAPSHOT_TOO_OLD",)
+    told = "\n".join(explained(DecisionRecord(at=NOW, evidence=evidence, decision=decision), RULES))
+    assert "wanted is clear in snapshot (as of 2026-03-01 20:00:00 UTC)" in told
 
 
 def test_an_opening_is_explained_with_its_grant_and_tolerances() -> None:
