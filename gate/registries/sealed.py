@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -54,8 +55,12 @@ class SnapshotKey:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """From a file with the key as hexadecimal text. Raises OSError, or ValueError where it holds no key."""
-        return cls.derive(bytes.fromhex(path.read_text(encoding="ascii").strip()))
+        """From a file with the key as hexadecimal text. Raises OSError, or ValueError where it holds no key, or one that everybody knows."""
+        text = private(path).read_text(encoding="ascii", errors="replace").strip()
+        try:
+            return cls.derive(bytes.fromhex(text))
+        except ValueError:
+            raise ValueError(f"{path}: not a key: write {2 * LEAST_SECRET} hexadecimal digits") from None
 
     def for_file(self, salt: bytes) -> Self:
         """The keys of the file that bears ``salt`` (:func:`new_salt`)."""
@@ -100,6 +105,13 @@ class Tally:
     def digest(self) -> bytes:
         """32 bytes over all rows so far."""
         return self._mac.digest()
+
+
+def private(path: Path) -> Path:
+    """``path``, a file with a key. Raises OSError; ValueError where everybody on this machine may read or change it."""
+    if path.stat().st_mode & stat.S_IRWXO:
+        raise ValueError(f"{path}: everybody on this machine may read or change this key: chmod 600")
+    return path
 
 
 def new_salt() -> bytes:

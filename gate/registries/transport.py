@@ -7,6 +7,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from gate.config import RegistryTls
+from gate.registries.sealed import private
 
 TLS = ssl.TLSVersion.TLSv1_3
 
@@ -14,12 +15,12 @@ TLS = ssl.TLSVersion.TLSv1_3
 def tls_context(tls: RegistryTls) -> ssl.SSLContext:
     """The gate's end: it trusts ``tls.ca`` alone, checks the host's name, and shows its own certificate.
 
-    Raises OSError (ssl.SSLError is one) where a file is missing or is none.
+    Raises OSError (ssl.SSLError is one) where a file is missing or is none, ValueError where everybody may read the key.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = TLS
     context.load_verify_locations(tls.ca)
-    context.load_cert_chain(tls.certificate, tls.key)
+    context.load_cert_chain(tls.certificate, private(tls.key), password="")  # noqa: S106 - none: nobody is there to be asked for one
     return context
 
 

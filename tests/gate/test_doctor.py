@@ -93,6 +93,22 @@ def test_registries_want_their_keys_and_a_certificate_of_this_gate(config, tmp_p
     assert "holds from" in problem(good, datetime(2001, 1, 1, tzinfo=UTC))
 
 
+def test_a_registries_key_that_everybody_may_read_is_none(config, tmp_path):
+    write_identities(tmp_path, "1")
+    files = {"ca": "ca.pem", "certificate": "gate.pem", "key": "gate.key"}
+    tls = RegistryTls(**{name: tmp_path / "tls" / file for name, file in files.items()})
+    snapshots = Snapshots(folder=tmp_path, key_file=tmp_path / "snapshot.key")
+    snapshots.key_file.write_text("ab" * 32)
+    snapshots.key_file.chmod(0o600)
+    asked = Registry(url="https://127.0.0.1:1", key=tmp_path / "public" / "issuance.pem")
+    good = msgspec.structs.replace(config, registries=Registries(tls=tls, snapshots=snapshots, issuance=asked))
+    for secret in (tls.key, snapshots.key_file):
+        for mode, fine in ((0o600, True), (0o440, True), (0o604, False), (0o602, False)):
+            secret.chmod(mode)
+            assert ("registries" not in failed(good)) is fine, (secret.name, oct(mode))
+        secret.chmod(0o600)
+
+
 def test_a_panel_wants_its_key_libosdp_and_its_line(config, tmp_path):
     key = tmp_path / "panel.key"
     panel = Panel(kind="osdp", port=config.controller.device, key_file=key)

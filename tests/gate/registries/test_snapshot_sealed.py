@@ -78,10 +78,14 @@ def test_the_key_is_not_told() -> None:
 @pytest.mark.parametrize("text", ["", "zz" * 32, "ab" * (LEAST_SECRET - 1), "schlüssel"])
 def test_a_file_without_a_key_is_a_value_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "key").write_text(text, encoding="utf-8")
-    with pytest.raises(ValueError):
+    (tmp_path / "key").chmod(0o600)
+    with pytest.raises(ValueError, match="write 64 hexadecimal digits"):
         SnapshotKey.read(tmp_path / "key")
 
 
 def test_a_key_is_read_from_its_file(tmp_path: Path) -> None:
     (tmp_path / "key").write_text((b"k" * LEAST_SECRET).hex() + "\n", encoding="ascii")
+    with pytest.raises(ValueError, match="everybody"):
+        SnapshotKey.read(tmp_path / "key")
+    (tmp_path / "key").chmod(0o600)
     assert SnapshotKey.read(tmp_path / "key").hash("x") == KEY.hash("x")
