@@ -211,8 +211,8 @@ class Peers:
             await self._next()
 
     async def _order(self) -> None:
-        channel = await connect(self._runtime.lane_socket, "console", self._runtime.secret_for("console"))
-        await channel.send(m.OfficerOrder(order="eject"))
+        channel = await connect(self._runtime.lane_socket, "command", self._runtime.secret_for("command"))
+        await channel.send(m.OfficerOrder(order="eject", name="bench"))
         await channel.receive()
         await channel.close()
 

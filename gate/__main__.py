@@ -14,7 +14,7 @@ from pathlib import Path
 DEMO_STATE = Path(".state/demo")
 
 
-def _parser(command: str) -> argparse.ArgumentParser:
+def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list of commands, each in two or three lines
     """Some commands have options that live with them; loading those for every ``command`` would cost half a second."""
     parser = argparse.ArgumentParser(prog="autogate", description="Edge service of an automated border control gate.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -33,16 +33,13 @@ def _parser(command: str) -> argparse.ArgumentParser:
     replay.add_argument("--state", type=Path, default=DEMO_STATE)
     replay.add_argument("--store", type=Path, metavar="DIR", help="folder of signed rule sets to look in, too")
 
-    lane = commands.add_parser("lane", help="orders to a lane that stands still, and its link's waiver").add_subparsers(
-        dest="lane", required=True
+    lane = commands.add_parser(
+        "lane", help="orders to a demonstration's lane that stands still, and a lane's waiver for its link"
     )
-    for order, what in (("reset", "leave a fault or the end of an emergency"), ("eject", "open the entry of a lane that waits")):
-        lane.add_parser(order, help=what).add_argument("--state", type=Path, default=DEMO_STATE)
-    waive = lane.add_parser("waive", help="sign that a lane may use a link that proves nothing")
     if command == "lane":
-        from gate.link_waiver import add_arguments as add_waiver_arguments
+        from gate.lane_command import add_arguments as add_lane_arguments
 
-        add_waiver_arguments(waive)
+        add_lane_arguments(lane, DEMO_STATE)
 
     audit = commands.add_parser("audit", help="check the audit log").add_subparsers(dest="audit", required=True)
     verify = audit.add_parser("verify", help="find every change, deletion and reordering")
@@ -70,7 +67,9 @@ def _parser(command: str) -> argparse.ArgumentParser:
 
         add_policy_arguments(policy, DEMO_STATE)
 
-    registries = commands.add_parser("registries", help="the registries' data for a day without network: fetch them, say how old they are")
+    registries = commands.add_parser(
+        "registries", help="the registries' data for a day without network: fetch them, say how old they are"
+    )
     if command == "registries":
         from gate.registries_command import add_arguments as add_registries_arguments
 
@@ -87,6 +86,12 @@ def _parser(command: str) -> argparse.ArgumentParser:
         from gate.trust_command import add_arguments as add_trust_arguments
 
         add_trust_arguments(trust)
+
+    officers = commands.add_parser("officers", help="whose orders lanes take: rosters, versions, two signatures")
+    if command == "officers":
+        from gate.console.roster_command import add_arguments as add_officers_arguments
+
+        add_officers_arguments(officers)
 
     commands.add_parser("doctor", help="examine this installation").add_argument("--config", type=Path)
     return parser
@@ -116,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "lane":
             from gate.lane_command import lane_command
 
-            return lane_command(options.state, options.lane)
+            return lane_command(options.state, options.lane, options.name)
         case "audit":
             from gate.audit import verify_command
 
@@ -145,6 +150,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.trust_command import trust_command
 
             return trust_command(options)
+        case "officers":
+            from gate.console.roster_command import officers_command
+
+            return officers_command(options)
         case "policy":
             from gate.policy_command import policy_command
 

@@ -48,9 +48,9 @@ __all__ = [
     "verify_command",
 ]
 
-Kind = Literal["permit", "decision", "transaction", "event", "panel"]
+Kind = Literal["permit", "decision", "transaction", "event", "panel", "officer"]
 """``permit``: the decision that opens a door, written before the door is commanded; ``decision``: every other one;
-``transaction``: one that ended; ``event``: what the lane did or lost."""
+``transaction``: one that ended; ``event``: what the lane did or lost; ``officer``: what an officer ordered, carried out or refused."""
 
 FILE_NAME = "audit.sqlite3"
 """Name of the log within a state folder."""

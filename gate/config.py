@@ -238,6 +238,26 @@ class Health(Section, frozen=True, kw_only=True):
     """Where, on loopback, ``/healthz``, ``/readyz`` and ``/metrics`` are answered; None: nowhere."""
 
 
+class Console(Section, frozen=True, kw_only=True):
+    """Officers' orders. A lane that names a ``roster`` takes them from whom two of ``signers`` put on it, signed on the page at ``origin``."""
+
+    port: Port | None = None
+    """Where this gate runs a console, on loopback; None: it runs none, and may be watched from another's."""
+    origin: Annotated[str, Meta(pattern=r"^https?://localhost:[0-9]{1,5}$", description='as "http://localhost:8412"')] | None = (
+        None
+    )
+    """Of the page that officers sign on; by default this gate's own."""
+    roster: Path | None = None
+    """A folder of versions that ``autogate officers import`` made."""
+    signers: tuple[Signer, ...] = ()
+    lanes: tuple[Path, ...] = ()
+    """State folders of further lanes on this machine that this gate's console shows."""
+
+    @property
+    def page_origin(self) -> str:
+        return self.origin or f"http://localhost:{self.port}"
+
+
 class Config(Section, frozen=True, kw_only=True):
     profile: Literal["demo", "training", "trial"]
     state_dir: Path
@@ -253,6 +273,7 @@ class Config(Section, frozen=True, kw_only=True):
     registries: Registries = Registries()
     rules: Rules = Rules()
     screens: Screens = Screens()
+    console: Console = Console()
     health: Health = Health()
 
 
@@ -295,6 +316,11 @@ def load_trust(path: Path) -> Trust:
 def load_rules_section(path: Path) -> Rules:
     """The section ``[rules]`` alone, for people who keep the rules on a machine that is no gate. Raises :class:`ConfigError`."""
     return _load_section(path, "rules", Rules)
+
+
+def load_console(path: Path) -> Console:
+    """The section ``[console]`` alone, for people who keep the roster on a machine that is no gate. Raises :class:`ConfigError`."""
+    return _load_section(path, "console", Console)
 
 
 def load_lane(path: Path) -> Lane:
@@ -452,6 +478,7 @@ class _Reader:
         self._check_panel()
         self._check_registries()
         self._check_rules()
+        self._check_console()
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
             self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
         if self._right.get("chip.link") == "scanner" and self._right.get("chip.reader") is not None:
@@ -509,6 +536,20 @@ class _Reader:
             self._find("rules.folder", "not used: the rules are taken from the store", "leave it out")
         if "rules.signers" in self._right and are_not_two_people(self._right["rules.signers"]):
             self._find("rules.signers", NOT_TWO_PEOPLE, "name those who sign for the rules")
+
+    def _check_console(self) -> None:
+        port, origin = self._right.get("console.port"), self._right.get("console.origin")
+        if self._right.get("console.roster") is None:
+            for key in (each for each in ("port", "origin") if self._right.get(f"console.{each}") is not None):
+                self._find(f"console.{key}", "no officer is known", "name the roster, and those who sign for it")
+            return
+        if "console.signers" in self._right and are_not_two_people(self._right["console.signers"]):
+            self._find("console.signers", NOT_TWO_PEOPLE, "name those who sign for the roster of officers")
+        if port is None and origin is None:
+            self._find("console.origin", "missing", "name the page that officers sign on, or a port to serve it on")
+        others = (f"{section}_port" for section in ("screens.traveller", "screens.officer"))
+        if port is not None and port in {self._right.get("health.port"), *map(self._right.get, others)}:
+            self._find("console.port", "the port of another page", "give the console a port of its own")
 
     def _check_panel(self) -> None:
         kind, key_file = self._right.get("panel.kind", "none"), self._right.get("panel.key_file", "")

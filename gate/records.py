@@ -94,6 +94,31 @@ class PanelEvent(msgspec.Struct, frozen=True, kw_only=True):
     left_out: int = 0
 
 
+class OfficerActed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An officer ordered something. ``refused`` says why it was not carried out; empty: it was, or waits for a second officer.
+
+    ``proof``: authenticator data, client data and signature in base64, of what was carried out: anybody who has the roster can check it.
+    ``role`` ``command``: it came from the gate's own machine, in a demonstration, and ``officer`` is what its user called himself.
+    """
+
+    officer: str
+    """Empty where nobody's signature was proven."""
+    role: str
+    action: str
+    reason: str = ""
+    transaction: str = ""
+    refused: str = ""
+    detail: str = ""
+    first_officer: str = ""
+    """Who signed before, where it takes two."""
+    awaits_second: bool = False
+    authenticator: str = ""
+    nonce: str = ""
+    proof: tuple[str, ...] = ()
+    left_out: int = 0
+    """How many refused ones before this were not written, because it were more than can be."""
+
+
 class SopStage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One stage of issuing a book, as its issuer logged it. ``at`` carries the office's zone; None where the log has no time."""
 
@@ -142,3 +167,5 @@ class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Of the lane. Before a single door only the exit's decision moves a door."""
     trail: SopTrail | None = None
     """How the book was issued, where its issuer says; None for books without one, and in older logs."""
+    ruled: tuple[OfficerActed, ...] = ()
+    """What officers ordered meanwhile. ``outcome`` stays what the rules said."""

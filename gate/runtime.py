@@ -60,6 +60,10 @@ class Runtime:
         path.write_text(self.secret_for(role), encoding="ascii")
         return path
 
+    def given_secret(self, role: str) -> str:
+        """What :meth:`secret_file_for` wrote, for a process that comes by itself and knows no other. Raises OSError."""
+        return (self.folder / f"{role}.secret").read_text(encoding="ascii")
+
     def ready_file(self, process: str) -> Path:
         """Where ``process`` says that it is ready."""
         return self.folder / f"{process}.ready"

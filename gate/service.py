@@ -29,7 +29,7 @@ from gate.runtime import Runtime
 RESTARTS, RESTART_WINDOW_S = 5, 60.0
 DEVICE_RETRY_S = 2.0
 """A process that lost its device is started again this long after its last start, for as long as it takes."""
-DISPENSABLE = frozenset({"panel", "health"})
+DISPENSABLE = frozenset({"panel", "health", "console", "verifier"})
 """Processes whose ends, however many and whatever they call them, end no service: what they drive tells people something and moves nothing."""
 STOP_TIMEOUT_S = 5.0
 LANE_STOP_S = DRAIN_S + 5.0
@@ -74,8 +74,22 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
             ]
             for who, port in ports.items()
         }
+        | _console(config_path, config, runtime)
         | _health(config, runtime)
     )
+
+
+def _console(config_path: Path, config: Config, runtime: Runtime) -> dict[str, list[str]]:
+    """The process that proves officers' orders where there is a roster, and the console where there is a port for it."""
+    if config.console.roster is None:
+        return {}
+    runtime.secret_file_for("console")  # for whichever console watches this lane
+    python, named = [sys.executable, "-m"], ["--config", str(config_path)]
+    verifier = {"verifier": [*python, "gate.console.verifier", *named, "--runtime", str(runtime.folder)]}
+    if config.console.port is None:
+        return verifier
+    ready = ["--ready-file", str(runtime.ready_file("console"))]
+    return verifier | {"console": [*python, "gate.console.serve", *named, *ready]}
 
 
 def _health(config: Config, runtime: Runtime) -> dict[str, list[str]]:

@@ -110,6 +110,11 @@ class Transaction:
     def last_decision(self) -> PolicyDecision | None:
         return self._decisions[-1].decision if self._decisions else None
 
+    @property
+    def held(self) -> bool:
+        """Whether any decision on it was HOLD."""
+        return any(each.decision.outcome is Outcome.HOLD for each in self._decisions)
+
     def record(self, ended: datetime, backends: Mapping[str, str], *, demonstration: bool) -> TransactionRecord:
         """The transaction as it ended. Without any decision it counts as a referral that nobody explained."""
         last = self.last_decision

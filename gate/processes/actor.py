@@ -16,10 +16,11 @@ from typing import Protocol, assert_never
 from gate.clock import SystemClock
 from gate.config import Timeouts
 from gate.lane import LEASED, TABLES, TIMEOUT_KEY, Action, Event, Lane, State, View, step
+from gate.lane_guards import passable
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
-from gate.processes.fitness import AT_REST, AWAITS_RESET, CONTROLLER, LINK, STOPPING, Fitness
+from gate.processes.fitness import AT_REST, AWAITS_RESET, CLOSED, CONTROLLER, LINK, STOPPING, Fitness
 from gate.processes.lag import LoopLag
 from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, PanelReport, Role
 from gate.processes.witness import DoorWitness
@@ -391,9 +392,43 @@ class LaneActor:
         self._apply(Event.OFFICER_RESET if order == "reset" else Event.OFFICER_EJECT)
         return OrderTaken(before=before, after=self._lane.state)
 
+    @property
+    def visit(self) -> int:
+        """Counts the lane's stays in its states."""
+        return self._visit
+
+    @property
+    def passable(self) -> bool:
+        """Exactly one person, nothing else, between locked leaves, and officers watch."""
+        return passable(self._lane, self._view)
+
+    def officer(self, event: Event) -> bool:
+        """An officer's order, whose right to it is proven. Returns whether the lane moved."""
+        before = self._visit
+        self._apply(event)
+        return self._visit != before
+
+    def hold(self) -> None:
+        """Keep whoever is inside for an officer, whose time begins anew."""
+        if self._lane.state is not State.HOLD:
+            self._apply(Event.EXIT_REFERRED)
+        if self._lane.state is State.HOLD:
+            self._restart_timer(first=False)
+
+    def close_lane(self, why: str) -> None:
+        """Take nobody any more until an officer opens the lane again; serve whoever is inside to the end."""
+        self.withdraw(CLOSED, why)
+
+    def open_lane(self) -> bool:
+        """Undo :meth:`close_lane`. Returns whether there was anything to undo."""
+        closed = CLOSED in self.fitness.causes
+        self.fitness.note(CLOSED, "")
+        self._publish()
+        return closed
+
     def _publish(self) -> None:
         word, view = self._gate_words()
         if STOPPING in self.fitness.causes and self._lane.state in AT_REST and self._case.running is None:
             self.rested.set()
         self._display.troubles = self.fitness.words
-        self._display.show(self._lane.state, view, word, self._case)
+        self._display.show(self._lane.state, view, word, self._case, since=self._entered)

@@ -29,11 +29,13 @@ from gate.policy.schema import RuleSet
 from gate.processes import messages as m
 from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection, bounded_stages, bounded_trail
 from gate.profiles import PROFILES
-from gate.records import DecisionRecord, LaneEvent, PanelEvent, StageTiming, TransactionRecord
+from gate.records import DecisionRecord, LaneEvent, OfficerActed, PanelEvent, StageTiming, TransactionRecord
 from gate.registries.answers import Answers
 from gate.sop import flagged
 from gate.transaction import Transaction
 
+MOST_RULED = 16
+"""Officers' orders that a transaction's record tells; the log has each."""
 PARTING_S = 4.0
 """How long the screen keeps a referral's sentence after the transaction ended: long enough to read it twice."""
 SETTLE_S = 2.0
@@ -86,6 +88,9 @@ class Casework:
         self._issuer_portrait: str | None = None
         self._chip_portrait = ""
         self._referral: tuple[LaneAction, float] | None = None
+        self._ruled: tuple[OfficerActed, ...] = ()
+        self.first_pass = ""
+        """The officer who let the running traveller pass, where it takes a second one."""
         self.running: Transaction | None = None
         self.progress = 0.0
         self.guidance: m.Guidance = ""
@@ -144,7 +149,7 @@ class Casework:
         self._rules = self._rules_now()
         self._unread, self.progress, self._referral, self._waiting = False, 0.0, None, {DOCUMENT}
         self._issuer_portrait, self._chip_portrait = None, ""
-        self._passed = False
+        self._passed, self._ruled, self.first_pass = False, (), ""
         self._helpers.tell("reader", m.ReadDocument(transaction=self.running.id, zero=zero))
 
     def on_message(self, role: m.Role, message: m.AnyMessage, state: State) -> None:
@@ -366,7 +371,8 @@ class Casework:
         record = running.record(self._clock.wall(), self.backends, demonstration=PROFILES[self._config.profile].demonstration)
         if record.outcome is Outcome.OPEN and not self._passed:
             record = msgspec.structs.replace(record, outcome=Outcome.COUNTER, reasons=(VOIDED,))
-        self.running, self._waiting = None, set()
+        record = msgspec.structs.replace(record, ruled=self._ruled)
+        self.running, self._waiting, self.first_pass = None, set(), ""
         self.ended = (record, *self.ended)[: m.ENDED_KEPT]
         self._issuer_portrait, self._chip_portrait = None, ""
         self._forget(running)
@@ -385,13 +391,39 @@ class Casework:
         """Put into the log what the lane did outside a traveller's ordinary way. A log that refuses it refuses permits too."""
         self._spawn(self._note(self.running.id if self.running else "", event))
 
-    async def _note(self, transaction: str, event: LaneEvent | PanelEvent, kind: str = "event") -> None:
+    async def _note(self, transaction: str, event: LaneEvent | PanelEvent | OfficerActed, kind: str = "event") -> None:
         with suppress(AuditError):
             await self._audit.append(kind, transaction, event, at=self._clock.wall(), boot=self._clock.boot())
 
     def note_panel(self, event: PanelEvent) -> None:
         """Put into the log what came from the reader's panel."""
         self._spawn(self._note(self.running.id if self.running else "", event, "panel"))
+
+    # --- officers -----------------------------------------------------------------------------------------------------------------
+
+    def rule(self, acted: OfficerActed) -> None:
+        """An officer's order was carried out: the running transaction's record tells it, cut to what a record may hold."""
+        if self.running and acted.transaction == self.running.id:
+            self._ruled = (*self._ruled, msgspec.structs.replace(acted, proof=()))[-MOST_RULED:]
+
+    def note_officer(self, acted: OfficerActed) -> None:
+        """Put into the log what an officer ordered."""
+        self._spawn(self._note(acted.transaction, acted, "officer"))
+
+    async def officer_permit(self, acted: OfficerActed) -> bool:
+        """Make an officer's pass durable before the exit opens. False: it is not, and the exit stays shut."""
+        running = self.running
+        if running is None or running.last_decision is None:
+            return False
+        now = self._clock.wall()
+        record = DecisionRecord(at=now, evidence=running.evidence(now), decision=running.last_decision)
+        told = asyncio.ensure_future(self._helpers.crossing_permitted(record))
+        try:
+            await self._audit.append("officer", running.id, acted, at=now, boot=self._clock.boot())
+        except AuditError:
+            await told
+            return False
+        return await told
 
     # --- what remains on the screens --------------------------------------------------------------------------------------------
 

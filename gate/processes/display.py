@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gate.config import Config
+from gate.console.acts import offered
 from gate.lane import State, View
 from gate.processes.casework import Casework
 from gate.processes.messages import (
     AnyMessage,
+    ConsoleView,
     EndedTransaction,
     LaneReady,
     OfficerView,
@@ -63,8 +65,8 @@ class Display:
         """Whether a peer of ``role`` is there."""
         return role in self._joined
 
-    def show(self, state: State, view: View, controller: str, case: Casework) -> None:
-        """Tell every role what changed for it."""
+    def show(self, state: State, view: View, controller: str, case: Casework, *, since: float = 0.0) -> None:
+        """Tell every role what changed for it. ``since``: boot seconds in which the lane came into ``state``."""
         screen = traveller_screen(
             state,
             document_there=case.document_there,
@@ -80,6 +82,8 @@ class Display:
                 self._tell("officer_screen", EndedTransaction(record=record))
             self._listed = case.ended
         self._show("officer_screen", self._officer_view(state, view, controller, case))
+        if self.joined("console"):
+            self._show("console", self._console_view(state, view, case, since))
         if state is State.IDLE and self._joined >= self.workers:
             self._show("director", LaneReady(state=state))
         else:
@@ -110,6 +114,27 @@ class Display:
             warnings=(*self.troubles, *self._rules_notice(), *self._warnings(case.backends)),
             panel=self._panel.word if self._panel else "",
             assistance=bool(self._panel and self._panel.called),
+        )
+
+    def _console_view(self, state: State, view: View, case: Casework, since: float) -> ConsoleView:
+        running, lane = case.running, self._config.lane
+        last = running.last_decision if running else None
+        return ConsoleView(
+            lane=lane.id,
+            checkpoint=lane.checkpoint,
+            direction=lane.direction,
+            profile=self._config.profile,
+            state=state,
+            since=since,
+            troubles=self.troubles,
+            transaction=running.id if running else "",
+            document_class=running.value("document_class") if running else "",
+            exit_permit=running.value("exit_permit") if running else "",
+            occupancy="unknown" if view.occupancy is None else str(view.occupancy),
+            outcome=last.outcome if last else None,
+            reasons=(*last.reasons, *last.annotations) if last else (),
+            offers=offered(state),
+            first_pass=case.first_pass,
         )
 
     def _entry(self, view: View) -> str:

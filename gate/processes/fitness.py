@@ -20,7 +20,8 @@ AWAITS_RESET = frozenset({State.FAULT, State.EMERGENCY})
 """Somebody has to look before the lane takes travellers again."""
 CONTROLLER, LINK = "controller", "link"
 """What the gate controller said or showed against itself, until somebody looked; that it cannot be reached, until it can."""
-STOPPING = "stopping"
+STOPPING, CLOSED = "stopping", "closed"
+"""The service is being stopped; an officer closed the lane."""
 DRAIN_S = 30.0
 """Longest that whoever is inside when the service is stopped may take; then the leases lapse, and the controller lets them out."""
 LONGEST = 200

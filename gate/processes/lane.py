@@ -35,17 +35,22 @@ from gate.processes.fitness import DRAIN_S
 from gate.processes.hardening import harden
 from gate.processes.lag import BOUNDS_MS
 from gate.processes.messages import (
+    ActVerified,
     AnyMessage,
+    AskNonce,
     Histogram,
     Join,
     LaneHealth,
     MrzRead,
+    OfficerAct,
     OfficerOrder,
     OrderTaken,
     ProcessEnded,
     Role,
     TransactionEnded,
+    VerifyAct,
 )
+from gate.processes.officers import Officers
 from gate.processes.panel_watch import PanelWatch
 from gate.processes.rules_watch import RulesWatch, open_schedule
 from gate.processes.vitals import Vitals
@@ -73,7 +78,7 @@ SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
 
 
-ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "health"}
+ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "verifier", "health"}
 """Roles of which there is one: a second one is refused."""
 MOST_PEERS = 8
 """Of any other role: a screen that comes back while the last one is not known gone, a director, and whoever watches in a test."""
@@ -123,6 +128,8 @@ class LaneProcess:
         self._panel = PanelWatch(self._clock.boot, casework.note_panel) if config.panel.kind != "none" else None
         display = self._display = Display(config, self.tell, self._panel)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind)
+        self._officers = Officers(config, self._clock, self.actor, casework, self._ask_verifier)
+        self._acting: set[asyncio.Task[None]] = set()
         self._link = self._open_link(config, key)
         self._vitals, self._started = Vitals(), self._clock.boot()
         self._watchdog = Watchdog(
@@ -176,12 +183,16 @@ class LaneProcess:
     def crossing_ended(self, transaction: str, *, passed: bool, at: datetime) -> None:
         self._registries.ended(transaction, passed=passed, at=at)
 
+    def _ask_verifier(self, question: VerifyAct) -> bool:
+        self.tell("verifier", question)
+        return bool(self._peers.get("verifier"))
+
     # --- peers -----------------------------------------------------------------------------------------------------------------
 
     async def _on_peer(self, join: Join, channel: Channel) -> None:
         role = join.role
-        if role == "console":
-            await self._on_console(channel)
+        if role == "command":
+            await self._on_command(channel)
             return
         if role == "service":
             await self._on_service(channel)
@@ -198,7 +209,11 @@ class LaneProcess:
         try:
             while True:
                 await allowance.spend()
-                await self._on_message(role, await channel.receive())
+                message = await channel.receive()
+                if role == "console":
+                    self._on_console(message, channel)
+                else:
+                    await self._on_message(role, message)
         finally:
             self._peers[role].discard(channel)
             if role == "registries":
@@ -206,14 +221,26 @@ class LaneProcess:
             if not self._peers[role]:
                 self.actor.post(lambda: self.actor.on_peer(role, {}, joined=False))
 
-    async def _on_console(self, channel: Channel) -> None:
+    async def _on_command(self, channel: Channel) -> None:
         """One order, one answer. It waits for no disk: the log is told beside it."""
         asked = await channel.receive()
         if isinstance(asked, OfficerOrder):
-            order = asked.order
+            order = asked
             answered: asyncio.Future[OrderTaken] = self._loop.create_future()
-            self.actor.post(lambda: answered.set_result(self.actor.order(order)))
+            self.actor.post(lambda: answered.set_result(self._officers.order(order)))
             await channel.send(await answered)
+
+    def _on_console(self, message: AnyMessage, channel: Channel) -> None:
+        """What officers' screen asks for; the proof of an order takes its time beside everything else."""
+        if isinstance(message, AskNonce):
+            channel.tell(self._officers.nonce(message))
+        elif isinstance(message, OfficerAct):
+            acting = self._loop.create_task(self._act(message, channel))
+            self._acting.add(acting)
+            acting.add_done_callback(self._acting.discard)
+
+    async def _act(self, act: OfficerAct, channel: Channel) -> None:
+        channel.tell(await self._officers.act(act))
 
     async def _on_service(self, channel: Channel) -> None:
         """Who starts the processes says why one ended."""
@@ -226,6 +253,10 @@ class LaneProcess:
         """Have the actor handle ``message``, and only then listen on: a peer that talks without end holds up nobody but itself."""
         if role == "registries":
             self._registries.heard(message)
+            return
+        if role == "verifier":
+            if isinstance(message, ActVerified):
+                self._officers.proven(message)
             return
         handled = asyncio.Event()
         self.actor.post(lambda: self.actor.on_message(role, message))
@@ -308,6 +339,7 @@ class LaneProcess:
         works = (self._remember_time(), self._heed_last_day(), self._rules.heed(), self._watchdog.run(), self._tell_health())
         beside = [asyncio.create_task(work) for work in works]
         ending = asyncio.create_task(self._until_ended())
+        self.actor.post(self._officers.stay_closed)
         notify(str(self._runtime.notify_socket), READY)
         await asyncio.wait({running, ending}, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.to_thread(self._link.close)  # leases lapse: the controller makes the doors safe by itself

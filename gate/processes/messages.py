@@ -4,7 +4,7 @@ a message for another transaction is dropped, a malformed one ends the connectio
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -16,7 +16,18 @@ from gate.registries.answers import Answers
 from gate.registries.crossing_record import Crossing
 
 Role = Literal[
-    "reader", "vision", "registries", "panel", "traveller_screen", "officer_screen", "director", "console", "service", "health"
+    "reader",
+    "vision",
+    "registries",
+    "panel",
+    "traveller_screen",
+    "officer_screen",
+    "director",
+    "console",
+    "verifier",
+    "command",
+    "service",
+    "health",
 ]
 TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
 
@@ -268,7 +279,96 @@ class EndedTransaction(Message, frozen=True, kw_only=True):
     record: TransactionRecord
 
 
-# --- console (a command of the gate's own user, ``autogate lane``) → lane, and back ------------------------------------------
+# --- console (officers' screen, believed in nothing) → lane, and back ---------------------------------------------------------
+
+
+class ConsoleView(Message, frozen=True, kw_only=True):
+    """What officers see of a lane from their place, and nothing of who the traveller is."""
+
+    lane: str
+    checkpoint: str
+    direction: str
+    profile: str
+    state: str
+    since: float
+    """Boot seconds in which the lane came into it."""
+    troubles: tuple[str, ...] = ()
+    transaction: str = ""
+    document_class: str = ""
+    exit_permit: str = ""
+    occupancy: str = ""
+    outcome: Outcome | None = None
+    reasons: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
+    """Actions that can have an effect now."""
+    first_pass: str = ""
+    """Who let the traveller pass already, where it takes two."""
+
+
+class AskNonce(Message, frozen=True, kw_only=True):
+    """Console → lane: an officer is about to sign."""
+
+    request: int
+
+
+class NonceGiven(Message, frozen=True, kw_only=True):
+    """Lane → console. ``transaction``: of whoever stands there; empty where nobody does."""
+
+    request: int
+    nonce: bytes
+    transaction: str
+
+
+class OfficerAct(Message, frozen=True, kw_only=True):
+    """Console → lane: an order, and what the officer's authenticator signed over it (:func:`gate.console.acts.challenge`)."""
+
+    action: str
+    transaction: str
+    lane: str
+    reason: str
+    nonce: bytes
+    credential: str
+    authenticator_data: bytes
+    client_data: bytes
+    signature: bytes
+
+
+class ActAnswered(Message, frozen=True, kw_only=True):
+    """Lane → console: what came of it. ``refused`` as :class:`gate.console.acts.Refused`; empty: it is carried out."""
+
+    nonce: bytes
+    refused: str
+    detail: str
+    awaits_second: bool
+    officer: str
+    before: str
+    after: str
+
+
+class VerifyAct(Message, frozen=True, kw_only=True):
+    """Lane → verifier: does an authenticator of the roster's sign ``challenge`` with this?"""
+
+    nonce: bytes
+    challenge: bytes
+    credential: str
+    authenticator_data: bytes
+    client_data: bytes
+    signature: bytes
+
+
+class ActVerified(Message, frozen=True, kw_only=True):
+    """Verifier → lane: whose it is, in which role, and on which days that counts; or why it is nobody's."""
+
+    nonce: bytes
+    refused: str = ""
+    detail: str = ""
+    officer: str = ""
+    role: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
+# --- command (of the gate's own user, ``autogate lane``; demonstrations alone) → lane, and back --------------------------------
 
 Order = Literal["reset", "eject"]
 """``reset``: leave FAULT or EMERGENCY for RECOVER, which proves both doors locked and the trap empty. ``eject``: open the entry for
@@ -276,14 +376,18 @@ whoever, or for the officer to fetch what, is inside. Neither opens an exit: tha
 
 
 class OfficerOrder(Message, frozen=True, kw_only=True):
+    """``name``: what whoever gives it calls himself; nothing proves it."""
+
     order: Order
+    name: str = ""
 
 
 class OrderTaken(Message, frozen=True, kw_only=True):
-    """Lane → console: the lane's state before and after it."""
+    """The lane's state before and after it, and why it was refused."""
 
     before: str
     after: str
+    refused: str = ""
 
 
 # --- service (who starts the processes) → lane -------------------------------------------------------------------------------
@@ -369,6 +473,13 @@ AnyMessage = (
     | Forget
     | PanelView
     | PanelReport
+    | ConsoleView
+    | AskNonce
+    | NonceGiven
+    | OfficerAct
+    | ActAnswered
+    | VerifyAct
+    | ActVerified
     | OfficerOrder
     | OrderTaken
     | ProcessEnded

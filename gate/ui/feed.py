@@ -16,6 +16,7 @@ from gate.records import TransactionRecord
 RETRY_FIRST_S, RETRY_LAST_S = 0.1, 2.0
 """Back-off between two tries to reach the lane: a restarted lane (≤ 3 s) is back on the screen at once, a dead one costs nothing."""
 
+Shown = TypeVar("Shown")
 View = TypeVar("View", TravellerView, OfficerView)
 View_co = TypeVar("View_co", covariant=True)
 
@@ -33,15 +34,15 @@ class Feed(Protocol[View_co]):
         ...
 
 
-class NewestView(Generic[View]):
+class NewestView(Generic[Shown]):
     """A :class:`Feed` that shows what it is told. For use in one event loop."""
 
     def __init__(self) -> None:
-        self.current: View | None = None
+        self.current: Shown | None = None
         self._closed = False
         self._changed = asyncio.Event()
 
-    def show(self, view: View | None) -> None:
+    def show(self, view: Shown | None) -> None:
         """Make ``view`` the newest one (None: the lane is gone)."""
         if view != self.current:
             self.current = view
@@ -56,7 +57,7 @@ class NewestView(Generic[View]):
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def changes(self) -> AsyncIterator[View | None]:
+    async def changes(self) -> AsyncIterator[Shown | None]:
         while not self._closed:
             changed = self._changed  # taken before the view: a change in between is then not missed
             yield self.current

@@ -14,14 +14,14 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import uvicorn
 from starlette.applications import Starlette
 
 from gate.doctor import refuse_foreign_names
 from gate.processes.hardening import harden
-from gate.processes.messages import OfficerView, TravellerView
-from gate.ui.feed import LaneFeed, officer_feed, traveller_feed
+from gate.ui.feed import officer_feed, traveller_feed
 from gate.ui.officer.app import create_app as officer_app
 from gate.ui.traveller.app import create_app as traveller_app
 
@@ -53,7 +53,14 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-async def serve(app: Starlette, feed: LaneFeed[TravellerView] | LaneFeed[OfficerView], listener: socket.socket) -> None:
+class Followed(Protocol):
+    """What fills a page's feed: follows lanes until cancelled, ends open pages when closed."""
+
+    async def run(self) -> None: ...
+    def close(self) -> None: ...
+
+
+async def serve(app: Starlette, feed: Followed, listener: socket.socket) -> None:
     """Serve ``app`` on ``listener`` and follow the lane until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         app,
