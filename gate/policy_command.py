@@ -148,7 +148,7 @@ def explained(record: DecisionRecord, rules: RuleSet | None) -> Iterator[str]:
     """A decision line by line: what was decided, why in words, with the legal basis, and what was not known."""
     evidence, decision = record.evidence, record.decision
     yield f"{evidence.transaction}: {decision.stage}, {evidence.direction} at {evidence.checkpoint}, {record.at:%Y-%m-%d %H:%M:%S %Z}"
-    yield f"  {decision.outcome}, by {decision.rules_version}"
+    yield f"  {' '.join((decision.outcome, *decision.reasons))}, by {decision.rules_version}"
     grant = next((each.entry for each in rules.grants if each.entry.id == decision.grant), None) if rules else None
     if grant:
         yield f"  granted: {grant.note_en} ({grant.basis}; {grant.source_status})"

@@ -150,5 +150,5 @@ def _words(decision: PolicyDecision) -> str:
 
 def _verdict(result: ReplayResult) -> str:
     if result.replayed is None:
-        return f"NOT REPLAYED: rule set {result.recorded.rules_version} is not at hand"
+        return f"NOT REPLAYED: rule set {result.recorded.rules_version} is not at hand, or of another release"
     return "same" if result.same else f"DIFFERENT: {_words(result.replayed)}"

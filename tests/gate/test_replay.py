@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from gate.__main__ import main
 from gate.audit import FILE_NAME, AuditLog, open_readonly
 from gate.decision import Outcome, decide_entry, decide_exit
 from gate.evidence import VOCABULARY, Direction, Evidence, Fact, Stage
@@ -128,6 +129,35 @@ def test_a_power_cut_leaves_no_rule_set_that_is_kept_by_halves(tmp_path: Path, m
     kept = tmp_path / RULES_FOLDER / RULES.version.rpartition("@")[2]
     assert load_rules(kept).version == RULES.version
     assert kept.parent.stat().st_ino in synced
+
+
+EARLIER = (
+    b'{"at":"2026-03-02T03:00:00Z","evidence":{"transaction":"t-1","lane":"L1","checkpoint":"CGK","direction":"departure",'
+    b'"civil_date":"2026-03-02","facts":{"age":{"value":"from_6_to_17","result":"successful"},'
+    b'"watchlist":{"value":"hit","result":"failed","code":"W1"}}},"decision":{"stage":"entry","outcome":"HOLD",'
+    b'"reasons":["WATCHLIST_HIT"],"grant":null,"rules":["WL-001"],"tolerances":[],"unmet":["watchlist=hit"],'
+    b'"rules_version":"autogate-draft-1@17ad"}}'
+)
+"""A decision as it was written before there were two lists, bands of age for minors, and annotations."""
+
+
+def test_a_decision_of_an_earlier_release_is_told_and_explained_and_not_judged_by_other_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = AuditLog(tmp_path / FILE_NAME, KEY)
+    log.append("decision", "t-1", EARLIER, AT, 1.0)
+    log.close()
+    kept = tmp_path / RULES_FOLDER / "17ad"
+    shutil.copytree(PACKAGED, kept)
+    (kept / "enablement.toml").unlink()
+    assert replay_command(tmp_path, []) == 1
+    told = capsys.readouterr()
+    assert "HOLD WATCHLIST_HIT  NOT REPLAYED: rule set autogate-draft-1@17ad is not at hand, or of another release" in told.out
+    assert "not a rule set of this release" in told.err
+    assert main(["policy", "explain", "t-1", "--state", str(tmp_path)]) == 0
+    told = capsys.readouterr()
+    assert "HOLD WATCHLIST_HIT" in told.out
+    assert "watchlist is hit (W1)" in told.out
 
 
 def test_the_command_takes_ids_and_tells_unknown_ones(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
