@@ -216,7 +216,12 @@ def _check_registries(config: Config | None) -> Finding | None:
     """What asking registries takes: the libraries, the registries' keys, the gate's own certificate. Nobody is asked."""
     if config is None:
         return None
-    if not config.registries.named:
+    named, absent = ", ".join(config.registries.named), _unnamed_registries(config)
+    if absent:
+        return _finding(
+            "registries", f"{absent} not named, and the rules do not do without", "add [registries.NAME] for each", ""
+        )
+    if not named:
         return _finding("registries", "", "", "none")
     missing = [name for name in ("joserfc", "rapidfuzz") if importlib.util.find_spec(name) is None]
     if missing:
@@ -224,7 +229,26 @@ def _check_registries(config: Config | None) -> Finding | None:
     problem = importlib.import_module("gate.registries.sources").problem(
         config, datetime.now(UTC)
     )  # by name, as the face pack below
-    return _finding("registries", problem, "put right what [registries] names", ", ".join(config.registries.named))
+    return _finding("registries", problem, "put right what [registries] names", named)
+
+
+def _unnamed_registries(config: Config) -> str:
+    """What the configuration lacks of the registries that its rules want. Rules that cannot be read have a check of their own."""
+    # By name, as the face pack below.
+    schedule, schema, errors, wanted = (
+        importlib.import_module(name)
+        for name in ("gate.policy.schedule", "gate.policy.schema", "pki.errors", "gate.registries.wanted")
+    )
+    now = datetime.now(UTC)
+    try:
+        folder = config.rules.folder
+        if config.rules.store is not None:
+            sets = importlib.import_module(schedule.EXAMINER).examine(schedule.Question.of(config, now), keep=False).sets
+            folder = Path(sets[-1].folder)
+        rules = schema.load_rules(folder)
+    except (schema.RulesError, errors.PkiError, OSError, IndexError):
+        return ""
+    return ", ".join(wanted.unnamed(config, rules, now))
 
 
 def _check_ports(config: Config | None) -> Finding | None:

@@ -32,20 +32,11 @@ from gate.registries.envelope import public_key
 from gate.registries.snapshot import Head, SnapshotRefused
 from gate.registries.snapshot_store import WATCHLIST, SnapshotStore
 from gate.registries.sources import snapshot_store
+from gate.registries.wanted import FACTS, unnamed
 
 EXIT_OK, EXIT_FOUND, EXIT_BROKEN = 0, 1, 2
 READ_S, FETCH_S = 10.0, 300.0
 """Seconds for one read, and for a whole snapshot: a registry that drips bytes is hung up on."""
-FACTS = {
-    "connected_one": ("biometric_record",),
-    "issuance": ("issuance",),
-    "exit_permit": ("exit_permit",),
-    "watchlist": ("pencegahan", "penangkalan", "wanted"),
-    "lost_and_stolen": ("sltd",),
-    "stay_permit": ("stay_permit",),
-    "arrival_declaration": ("declaration",),
-}
-"""The facts whose good news come out of each registry's snapshot."""
 
 
 class FetchError(Exception):
@@ -91,7 +82,10 @@ def refresh(config: Config, store: SnapshotStore, now: datetime) -> int:
 def status(config: Config, store: SnapshotStore, now: datetime) -> int:
     """Print a line for each registry, one for each tolerance that its snapshot may use, and one for the crossings."""
     rules = read_schedule(config, now).at(now).rules
-    found = False
+    absent = unnamed(config, rules, now)
+    for name in absent:
+        print(f"{name}: not named, and the rules do not do without it")
+    found = bool(absent)
     for name, _ in _answering(config):
         try:
             head = _head(store, name)

@@ -93,6 +93,22 @@ def test_registries_want_their_keys_and_a_certificate_of_this_gate(config, tmp_p
     assert "holds from" in problem(good, datetime(2001, 1, 1, tzinfo=UTC))
 
 
+def test_a_gate_for_operation_names_every_registry_that_its_rules_want(config, tmp_path):
+    asked = Registry(url="https://127.0.0.1:1", key=tmp_path / "absent")
+
+    def found(**named: Registry) -> str:
+        trial = msgspec.structs.replace(config, profile="trial", registries=Registries(**named))
+        return next(finding.what for finding in examine(trial) if finding.check == "registries")
+
+    departing = ("connected_one", "issuance", "exit_permit", "watchlist", "lost_and_stolen", "stay_permit")
+    assert found().startswith(f"{', '.join((*departing, 'crossing'))} not named")
+    assert found(**dict.fromkeys(departing, asked)).startswith("crossing not named")
+    assert "not named" not in found(**dict.fromkeys((*departing, "crossing"), asked))
+    arriving = msgspec.structs.replace(config.lane, direction=Direction.ARRIVAL)
+    config = msgspec.structs.replace(config, lane=arriving)
+    assert found(**dict.fromkeys((*departing, "crossing"), asked)).startswith("arrival_declaration not named")
+
+
 def test_a_registries_key_that_everybody_may_read_is_none(config, tmp_path):
     write_identities(tmp_path, "1")
     files = {"ca": "ca.pem", "certificate": "gate.pem", "key": "gate.key"}

@@ -25,7 +25,8 @@ from gate.registries.crossing import FILE_NAME
 from gate.registries.crossing_file import CrossingFile
 from gate.registries.sealed import SnapshotKey
 from gate.registries.snapshot_store import SnapshotStore
-from gate.registries_command import FACTS, refresh, registries_command, status
+from gate.registries.wanted import FACTS
+from gate.registries_command import refresh, registries_command, status
 
 NOW = datetime(2026, 6, 19, 21, 0, tzinfo=UTC)
 NAMES = ("issuance", "watchlist", "lost_and_stolen")
@@ -107,6 +108,15 @@ def test_a_snapshot_that_ended_is_said_and_found(
 def test_without_snapshots_status_says_so(config: Config, store: SnapshotStore, capsys: pytest.CaptureFixture[str]) -> None:
     assert status(config, store, NOW) == 1
     assert capsys.readouterr().out.count("says nothing: malformed") == len(NAMES)
+
+
+def test_a_registry_that_the_rules_want_and_nobody_named_is_told(
+    config: Config, store: SnapshotStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert refresh(config, store, NOW) == 0
+    assert status(msgspec.structs.replace(config, profile="trial"), store, NOW) == 1
+    told = [line for line in capsys.readouterr().out.splitlines() if "not named" in line]
+    assert [line.partition(":")[0] for line in told] == ["connected_one", "exit_permit", "stay_permit", "crossing"]
 
 
 def test_crossings_that_wait_and_those_set_aside_are_told(
