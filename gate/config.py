@@ -1,7 +1,6 @@
 """The configuration of one gate: a TOML file in, a frozen :class:`Config` out, or every error of the file at once with its line.
 
-The structures below are the schema: names, types, bounds and defaults stand there and nowhere else. Relative paths count from the
-folder of the file. Findings name keys and what they may hold, never what they held: a value may be a secret.
+The schema is ``gate.config_sections``. Relative paths count from the folder of the file. Findings name keys and what they may hold, never what they held: a value may be a secret.
 """
 
 from __future__ import annotations
@@ -20,262 +19,76 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from msgspec import Meta
 
 from gate.clock import CHECKPOINT_ZONES
-from gate.evidence import Direction
+from gate.config_sections import (
+    Camera,
+    Chip,
+    Config,
+    Console,
+    Controller,
+    Face,
+    Health,
+    Lane,
+    LinkWaiver,
+    Panel,
+    Registries,
+    Registry,
+    RegistryTls,
+    Rules,
+    Scanner,
+    Screens,
+    Section,
+    Snapshots,
+    Timeouts,
+    Trust,
+    Waiver,
+    Words,
+)
 from gate.profiles import NOT_TWO_PEOPLE, PROFILES, REFUSALS, REGISTRIES, are_not_two_people, is_real_device
 from hardware.controller.modbus_line import LEAST_BAUD
 from hardware.osdp_key import read_key
 from hardware.ports import DeviceError
 
+__all__ = [
+    "EXIT_BROKEN",
+    "EXIT_OK",
+    "MAX_BYTES",
+    "Camera",
+    "Chip",
+    "Config",
+    "ConfigError",
+    "ConfigFinding",
+    "Console",
+    "Controller",
+    "Face",
+    "Health",
+    "Lane",
+    "LinkWaiver",
+    "Panel",
+    "Registries",
+    "Registry",
+    "RegistryTls",
+    "Rules",
+    "Scanner",
+    "Screens",
+    "Section",
+    "Snapshots",
+    "Timeouts",
+    "Trust",
+    "Waiver",
+    "Words",
+    "check_command",
+    "load",
+    "load_console",
+    "load_lane",
+    "load_rules_section",
+    "load_trust",
+]
+
 MAX_BYTES = 65_536
 """A gate's file has some fifty lines; a thousand times less than what would hurt to parse."""
 EXIT_OK, EXIT_BROKEN = 0, 2
-
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", description="1 to 32 letters, digits, dots, hyphens")]
-Checkpoint = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="the three letters of a checkpoint")]
-Address = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,255}$", description="an address of 1 to 255 characters")]
-Url = Annotated[
-    str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?$", description="an http or https address without password")
-]
-Signer = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}:[0-9a-f]{64}$",
-        description='"NAME:KEY" with the public key in hexadecimal, as "autogate trust keygen" prints it',
-    ),
-]
-Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{128}$", description="128 hexadecimal digits")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
-Words = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,120}$", description="1 to 120 characters")]
-Pixels = Annotated[int, Meta(ge=160, le=8192)]
-Milliseconds = Annotated[int, Meta(ge=50, le=10_000)]
-Port = Annotated[int, Meta(ge=1024, le=65_535)]
-Baud = Literal[9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600]
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of the file's sections."""
-
-
-class Lane(Section, frozen=True, kw_only=True):
-    id: Name
-    checkpoint: Checkpoint
-    direction: Direction
-    kind: Literal["mantrap", "single_door"] = "mantrap"
-
-
-class Timeouts(Section, frozen=True, kw_only=True):
-    """Seconds that a state of the lane may last; ``registry_ms`` is what a decision waits for registries."""
-
-    document_s: Annotated[float, Meta(ge=1, le=120)] = 20.0
-    entry_s: Annotated[float, Meta(ge=1, le=120)] = 15.0
-    walk_in_s: Annotated[float, Meta(ge=1, le=120)] = 15.0
-    capture_s: Annotated[float, Meta(ge=1, le=60)] = 10.0
-    exit_s: Annotated[float, Meta(ge=1, le=120)] = 15.0
-    await_officer_s: Annotated[float, Meta(ge=1, le=600)] = 30.0
-    registry_ms: Milliseconds = 800
-
-
-class Scanner(Section, frozen=True, kw_only=True):
-    """What reads the page. ``mrz``: whether we read the machine readable zone from its pictures, or it reads the zone itself.
-
-    ``serial`` is a reader of zones at the serial device ``address``, which speaks as ``profile`` says (``hardware.mrz_serial``).
-    """
-
-    kind: Literal["simulator", "serial"]
-    address: Address
-    profile: Literal["rte", "rte_unchecked", "elyctis", "elyctis_polled", "honeywell", "framed", "lines"] | None = None
-    mrz: Literal["images", "device"] = "images"
-    infrared: bool = True
-    """Whether its pictures come in near-infrared light as well. Where they do, a zone that does not show in it is a finding."""
-
-
-class Chip(Section, frozen=True, kw_only=True):
-    """What reads the chip: the scanner itself, or a PC/SC reader by its name (``autogate chip readers``)."""
-
-    link: Literal["scanner", "pcsc"] = "scanner"
-    reader: Address | None = None
-    tolerate: tuple[Literal["bac_where_pace_failed"], ...] = ()
-    """Ways of reading a chip that are used only where named here; a grant lets their result pass only where it names them, too."""
-
-
-class Camera(Section, frozen=True, kw_only=True):
-    """``opencv``: a video device, by its name below /dev/v4l/by-id, or in demonstrations a recording (``hardware.camera``)."""
-
-    kind: Literal["simulator", "opencv"]
-    address: Address
-    width: Pixels | None = None
-    height: Pixels | None = None
-    fps: Annotated[int, Meta(ge=5, le=120)] | None = None
-    """What a device is asked for; what is left out it chooses by itself."""
-
-
-class LinkWaiver(Section, frozen=True, kw_only=True):
-    """Who lets doors be ordered about over a link that proves nothing, why, and until when: ``autogate lane waive`` writes it."""
-
-    granted_by: Name
-    """Of those who sign for the trust store: ``signature`` is made with that person's key."""
-    reason: Words
-    until: date
-    signature: Signature
-
-    def ended(self, today: date) -> str:
-        """That its last day is over, in words; empty before."""
-        return f"the waiver of {self.granted_by} ended on {self.until}" if today > self.until else ""
-
-
-class Controller(Section, frozen=True, kw_only=True):
-    device: Address
-    """Path of the serial device; a stable one, below /dev/serial/by-id."""
-    baud: Baud = 115200
-    key_file: Path | None = None
-    link: Literal["gate-link", "modbus"] = "gate-link"
-    unit: Annotated[int, Meta(ge=1, le=247)] = 1
-    """Its address on Modbus."""
-    waiver: LinkWaiver | None = None
-
-
-class Panel(Section, frozen=True, kw_only=True):
-    """Lamp, buzzer and inputs beside the scanner. ``osdp``: at the serial device ``port``, under its own key (``hardware.osdp``)."""
-
-    kind: Literal["none", "simulator", "osdp"] = "none"
-    port: Address | None = None
-    baud: Baud = 115200
-    address: Annotated[int, Meta(ge=0, le=126)] = 0
-    key_file: Path | None = None
-    assistance_input: Annotated[int, Meta(ge=0, le=31)] = 0
-    """Which of its inputs the button is by which travellers call for help."""
-
-
-class Waiver(Section, frozen=True, kw_only=True):
-    """Who lets weights run whose licence permits research alone, in which pack, why, and until when; every record names it."""
-
-    pack_sha256: Sha256
-    granted_by: Words
-    reason: Words
-    until: date
-
-
-class Face(Section, frozen=True, kw_only=True):
-    pack: Name
-    pack_sha256: Sha256 | None = None
-    """What ``autogate models check`` prints for the pack that was approved: another one under its name does not start."""
-    packs_dir: Path
-    backend: Literal["onnxruntime", "insightface"] = "onnxruntime"
-    waiver: Waiver | None = None
-
-
-class Trust(Section, frozen=True, kw_only=True):
-    """Whose keys the gate takes for the people who decide whom it believes; demonstrations need none."""
-
-    store: Path
-    signers: tuple[Signer, ...] = ()
-    deviations: Path | None = None
-    """A folder of deviation lists (Doc 9303-12 §10), each signed by its State; none: no defect is known."""
-
-
-class Registry(Section, frozen=True, kw_only=True):
-    url: Url
-    key: Path
-    """The registry's public key (Ed25519, PEM): what it did not sign counts for nothing."""
-    deadline_ms: Milliseconds = 800
-
-
-class RegistryTls(Section, frozen=True, kw_only=True):
-    """Both ends prove themselves (PEM): ``ca`` is whose certificates registries show, ``certificate`` and ``key`` are the gate's own."""
-
-    ca: Path
-    certificate: Path
-    key: Path
-
-
-class Snapshots(Section, frozen=True, kw_only=True):
-    """The registries' data for a day without network, sealed under the key in ``key_file`` (64 hexadecimal digits)."""
-
-    folder: Path
-    key_file: Path
-
-
-class Registries(Section, frozen=True, kw_only=True):
-    """A registry that is not configured is never asked, and what it would have said is ``not_performed``."""
-
-    tls: RegistryTls | None = None
-    snapshots: Snapshots | None = None
-    connected_one: Registry | None = None
-    issuance: Registry | None = None
-    exit_permit: Registry | None = None
-    watchlist: Registry | None = None
-    lost_and_stolen: Registry | None = None
-    stay_permit: Registry | None = None
-    arrival_declaration: Registry | None = None
-    crossing: Registry | None = None
-
-    @property
-    def named(self) -> dict[str, Registry]:
-        """The registries that are configured, by name."""
-        sections = {name: getattr(self, name) for name in REGISTRIES}
-        return {name: section for name, section in sections.items() if section is not None}
-
-
-class Rules(Section, frozen=True, kw_only=True):
-    """Demonstrations alone go by ``folder``, which nobody signed for, or by the rules that come with the software."""
-
-    folder: Path | None = None
-    store: Path | None = None
-    """A folder of versions that ``autogate policy import`` made; which one judges from when is signed by two of ``signers``."""
-    signers: tuple[Signer, ...] = ()
-
-
-class Screens(Section, frozen=True, kw_only=True):
-    traveller_port: Port = 8410
-    officer_port: Port = 8411
-
-
-class Health(Section, frozen=True, kw_only=True):
-    port: Port | None = None
-    """Where, on loopback, ``/healthz``, ``/readyz`` and ``/metrics`` are answered; None: nowhere."""
-
-
-class Console(Section, frozen=True, kw_only=True):
-    """Officers' orders. A lane that names a ``roster`` takes them from whom two of ``signers`` put on it, signed on the page at ``origin``."""
-
-    port: Port | None = None
-    """Where this gate runs a console, on loopback; None: it runs none, and may be watched from another's."""
-    origin: Annotated[str, Meta(pattern=r"^https?://localhost:[0-9]{1,5}$", description='as "http://localhost:8412"')] | None = (
-        None
-    )
-    """Of the page that officers sign on; by default this gate's own."""
-    roster: Path | None = None
-    """A folder of versions that ``autogate officers import`` made."""
-    signers: tuple[Signer, ...] = ()
-    lanes: tuple[Path, ...] = ()
-    """State folders of further lanes on this machine that this gate's console shows."""
-
-    @property
-    def page_origin(self) -> str:
-        return self.origin or f"http://localhost:{self.port}"
-
-
-class Config(Section, frozen=True, kw_only=True):
-    profile: Literal["demo", "training", "trial"]
-    state_dir: Path
-    lane: Lane
-    timeouts: Timeouts = Timeouts()
-    scanner: Scanner
-    chip: Chip = Chip()
-    camera: Camera
-    controller: Controller
-    panel: Panel = Panel()
-    face: Face
-    trust: Trust
-    registries: Registries = Registries()
-    rules: Rules = Rules()
-    screens: Screens = Screens()
-    console: Console = Console()
-    health: Health = Health()
-
 
 _Section = TypeVar("_Section", bound=Section)
 
