@@ -221,7 +221,7 @@ def check_grant(
     grant = located.entry
     yield from (located.fault(f"unknown requirement set {name!r}") for name in grant.require_sets if name not in sets)
     yield from (located.fault(f"unknown tolerance {name!r}") for name in grant.tolerances if name not in tolerances)
-    named = Counter(chain(grant.require, *(each.require for each in taken_sets(grant, sets))))
+    named = Counter(chain(("document_class",), grant.require, *(each.require for each in taken_sets(grant, sets))))
     yield from (located.fault(f"{fact} is required twice") for fact, times in named.items() if times > 1)
     required = requirements(grant, sets)
     yield from map(located.fault, unknown_words(required))

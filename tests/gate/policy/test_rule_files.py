@@ -170,6 +170,12 @@ def test_the_version_follows_what_the_files_say_and_not_how(folder: Path) -> Non
         ),
         ("grants.toml", "2024-06-18T00:00:00+07:00", "2024-06-18", "effective_from"),
         ("grants.toml", "require = { nat", 'require = { mrz = ["read"], nat', "mrz is required twice"),
+        (
+            "grants.toml",
+            'issuance = ["active"]\n',
+            'issuance = ["active"]\ndocument_class = ["ordinary", "service"]\n',
+            "citizen-ordinary-departure-entry: document_class is required twice",
+        ),
         ("grants.toml", "effective_to = 2028-01-01T00:00:00+07:00\n", "", "effective_to is missing"),
         ("grants.toml", "max_age_s = 86400\n", "", "max_age_s stands beside a word that ends in _in_snapshot"),
         ("grants.toml", "max_age_s = 86400", "max_age_s = 864000", "max_age_s: Expected `int` <= 604800"),
