@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 import gate.policy
 from gate.decision import Outcome
-from gate.evidence import VOCABULARY, CheckResult
+from gate.evidence import VOCABULARY, CheckResult, Fact
 from gate.lane_terms import State
 from gate.processes import channel
 from gate.processes.messages import Guidance, OfficerView, TravellerView
@@ -65,7 +66,7 @@ def test_every_reason_that_a_rule_gives_has_words_and_a_check_list():
     rules = tomllib.loads((Path(gate.policy.__file__).parent / "rules" / "rules.toml").read_text())
     given_reasons = {rule["reason"] for entries in rules.values() if isinstance(entries, list) for rule in entries}
     assert len(given_reasons) > 30
-    assert given_reasons | {"REQUIREMENT_UNMET"} <= REASONS.keys()
+    assert given_reasons | {"REQUIREMENT_UNMET", "SNAPSHOT_TOO_OLD"} <= REASONS.keys()
     for text in REASONS.values():
         assert all(text.words)
         assert text.checks
@@ -75,6 +76,12 @@ def test_no_reason_calls_a_traveller_or_a_book_false():
     for text in REASONS.values():
         for sentence in (*text.words, *(word for check in text.checks for word in check)):
             assert not {"fake", "forged", "palsu", "penipu", "impostor"} & set(sentence.lower().split())
+
+
+def test_an_officer_sees_of_when_a_copy_is_that_spoke_for_its_registry():
+    as_of = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+    told = [present._check(Fact(value=word, as_of=as_of))["code"] for word in ("clear_in_snapshot", "clear")]
+    assert told == ["2026-03-02 03:00 UTC", ""]
 
 
 def test_an_unknown_reason_is_shown_and_not_hidden():

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from gate.evidence import CheckResult, Fact
+from gate.evidence import IN_SNAPSHOT, CheckResult, Fact
 from gate.outcome import Outcome
 from gate.processes.messages import OfficerView
 from gate.records import DecisionRecord, InspectionCheck, StageTiming, TransactionRecord
@@ -194,11 +194,16 @@ def _check(fact: Fact) -> Json:
         "value": fact.value.replace("_", " "),
         "result": words.RESULTS[fact.result],
         "tone": _result_tone(fact.result),
-        "code": fact.code,
+        "code": fact.code or _age(fact),
         "source": fact.source,
         "score": fact.score,
         "threshold": fact.threshold,
     }
+
+
+def _age(fact: Fact) -> str:
+    """Of when a copy is that spoke in place of its registry."""
+    return f"{fact.as_of:%Y-%m-%d %H:%M %Z}" if fact.as_of and fact.value.endswith(IN_SNAPSHOT) else ""
 
 
 def _decision(record: DecisionRecord) -> Json:
