@@ -82,6 +82,9 @@ MAX_ANSWER = 16_384
 """Bytes: answers are words and dates, not records."""
 MAX_AGE_S = 86_400.0
 """Oldest state of a registry's data that may still speak for a traveller (design assumption: one day)."""
+FRESH_S = 3_600.0
+"""Data that are older are a copy, whoever answers from them: what they say in somebody's favour counts for as long as the rules let a
+snapshot of that age speak, or a registry whose own copy stands still would be believed for a day where a snapshot is for some hours."""
 MAX_SKEW_S = 60.0
 """How far a registry's clock may be from ours, and how far its copies behind one address may lie apart."""
 
@@ -92,7 +95,7 @@ R = TypeVar("R", bound=Reply)
 class Found(Generic[R]):
     """The registry knows something. ``as_of``: the state of its data; ``freshness_s``: how old that was when the answer came.
 
-    ``from_snapshot``: the gate's own copy of those data said so, for the registry was away.
+    ``from_snapshot``: a copy of those data said so: the gate's own, for the registry was away, or one of the registry's (:data:`FRESH_S`).
     """
 
     source: str

@@ -19,7 +19,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from gate.registries.base import MAX_AGE_S, MAX_SKEW_S, Contract, Found, Instant, NotListed, R, Why
+from gate.registries.base import FRESH_S, MAX_AGE_S, MAX_SKEW_S, Contract, Found, Instant, NotListed, R, Why
 
 ALGORITHM = "Ed25519"
 VALID_S = 60.0
@@ -166,9 +166,10 @@ class AnswerReader(Generic[R]):
         self._check_bound(claims, body, nonce)
         self._saw(claims.signed_at)
         age = self._checked_age(claims)
+        name, copied = self._contract.name, age > FRESH_S
         if reply.answer == self._contract.nothing:
-            return NotListed(source=self._contract.name, as_of=claims.as_of, latency_ms=latency_ms, freshness_s=age)
-        return Found(source=self._contract.name, as_of=claims.as_of, latency_ms=latency_ms, freshness_s=age, reply=reply)
+            return NotListed(source=name, as_of=claims.as_of, latency_ms=latency_ms, freshness_s=age, from_snapshot=copied)
+        return Found(source=name, as_of=claims.as_of, latency_ms=latency_ms, freshness_s=age, reply=reply, from_snapshot=copied)
 
     def _check_bound(self, claims: Claims, body: bytes, nonce: str) -> None:
         if (claims.registry, claims.gate) != (self._contract.name, self._gate):

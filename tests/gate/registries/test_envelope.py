@@ -70,6 +70,16 @@ def why(raw: bytes, **options: Any) -> str:
     return refused.value.why
 
 
+@pytest.mark.parametrize(("age_s", "copied"), [(0, False), (3_600, False), (3_601, True), (86_400, True)])
+def test_a_registry_that_answers_from_an_old_copy_says_no_more_than_a_snapshot(age_s: int, *, copied: bool):
+    for reply in (ACTIVE, {"answer": "not_listed"}):
+        answer = read(token(claims(as_of=moment(-age_s), reply=reply)))
+        assert answer.from_snapshot is copied
+    known = issuance.issuance_fact(read(token(claims(as_of=moment(-age_s)))), "ordinary")
+    assert (known.value, known.as_of) == ("active_in_snapshot" if copied else "active", NOW - timedelta(seconds=age_s))
+    assert issuance.issuance_fact(answer, "ordinary").value == "not_found", "what speaks against somebody is as bad from there"
+
+
 def test_a_clean_answer_is_read_with_its_age():
     answer = read(token(claims()))
     assert isinstance(answer, Found)
