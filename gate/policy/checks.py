@@ -79,7 +79,13 @@ UNSAFE = frozenset({("pad", "not_available")})
 """What may be let pass for demonstrations alone, and only under a name that says so."""
 COMING_HOME = frozenset(("penangkalan", word) for word in ("unavailable", "possible", "hit"))
 """What is let pass for citizens who arrive, and for nobody else: they cannot be refused entry (UU 6/2011 art. 14)."""
-_PROVEN = {"nationality": "citizen", "passive_authentication": "authentic", "dg1_mrz": "equal", "chip_authenticity": "genuine"}
+_PROVEN = {
+    "nationality": "citizen",
+    "passive_authentication": "authentic",
+    "dg1_mrz": "equal",
+    "chip_authenticity": "genuine",
+    "issuance": "active",
+}
 """A citizen for certain: before that a book merely says so."""
 FROM_SNAPSHOT = frozenset((fact, word) for fact, words in VOCABULARY.items() for word in words if word.endswith(IN_SNAPSHOT))
 """What is let pass by its age alone."""

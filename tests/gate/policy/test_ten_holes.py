@@ -97,6 +97,7 @@ def test_hole_3_citizens_come_home_whatever_the_list_says_and_an_officer_is_told
         ),
         ({"passive_authentication": "rejected"}, "HOLD", ("PA_SIGNATURE_OR_HASH_BAD",)),
         ({"dg1_mrz": "different"}, "HOLD", ("DG1_MRZ_DIFFERENT",)),
+        ({"issuance": NOT_PERFORMED}, "COUNTER", ("REQUIREMENT_UNMET",)),  # another State's book
         ({"chip_authenticity": "not_genuine"}, "HOLD", ("CHIP_NOT_GENUINE",)),
     ],
 )
