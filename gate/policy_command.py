@@ -12,6 +12,7 @@ from typing import Any
 from gate.audit import FILE_NAME, AuditError, open_readonly
 from gate.config import ConfigError
 from gate.evidence import IN_SNAPSHOT, NOT_PERFORMED, Fact
+from gate.policy.actions import lane_action
 from gate.policy.check_command import check_command, told
 from gate.policy.page import render
 from gate.policy.schema import RulesError, RuleSet, load_rules
@@ -152,6 +153,9 @@ def explained(record: DecisionRecord, rules: RuleSet | None) -> Iterator[str]:
     grant = next((each.entry for each in rules.grants if each.entry.id == decision.grant), None) if rules else None
     if grant:
         yield f"  granted: {grant.note_en} ({grant.basis}; {grant.source_status})"
+    if rules:
+        action = lane_action(rules, decision, evidence.direction)
+        yield f"  doors: {action.note_en} ({action.basis}; {action.source_status})"
     fired = {rule.id: rule for rule in rules.rules} if rules else {}
     for name in decision.rules:
         rule = fired.get(name)

@@ -100,7 +100,7 @@ class Annotation(Spoken, frozen=True, kw_only=True):
     """Tells an officer something beside the outcome, which it does not change."""
 
 
-class LaneAction(msgspec.Struct, frozen=True, kw_only=True):
+class LaneAction(Noted, frozen=True, kw_only=True):
     """What the doors and the traveller's screen do. ``await_s``: seconds until ``await_officer`` turns into ``eject``."""
 
     doors: Doors

@@ -195,6 +195,9 @@ def _actions(rows: tuple[Located[LaneActionRow], ...]) -> dict[tuple[Outcome, St
             notify=row.entry.notify,
             screen=row.entry.screen,
             basis=row.entry.basis,
+            source_status=row.entry.source_status,
+            note_id=row.entry.note_id,
+            note_en=row.entry.note_en,
         )
         for row in rows
         for direction in row.entry.direction
