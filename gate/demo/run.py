@@ -18,6 +18,7 @@ from faceverify.packs import Pack, PackError, demo_pack, installed_pack
 from faceverify.permission import label
 from gate.config import ConfigError, load
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
+from gate.demo.console import DemoConsole
 from gate.demo.director import DemoError, Director
 from gate.demo.faces import PictureMissingError
 from gate.demo.panel import PanelKind
@@ -93,6 +94,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="look at this recording through OpenCV instead of the simulated camera: everybody then looks like whoever it shows",
     )
     parser.add_argument("--health-port", type=int, metavar="PORT", help="answer /healthz, /readyz and /metrics there")
+    parser.add_argument(
+        "--console",
+        type=int,
+        metavar="PORT",
+        help="officers' console there, on localhost, for those in --officers; who is referred inside then waits for them",
+    )
+    parser.add_argument(
+        "--officers", type=Path, metavar="FILE", help='{"officers": […]} with keys made on the console\'s page (docs/console.md)'
+    )
     parser.add_argument("--rules", type=Path, metavar="DIR", help="a folder of rule files instead of the packaged ones")
     parser.add_argument("--direction", type=Direction, choices=tuple(Direction), default=Direction.DEPARTURE)
     parser.add_argument("--traveller-port", type=int, default=8410)
@@ -123,6 +133,7 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             health_port=options.health_port,
             rules=options.rules,
             direction=options.direction,
+            console=DemoConsole(options.console, options.officers) if options.console else None,
         )
         with stage:
             return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
@@ -198,6 +209,8 @@ async def _perform(
     terminal.say(f"  ready in {time.monotonic() - begun:.1f} s")
     print(f"  traveller screen  http://127.0.0.1:{options.traveller_port}/", flush=True)
     print(f"  officer page      http://127.0.0.1:{options.officer_port}/", flush=True)
+    if options.console:
+        print(f"  officers' console http://localhost:{options.console}/", flush=True)
     if options.health_port:
         print(f"  health            http://127.0.0.1:{options.health_port}/metrics", flush=True)
     rows: list[tuple[str, TransactionRecord]] = []

@@ -15,6 +15,7 @@ import cv2
 
 from gate.audit import KEY_FILE, gate_key
 from gate.demo.cast import Cast
+from gate.demo.console import DemoConsole
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
 from gate.demo.panel import DemoPanel, PanelKind
@@ -31,6 +32,8 @@ from hardware.sim.world import World
 
 GATE = "demo-1"
 SNAPSHOT_KEY = "snapshot.key"
+AWAIT_NOBODY_S, AWAIT_OFFICER_S = 3, 60
+"""How long whoever is held waits: without a console no officer comes."""
 PORTRAIT_SEED, PROBE_SEED = 1, 2
 """The chip's portrait and the camera's picture are different degradations of one photo."""
 CONFIG = """\
@@ -46,7 +49,7 @@ kind = "{kind}"
 
 [timeouts]
 capture_s = 8
-await_officer_s = 3
+await_officer_s = {await_officer_s}
 
 [scanner]
 kind = "simulator"
@@ -79,7 +82,7 @@ store = "{trust}"
 {rules}[screens]
 traveller_port = {traveller_port}
 officer_port = {officer_port}
-{health}"""
+{console}{health}"""
 
 
 class DemoStage:
@@ -103,14 +106,15 @@ class DemoStage:
         health_port: int | None = None,
         rules: Path | None = None,
         direction: Direction = Direction.DEPARTURE,
+        console: DemoConsole | None = None,
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
         ``lane``: what stands there. ``line``: the serial line to the controller. ``panel``: the reader's lamp, buzzer and inputs. ``film``: a recording to look at instead of the
         simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere. ``rules``: a folder
-        of rule files instead of the packaged ones. ``direction``: whether the travellers leave or arrive.
+        of rule files instead of the packaged ones. ``direction``: whether the travellers leave or arrive. ``console``: on which officers order.
         """
-        self._rules, self._direction = rules, direction
+        self._rules, self._direction, self._console = rules, direction, console
         self._panel: PanelKind = panel
         self._film, self._health_port = film, health_port
         self._firmware: FirmwareKind = firmware
@@ -153,16 +157,19 @@ class DemoStage:
         self.panel.start()
         self._issue()
         self.registries.tell(registry_data(self._cast, self._portrait))
+        rules = self._rules or (self._console.rules(folder / "rules") if self._console else None)
         text = CONFIG.format(
             state=self.state,
             kind=self.lane,
+            await_officer_s=AWAIT_OFFICER_S if self._console else AWAIT_NOBODY_S,
             direction=self._direction,
-            rules=f'[rules]\nfolder = "{self._rules.resolve()}"\n\n' if self._rules else "",
+            rules=f'[rules]\nfolder = "{rules.resolve()}"\n\n' if rules else "",
             world=folder,
             chip=f'link = "pcsc"\nreader = "{self._chip_reader}"' if self._chip_reader else 'link = "scanner"',
             camera=f'kind = "opencv"\naddress = "{self._film.resolve()}"'
             if self._film
             else f'kind = "simulator"\naddress = "{folder}"',
+            console=self._console.config(folder / "roster") if self._console else "",
             health=f"\n[health]\nport = {self._health_port}\n" if self._health_port else "",
             tty=tty,
             key=self.state / KEY_FILE,

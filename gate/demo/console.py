@@ -1,0 +1,50 @@
+"""The demonstration's officers: whoever made a key on its console's page, put into force by two people who exist only here."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from gate.console.roster import MAX_ROSTER, RosterVersions, parse_officers
+from gate.policy.schema import PACKAGED
+from gate.signer_key import public_hex
+from pki.durable import read_file
+from pki.signed_statement import parse_signers
+
+AWAIT_S = 60
+_BOTH = 'direction = ["arrival", "departure"]\n'
+PEOPLE = ("pretend-1", "pretend-2")
+
+
+@dataclass(frozen=True, slots=True)
+class DemoConsole:
+    """``port``: of its page; ``officers``: a file of those who may order, None: nobody, and one may look and make keys."""
+
+    port: int
+    officers: Path | None
+
+    def rules(self, folder: Path) -> Path:
+        """The packaged rules, but for whom the exit's decision sends to the counter: they wait inside for an officer."""
+        shutil.copytree(PACKAGED, folder, ignore=lambda _, names: [name for name in names if not name.endswith(".toml")])
+        actions = folder / "lane_actions.toml"
+        at_once, row = actions.read_text(encoding="utf-8"), f'outcome = "COUNTER"\nstage = "exit"\n{_BOTH}doors = '
+        assert f'{row}"eject"\nawait_s = 0' in at_once
+        waiting = at_once.replace(f'{row}"eject"\nawait_s = 0', f'{row}"await_officer"\nawait_s = {AWAIT_S}')
+        actions.write_text(waiting, encoding="utf-8")
+        return folder
+
+    def config(self, folder: Path) -> str:
+        """Sign a roster into ``folder``; the section that names it. Raises PkiError, OSError."""
+        keys = {name: Ed25519PrivateKey.generate() for name in PEOPLE}
+        signers = tuple(f"{name}:{public_hex(key)}" for name, key in keys.items())
+        versions, now = RosterVersions(folder), datetime.now(UTC)
+        version = versions.add(parse_officers(read_file(self.officers, MAX_ROSTER)) if self.officers else ())
+        for key in keys.values():
+            versions.sign(version, key, now=now)
+        versions.activate(version, "activate", parse_signers(signers))
+        named = ", ".join(f'"{signer}"' for signer in signers)
+        return f'\n[console]\nport = {self.port}\nroster = "{folder}"\nsigners = [{named}]\n'

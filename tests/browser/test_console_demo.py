@@ -1,0 +1,207 @@
+"""The demonstration's console in a real browser: an officer signs in with a key, rules on who is referred, and the log says so."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import random
+import re
+import socket
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from gate.audit import FILE_NAME, KEY_FILE, decode, gate_key, open_readonly
+from gate.console.acts import challenge
+from gate.console.assertion import Assertion, encoded, prove, public_key
+from gate.demo.cast import DEFAULT_CAST
+from gate.records import OfficerActed
+
+pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.timeout(180)]
+LIMIT_S = 90
+TODAY = datetime.now(UTC).date()
+CAST = re.split(r"(?=\[\[traveller\]\])", DEFAULT_CAST.read_text(encoding="utf-8"))
+BORROWED = next(part for part in CAST if 'id = "borrowed"' in part)
+
+
+class Key:
+    """An officer's key, and how it lies in the browser's virtual authenticator."""
+
+    def __init__(self, name: str) -> None:
+        self._key, self.id, self.name = generate_private_key(SECP256R1()), os.urandom(16), name
+        public = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        self.line = {"name": name, "role": "officer", "credential": encoded(self.id), "key": encoded(public)}
+        self.line |= {"since": str(TODAY - timedelta(days=1)), "until": str(TODAY + timedelta(days=1))}
+
+    def put_into(self, cdp, authenticator: str) -> None:
+        private = self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        cdp.send(
+            "WebAuthn.addCredential",
+            {
+                "authenticatorId": authenticator,
+                "credential": {
+                    "credentialId": base64.b64encode(self.id).decode(),
+                    "isResidentCredential": True,
+                    "rpId": "localhost",
+                    "privateKey": base64.b64encode(private).decode(),
+                    "userHandle": base64.b64encode(self.name.encode()).decode(),
+                    "signCount": 1,
+                },
+            },
+        )
+
+
+def authenticator(context, page, **how) -> tuple[object, str]:
+    cdp = context.new_cdp_session(page)
+    cdp.send("WebAuthn.enable", {"enableUI": False})
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    options |= {"isUserVerified": True, "automaticPresenceSimulation": True} | how
+    return cdp, cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+
+
+def free_port() -> int:
+    """A port nobody listens on now, outside the range from which connections take theirs."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
+class Demo:
+    """A demonstration that runs: all its travellers carry somebody else's passport, so that each waits inside for an officer."""
+
+    def __init__(self, folder: Path, *keys: Key) -> None:
+        self.folder, self.port = folder, free_port()
+        (folder / "officers.json").write_text(json.dumps({"officers": [key.line for key in keys]}))
+        second = BORROWED.replace('id = "borrowed"', 'id = "borrowed-2"').replace("X1000006", "X1000016")
+        (folder / "cast.toml").write_text(CAST[0] + BORROWED + second, encoding="utf-8")
+        command = [sys.executable, "-m", "gate", "demo", "--headless", "--once", "--cast", str(folder / "cast.toml")]
+        command += ["--state", str(folder / "state"), "--json", str(folder / "out.json"), "--console", str(self.port)]
+        command += ["--officers", str(folder / "officers.json")]
+        command += ["--traveller-port", str(free_port()), "--officer-port", str(free_port())]
+        with (folder / "output").open("wb") as output:
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, "TMPDIR": str(folder)}
+            )
+        self.address = f"http://localhost:{self.port}/"
+
+    def listens(self) -> None:
+        """Wait until the console does."""
+        deadline = time.monotonic() + LIMIT_S
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            assert self._process.poll() is None, (self.folder / "output").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def ended(self) -> dict[str, dict[str, object]]:
+        """Wait for the end; each traveller's transaction."""
+        assert self._process.wait(LIMIT_S) == 0, (self.folder / "output").read_text()
+        told = json.loads((self.folder / "out.json").read_text(encoding="utf-8"))
+        self.crossings = told["crossings"]
+        return {each["traveller"]: each for each in told["transactions"]}
+
+    def log(self):
+        return open_readonly(self.folder / "state" / FILE_NAME, gate_key(self.folder / "state" / KEY_FILE))
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+
+
+@pytest.fixture
+def sari():
+    return Key("Sari")
+
+
+@pytest.fixture
+def demo(tmp_path_factory, sari):
+    running = Demo(tmp_path_factory.mktemp("c"), sari)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def page(browser):
+    context = browser.browser.new_context()
+    page = context.new_page()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.complaints = []
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    page.on("console", lambda told: page.complaints.append(told.text) if told.type == "error" else None)
+    yield page
+    context.close()
+
+
+def rule(page, action: str, reason: str) -> None:
+    """Wait for somebody who waits, and order ``action`` for ``reason``, as an officer does: press, choose, sign."""
+    page.locator(f'.lane[data-state="hold"] [data-action="{action}"]').click(timeout=LIMIT_S * 1000)
+    page.locator(f'#why input[value="{reason}"]').check()
+    page.locator("#sign").click()
+    page.locator("#said.good").wait_for()
+
+
+def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_it_was(demo, page, sari, shoot):
+    demo.listens()
+    page.goto(demo.address)
+    cdp, device = authenticator(page.context, page)
+    sari.put_into(cdp, device)
+    page.locator("#enter").click()
+    page.wait_for_function("document.querySelector('#who').textContent || document.querySelector('#said').textContent")
+    assert page.locator("#said").inner_text() == "", page.complaints
+    assert page.locator("#who").inner_text() == "Sari · officer"
+
+    page.locator('.lane[data-state="hold"] .case').wait_for(timeout=LIMIT_S * 1000)
+    assert "FACE_NO_MATCH" in page.locator(".case").inner_text() or page.locator(".case code").count()
+    shoot(page, "console-referred")
+    page.locator('[data-action="pass"]').click()
+    shoot(page, "console-reasons")
+    page.locator("#ask button[value=cancel]").click()
+    assert page.locator("#said").inner_text() == ""
+
+    cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
+    page.locator('[data-action="pass"]').click()
+    page.locator("#sign").click()
+    page.locator("#said.bad").wait_for()
+    cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})
+
+    rule(page, "counter", "NOT_SETTLED_HERE")
+    page.locator(".lane:not([data-state=hold])").first.wait_for()
+    rule(page, "pass", "FACE_COMPARED_BY_EYE")
+    ended = demo.ended()
+    assert page.complaints == []
+
+    assert [each["outcome"] for each in ended.values()] == ["COUNTER", "COUNTER"]
+    sent, passed = (ended[name]["transaction"] for name in ("borrowed", "borrowed-2"))
+    assert demo.crossings == [passed], "the registry of crossings heard of the one who passed"
+    with demo.log() as log:
+        assert log.verify() == []
+        orders = [decode(record, OfficerActed) for record in log.records("officer")]
+        records = {record.transaction: record for record in log.transactions()}
+    told = [(each.officer, each.role, each.action, each.reason, each.transaction, each.refused) for each in orders]
+    assert told == [
+        ("Sari", "officer", "counter", "NOT_SETTLED_HERE", sent, ""),
+        ("Sari", "officer", "pass", "FACE_COMPARED_BY_EYE", passed, ""),
+    ]
+    assert [each.action for each in records[passed].ruled] == ["pass"]
+    for order in orders:
+        assert proves_itself(order, sari, demo.address.rstrip("/"))
+
+
+def proves_itself(order: OfficerActed, key: Key, origin: str) -> bool:
+    """What the log kept of an order, held against the officer's public key by nothing but itself."""
+    data, client, signature = (base64.b64decode(part) for part in order.proof)
+    signed = challenge(
+        action=order.action, transaction=order.transaction, lane="demo-1", reason=order.reason, nonce=bytes.fromhex(order.nonce)
+    )
+    assertion = Assertion(authenticator_data=data, client_data=client, signature=signature)
+    return prove(assertion, key=public_key(key.line["key"]), challenge=signed, origin=origin).refused is None
