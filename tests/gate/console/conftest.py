@@ -153,6 +153,12 @@ class Desk:
         raise AssertionError(f"{len(found)} records of officers, not {count}")
 
 
+@pytest.fixture(scope="session")
+def new_authenticator():
+    """Makes one."""
+    return Authenticator
+
+
 @pytest.fixture
 def desk(hand, tmp_path):
     hand.actor._timeouts = msgspec.structs.replace(hand.actor._timeouts, await_officer_s=60)
