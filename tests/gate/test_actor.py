@@ -228,6 +228,7 @@ async def test_a_bag_left_inside_keeps_the_loop_idle_not_spinning(hand: Hand):
 
 async def test_the_panel_is_told_the_screens_word_alone_and_officers_what_it_says(hand: Hand):
     await hand.document()
+    await hand.until(lambda: hand.state is State.ENTRY_OPEN)
     assert [told for role, told in hand.told if role == "panel"][-1] == m.PanelView(screen="lift")
     hand.actor.on_message("panel", m.PanelReport(assistance=True, tamper=True, fault="it burns"))
     view = [told for role, told in hand.told if role == "officer_screen" and isinstance(told, m.OfficerView)][-1]
