@@ -222,7 +222,7 @@ class Console(Section, frozen=True, kw_only=True):
 
     port: Port | None = None
     """Where this gate runs a console, on loopback; None: it runs none, and may be watched from another's."""
-    origin: Annotated[str, Meta(pattern=r"^https?://localhost:[0-9]{1,5}$", description='as "http://localhost:8412"')] | None = (
+    origin: Annotated[str, Meta(pattern=r"^https?://localhost:[0-9]{1,5}$", description='as "http://localhost:8413"')] | None = (
         None
     )
     """Of the page that officers sign on; by default this gate's own."""
