@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, unique
 from itertools import permutations
-from math import log2
+from math import inf, log2
 
 from rapidfuzz.distance import JaroWinkler
 
@@ -66,7 +66,7 @@ class BirthAgreement(Enum):
         self.bits = log2(same / others)
 
 
-SEX_BITS = {True: log2(0.99 / 0.5), False: log2(0.01 / 0.5)}
+SEX_BITS = {None: 0.0, True: log2(0.99 / 0.5), False: log2(0.01 / 0.5)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +83,31 @@ class Agreement:
     @property
     def bits(self) -> float:
         """All but the document."""
-        return self.name + self.birth.bits + (0.0 if self.sex is None else SEX_BITS[self.sex])
+        return self.name + self.birth.bits + SEX_BITS[self.sex]
 
 
 def agreement(one: Identity, other: Identity, said: Bits = bits) -> Agreement:
     """How they agree, by the pair of their names that agrees best. Who is asked about whom makes no difference."""
-    birth = _birth(one, other)
-    sex = one.sex == other.sex if one.sex and other.sex else None
-    document = any(_same_document(a, b) for a in one.documents for b in other.documents)
-    best = (0.0, False, True)
-    compared = [_name(a, b, said) for a in one.names for b in other.names]
-    if compared:
-        best = max(compared)
-    return Agreement(*best, birth, sex, document)
+    best = max((_name(a, b, said) for a in one.names for b in other.names), default=(0.0, False, True))
+    return Agreement(*best, _birth(one, other), _sex(one, other), _document(one, other))
+
+
+def most_by_name(person: Identity, said: Bits = bits) -> float:
+    """The bits that no name can exceed in agreeing with one of ``person``."""
+    return max((sum(map(said, name)) for name in person.names), default=0.0) + ALONE_BITS
+
+
+def beside_name(one: Identity, other: Identity) -> float:
+    """What all but the name says of them, in bits; beyond all measure where a document is the same. It takes a third of the time."""
+    return inf if _document(one, other) else _birth(one, other).bits + SEX_BITS[_sex(one, other)]
+
+
+def _sex(one: Identity, other: Identity) -> bool | None:
+    return one.sex == other.sex if one.sex and other.sex else None
+
+
+def _document(one: Identity, other: Identity) -> bool:
+    return any(_same_document(a, b) for a in one.documents for b in other.documents)
 
 
 def _same_document(one: tuple[str, str], other: tuple[str, str]) -> bool:
@@ -126,8 +138,9 @@ def _equal_words(shorter: tuple[str, ...], longer: tuple[str, ...], said: Bits) 
         found = [token] if token in right else _joined(token, right)
         for word in found:
             right.remove(word)
-            agreed += said(word)
-        if not found:
+        if found:
+            agreed += min(said(token), sum(map(said, found)))
+        else:
             left.append(token)
     return agreed, tuple(left), tuple(right)
 

@@ -21,7 +21,7 @@ from typing import Self
 
 import msgspec
 
-from gate.registries.agreement import agreement
+from gate.registries.agreement import agreement, beside_name, most_by_name
 from gate.registries.blocking import Block, document_blocks, entry_blocks, traveller_blocks
 from gate.registries.identity import Entry, listed, traveller
 from gate.registries.matching import CLEAR, Match, judged, threshold, unsearchable
@@ -108,11 +108,13 @@ class WatchlistIndex:
         Whoever has no name, no year and month of birth, or more namesakes than can be looked at, is at least ``possible``.
         """
         asked, least = traveller(query), threshold(self._head.entries.get(name, 0))
+        most = most_by_name(asked, self._bits)
 
         def judge(blocks: Iterable[Block]) -> Match:
             numbers = sorted(self._numbers(name, blocks))
-            entries = (entry for entry in self._persons(numbers[:MAX_CANDIDATES]) if entry.in_force(at))
-            found = [judged(agreement(asked, entry.identity, self._bits), least) for entry in entries]
+            entries = (entry.identity for entry in self._persons(numbers[:MAX_CANDIDATES]) if entry.in_force(at))
+            worth = (identity for identity in entries if most + beside_name(asked, identity) >= least)
+            found = [judged(agreement(asked, identity, self._bits), least) for identity in worth]
             crowd = Match("possible", "many_namesakes", 0.0) if len(numbers) > MAX_CANDIDATES else CLEAR
             return max((*found, crowd), key=lambda match: match.rank)
 

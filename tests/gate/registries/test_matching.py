@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.registries.agreement import BirthAgreement, agreement, alike
+from gate.registries.agreement import BirthAgreement, agreement, alike, beside_name, most_by_name
 from gate.registries.identity import listed, traveller
 from gate.registries.matching import check, judged, threshold
 from gate.registries.names import ListedPerson, PersonQuery
@@ -283,3 +283,11 @@ def test_nobody_agrees_less_with_themselves_than_a_stranger(one: PersonQuery) ->
 def test_likeness_is_symmetric_and_whole_for_equal_words(one: str, other: str) -> None:
     assert 0.0 <= alike(one, other) == alike(other, one) <= 1.0
     assert alike(one, one) == 1.0
+
+
+@given(PEOPLE, PEOPLE)
+def test_no_name_agrees_more_than_was_thought_possible(one: PersonQuery, other: PersonQuery) -> None:
+    a, b = traveller(one), traveller(other)
+    agreed = agreement(a, b)
+    assert agreed.name <= most_by_name(a)
+    assert agreed.document or agreed.bits <= most_by_name(a) + beside_name(a, b) + 1e-9
