@@ -31,8 +31,8 @@ from pki.signed_versions import Seen, SignedVersions, Version, check_forward, en
 FORMAT, MOST_OFFICERS, MAX_ROSTER = 1, 500, 1 << 20
 COMMAND = "autogate officers"
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
-Base64Url = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,1400}$")]
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")]
+Base64Url = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,1400}\Z")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
