@@ -219,11 +219,11 @@ def table(report: dict[str, Any]) -> str:
     rows = [("a simpler way", "all", "Muhammad, Ali")]
     rows += [(what, shown(found["all"]), shown(found.get("Muhammad, Ali"))) for what, found in floors.items()]
     told.append(markdown(rows))
-    cost = asked["ms"]
+    cost, own = asked["ms"], asked["processor_ms"]
     told.append(
-        f"{report['entries']:,} entries, {report['travellers']:,} travellers, seed {report['seed']}: a question took {cost['p50']} ms (p50), "
-        f"{cost['p99']} ms (p99), of processor time {asked['processor_ms']['p99']} ms (p99); {asked['rss_mb']} MB resident. Missed for want of "
-        f"a common block: {shown(asked['missed for want of a common block']['all'])}. More namesakes than are looked at: "
+        f"{report['entries']:,} entries, {report['travellers']:,} travellers, seed {report['seed']}, threshold {report['threshold_bits']:.1f} bits; "
+        f"commit {report['machine']['commit'][:12]}, load {report['machine']['load'][0]}. A question took {cost['p50']} ms (p50), {cost['p99']} ms "
+        f"(p99), of the processor's time {own['p50']} ms (p50), {own['p99']} ms (p99); {asked['rss_mb']} MB resident. Missed for want of a common block: {shown(asked['missed for want of a common block']['all'])}. More namesakes than are looked at: "
         f"{shown(asked['more namesakes than are looked at']['all'])}. The file has {report['built']['file_mb']} MB; building it took "
         f"{report['built']['seconds']} s and {report['built']['rss_mb']} MB."
     )
