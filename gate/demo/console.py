@@ -10,7 +10,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.console.roster import MAX_ROSTER, RosterVersions, parse_officers
+from gate.console.verifier import COUNTERS_FILE, SEEN_FILE
 from gate.policy.schema import PACKAGED
+from gate.processes.officers import CLOSED_FILE
 from gate.signer_key import public_hex
 from pki.durable import read_file
 from pki.signed_statement import parse_signers
@@ -18,6 +20,12 @@ from pki.signed_statement import parse_signers
 AWAIT_S = 60
 _BOTH = 'direction = ["arrival", "departure"]\n'
 PEOPLE = ("pretend-1", "pretend-2")
+
+
+def begin_anew(state: Path) -> None:
+    """Forget what officers of an earlier demonstration did to this one's lane: its roster was signed by other people. Raises OSError."""
+    for name in (SEEN_FILE, COUNTERS_FILE, CLOSED_FILE):
+        (state / name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

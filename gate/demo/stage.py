@@ -15,7 +15,7 @@ import cv2
 
 from gate.audit import KEY_FILE, gate_key
 from gate.demo.cast import Cast
-from gate.demo.console import DemoConsole
+from gate.demo.console import DemoConsole, begin_anew
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.issue import Passport, create_states, issue_passports, registry_data, trust_store
 from gate.demo.panel import DemoPanel, PanelKind
@@ -132,6 +132,7 @@ class DemoStage:
         self.runtime = Runtime.create()
         self.config_path = self.runtime.folder / "gate.toml"
         self.state.mkdir(parents=True, exist_ok=True)
+        begin_anew(self.state)
         try:
             self._raise_curtain()
         except BaseException:

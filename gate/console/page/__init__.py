@@ -1,0 +1,1 @@
+"""The page that officers rule on: its files, which ``gate.console.app`` serves."""
