@@ -177,6 +177,8 @@ def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_
 
     cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
     page.locator('[data-action="pass"]').click()
+    assert page.locator("#sign").is_disabled(), "no reason, no order"
+    page.locator("#why input").first.check()
     page.locator("#sign").click()
     page.locator("#said.bad").wait_for()
     cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})

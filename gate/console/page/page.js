@@ -81,11 +81,13 @@ function ask(lane, action) {
   asking = { lane, action };
   const who = lane.case ? ` · ${lane.case.transaction.slice(0, 8)}` : "";
   $("#asked").replaceChildren(both(action.words), ` · ${lane.name}${action.about === "traveller" ? who : ""}`);
-  $("#why").replaceChildren(...action.reasons.map(({ code, words }, index) => {
+  $("#why").replaceChildren(...action.reasons.map(({ code, words }) => { // none is chosen beforehand: an officer means the one that is signed
     const choice = el("input");
-    Object.assign(choice, { type: "radio", name: "reason", value: code, checked: index === 0 });
+    Object.assign(choice, { type: "radio", name: "reason", value: code });
+    choice.onchange = () => { $("#sign").disabled = false; };
     return el("label", "", choice, both(words));
   }));
+  $("#sign").disabled = true;
   $("#ask").showModal();
 }
 
