@@ -173,6 +173,12 @@ def test_a_crowd_hides_no_document(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert index.check(query("MUHAMMAD ALI", document_number="A1", issuing_state="IDN"), "pencegahan", NOW).word == "hit"
 
 
+def test_a_sex_that_is_wrong_or_not_known_hides_nobody(tmp_path: Path) -> None:
+    index = build(tmp_path, entry(sex="F"), entry("KERTAPATI", birth="700613", sex="<"))
+    assert index.check(query(), "pencegahan", NOW).word == "possible"
+    assert index.check(query("KRETAPATI", birth="700613"), "pencegahan", NOW).word == "possible"
+
+
 def test_an_empty_list_is_clear(tmp_path: Path) -> None:
     assert build(tmp_path).check(query(), "pencegahan", NOW).word == "clear"
 
