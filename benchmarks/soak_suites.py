@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import (
+    soak_audit,
     soak_faces,
     soak_mrz_serial,
     soak_oracles,
@@ -69,6 +70,7 @@ SUITES: dict[str, Suite] = {
     "rule_set_mutations": Suite(
         cases=20_000, prepare=believed_unchanged(soak_rules.rule_sets), must_see=frozenset({"STORE_NOT_SIGNED", "MALFORMED"})
     ),
+    "audit_tamperings": Suite(cases=1_250, prepare=soak_audit.tamperings, must_see=soak_audit.MUST_SEE | {"honest"}),
     "rule_set_keepers_killed": Suite(cases=500, prepare=soak_rules.killed_keepers, must_see=soak_rules.MUST_SEE),
     "certificate_mutations": Suite(
         cases=50_000, prepare=believed_unchanged(certificates), must_see=frozenset({"not issued", "MALFORMED"})

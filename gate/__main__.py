@@ -41,9 +41,11 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
 
         add_lane_arguments(lane, DEMO_STATE)
 
-    audit = commands.add_parser("audit", help="check the audit log").add_subparsers(dest="audit", required=True)
-    verify = audit.add_parser("verify", help="find every change, deletion and reordering")
-    verify.add_argument("--state", type=Path, default=DEMO_STATE)
+    audit = commands.add_parser("audit", help="the log: find any change, prove and hand over records, be a witness")
+    if command == "audit":
+        from gate.audit_command import add_arguments as add_audit_arguments
+
+        add_audit_arguments(audit, DEMO_STATE)
 
     report = commands.add_parser("report", help="reports made from audit logs")
     if command == "report":
@@ -123,9 +125,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return lane_command(options.state, options.lane, options.name)
         case "audit":
-            from gate.audit import verify_command
+            from gate.audit_command import audit_command
 
-            return verify_command(options.state)
+            return audit_command(options)
         case "report":
             from gate.report import report_command
 

@@ -11,7 +11,6 @@ import fcntl
 import os
 import secrets
 import sqlite3
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -45,7 +44,6 @@ __all__ = [
     "decode",
     "encode",
     "open_readonly",
-    "verify_command",
 ]
 
 Kind = Literal["permit", "decision", "transaction", "event", "panel", "officer"]
@@ -210,18 +208,3 @@ def gate_key(file: Path) -> bytes:
         return file.read_text(encoding="ascii").strip().encode()
     except UnicodeDecodeError as error:
         raise OSError(f"{file}: not a key: write 64 hexadecimal digits") from error
-
-
-def verify_command(state_dir: Path) -> int:
-    """``autogate audit verify``: print what is wrong with the log in ``state_dir``. Returns 0; 1 with findings; 2 if it cannot be read."""
-    path = state_dir / FILE_NAME
-    try:
-        with open_readonly(path, gate_key(state_dir / KEY_FILE)) as log:
-            findings, head = log.verify(), log.head()
-    except (AuditError, OSError, ValueError) as error:
-        print(f"audit: {error}", file=sys.stderr)
-        return 2
-    for finding in findings:
-        print(f"record {finding.seq}: {finding.what}")
-    print(f"{path}: {head.seq} records, {len(findings)} findings, head {head.hash.hex()}")
-    return 1 if findings else 0

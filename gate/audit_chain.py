@@ -2,11 +2,13 @@
 
 Each record carries HMAC-SHA256 under a key of the gate over all its columns and the hash before it; the first one continues the
 hash of the meta row. So a changed, removed, added or reordered record breaks the chain at its place. What a chain cannot see by
-itself is a tail that was cut off: for that, remember :meth:`AuditReader.head` elsewhere and hand it to :meth:`AuditReader.verify`.
+itself is a tail that was cut off, or a log that was written anew by somebody who has the key: for that there are checkpoints, which a
+witness keeps elsewhere (``audit_notary.py``, ``audit_verify.py``).
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import sqlite3
 import struct
@@ -23,7 +25,8 @@ KEY_BYTES = 32
 """Fewest bytes of the gate's key."""
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """What a damaged file raises: sqlite3 quotes bytes of the file in its messages, and they need not be UTF-8."""
-_Row = tuple[int, bytes, float, bytes, bytes, bytes, bytes, bytes]
+Row = tuple[int, bytes, float, bytes, bytes, bytes, bytes, bytes]
+"""A record as it lies in the file, its columns in their order; text as bytes."""
 _TYPES = (int, bytes, float, bytes, bytes, bytes, bytes, bytes)
 _COLUMNS = "seq, at, boot, transaction_id, kind, body, previous, hash"
 T = TypeVar("T")
@@ -109,15 +112,43 @@ class AuditReader:
             raise AuditError(f"{self._path}: cannot be read ({error})") from error
         return Head(seq=seq, hash=last)
 
+    def rows(self, after: int, most: int) -> list[Row]:
+        """Up to ``most`` records behind number ``after``. Raises AuditError where the file is damaged there."""
+        try:
+            return list(self._select("WHERE seq > ? ORDER BY seq LIMIT ?", after, most))
+        except DAMAGE as error:
+            raise AuditError(f"{self._path}: cannot be read ({error})") from error
+
+    def row(self, seq: int) -> Row | None:
+        """The record with that number, None where there is none. Raises AuditError where it cannot be read."""
+        try:
+            return next(self._select("WHERE seq = ?", seq), None)
+        except DAMAGE as error:
+            raise AuditError(f"{self._path}: record {seq} cannot be read ({error})") from error
+
+    def start(self) -> Head:
+        """What the first record continues: the hash of the meta row. Raises AuditError where it cannot be read."""
+        try:
+            return Head(seq=0, hash=self._meta()[3])
+        except DAMAGE as error:
+            raise AuditError(f"{self._path}: cannot be read ({error})") from error
+
+    def log_id(self) -> str:
+        """Sixteen digits that no other log has. Raises AuditError where the meta row cannot be read."""
+        try:
+            return hashlib.sha256(b"autogate audit log\n" + self._meta()[2]).hexdigest()[:16]
+        except DAMAGE as error:
+            raise AuditError(f"{self._path}: cannot be read ({error})") from error
+
     def verify(self, anchor: Head | None = None) -> list[AuditFinding]:
         """Check every column of every record, and that ``anchor`` is part of the chain. Empty = nothing found."""
-        key = self._need_key()
+        key = self.need_key()
         findings = self.verify_meta()
         try:
             last = Head(seq=0, hash=self._meta()[3])
             anchored = anchor in (None, last)
             for row in self._rows():
-                findings += [AuditFinding(seq=row[0], what=what) for what in _wrong(row, last, key)]
+                findings += [AuditFinding(seq=row[0], what=what) for what in faults(row, last, key)]
                 last = Head(seq=row[0], hash=row[7])
                 anchored = anchored or anchor == last
         except DAMAGE as error:
@@ -130,7 +161,7 @@ class AuditReader:
 
     def verify_meta(self) -> list[AuditFinding]:
         """Check the meta row alone: format, and that this is the log's key."""
-        key = self._need_key()
+        key = self.need_key()
         try:
             version, created, nonce, found = self._meta()
         except DAMAGE as error:
@@ -146,22 +177,24 @@ class AuditReader:
         version, created, nonce, found = rows[0]
         return version, created, nonce, found
 
-    def _need_key(self) -> bytes:
+    def need_key(self) -> bytes:
+        """The key of the chain. Raises AuditError where the log was opened without one."""
         if self._key is None:
             raise AuditError(f"{self._path}: verifying needs the gate's key")
         return self._key
 
-    def _rows(self, newest: int | None = None) -> Iterator[_Row]:
+    def _rows(self, newest: int | None = None) -> Iterator[Row]:
+        return self._select("ORDER BY seq") if newest is None else self._select("ORDER BY seq DESC LIMIT ?", newest)
+
+    def _select(self, which: str, *values: int) -> Iterator[Row]:
         """Text as bytes: a flipped byte need not be UTF-8 any more; and a damaged page may hold other types than the schema's."""
-        order = "seq" if newest is None else "seq DESC LIMIT ?"
-        limits = () if newest is None else (newest,)
-        for row in self._connection.cursor().execute(f"SELECT {_COLUMNS} FROM record ORDER BY {order}", limits):  # noqa: S608 (constants)
+        for row in self._connection.cursor().execute(f"SELECT {_COLUMNS} FROM record {which}", values):  # noqa: S608 (constants)
             if tuple(map(type, row)) != _TYPES:
                 raise sqlite3.DatabaseError(f"record {row[0]!r} has columns of other types")
             yield row
 
 
-def _record(row: _Row) -> AuditRecord:
+def _record(row: Row) -> AuditRecord:
     return AuditRecord(
         seq=row[0],
         at=row[1].decode(),
@@ -194,7 +227,7 @@ def chain_key(key: bytes) -> bytes:
     return hmac.digest(key, b"autogate audit chain", "sha256")
 
 
-def _wrong(row: _Row, last: Head, key: bytes) -> Iterator[str]:
+def faults(row: Row, last: Head, key: bytes) -> Iterator[str]:
     """What is wrong with ``row``, given the record before it."""
     if row[0] != last.seq + 1:
         yield f"a gap: the record before it has number {last.seq}"
@@ -205,13 +238,18 @@ def _wrong(row: _Row, last: Head, key: bytes) -> Iterator[str]:
 
 
 def record_hash(key: bytes, seq: int, at: bytes, boot: float, *rest: bytes) -> bytes:
-    return _hash(key, b"record", struct.pack(">q", seq), at, struct.pack(">d", boot), *rest)
+    return hmac.digest(key, _framed(b"record", struct.pack(">q", seq), at, struct.pack(">d", boot), *rest), "sha256")
 
 
 def meta_hash(key: bytes, version: int, created: bytes, nonce: bytes) -> bytes:
-    return _hash(key, b"meta", struct.pack(">q", version), created, nonce)
+    return hmac.digest(key, _framed(b"meta", struct.pack(">q", version), created, nonce), "sha256")
 
 
-def _hash(key: bytes, *columns: bytes) -> bytes:
-    """HMAC-SHA256 over the columns, each behind its length: no two rows give the same bytes."""
-    return hmac.digest(key, b"".join(struct.pack(">I", len(column)) + column for column in columns), "sha256")
+def leaf_data(row: Row) -> bytes:
+    """What of a record goes into the Merkle tree: every column. The keyed hash among them keeps a leaf's hash from telling what the body is."""
+    return _framed(b"record", struct.pack(">q", row[0]), row[1], struct.pack(">d", row[2]), *row[3:])
+
+
+def _framed(*columns: bytes) -> bytes:
+    """The columns, each behind its length: no two rows give the same bytes."""
+    return b"".join(struct.pack(">I", len(column)) + column for column in columns)

@@ -292,6 +292,7 @@ class _Reader:
         self._check_registries()
         self._check_rules()
         self._check_console()
+        self._check_audit()
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
             self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
         if self._right.get("chip.link") == "scanner" and self._right.get("chip.reader") is not None:
@@ -363,6 +364,19 @@ class _Reader:
         others = (f"{section}_port" for section in ("screens.traveller", "screens.officer"))
         if port is not None and port in {self._right.get("health.port"), *map(self._right.get, others)}:
             self._find("console.port", "the port of another page", "give the console a port of its own")
+
+    def _check_audit(self) -> None:
+        witness = self._right.get("audit.witness")
+        if witness is None:
+            return
+        if self._right.get("audit.key", "") is None:
+            self._find("audit.witness", "nothing to witness", "name the gate's signing key as audit.key")
+        if not witness.startswith(("https://", "http://", "/")):
+            self._find("audit.witness", "neither an address nor a whole path", "begin it with https:// or with /")
+        if not witness.startswith("/") and self._right.get("audit.witness_key", "") is None:
+            self._find(
+                "audit.witness_key", "missing: whose word counts", "write the key that autogate audit keygen printed there"
+            )
 
     def _check_panel(self) -> None:
         kind, key_file = self._right.get("panel.kind", "none"), self._right.get("panel.key_file", "")

@@ -27,6 +27,10 @@ Signer = Annotated[
 ]
 Signature = Annotated[str, Meta(pattern=r"^[0-9a-f]{128}$", description="128 hexadecimal digits")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="64 hexadecimal digits")]
+VerifierKey = Annotated[
+    str,
+    Meta(pattern=r"^[^\s+]{1,128}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$", description="a key as autogate audit keygen prints it"),
+]
 Words = Annotated[str, Meta(pattern=r"^[^\x00-\x1f\x7f]{1,120}$", description="1 to 120 characters")]
 Pixels = Annotated[int, Meta(ge=160, le=8192)]
 Milliseconds = Annotated[int, Meta(ge=50, le=10_000)]
@@ -237,6 +241,27 @@ class Console(Section, frozen=True, kw_only=True):
         return self.origin or f"http://localhost:{self.port}"
 
 
+class Audit(Section, frozen=True, kw_only=True):
+    """Who signs checkpoints of the log, and who remembers them off the gate (docs/audit.md)."""
+
+    key: Path | None = None
+    """The gate's signing key (Ed25519, PEM); None: no checkpoints are made, and a tail of the log that was cut off is never found."""
+    witness: Address | None = None
+    """The address of a witness that countersigns, or a file on another mount."""
+    witness_key: VerifierKey | None = None
+    witness_ca: Path | None = None
+    """Whose certificates the witness shows (PEM), where not those that the system believes."""
+
+    @property
+    def remote(self) -> bool:
+        """Whether the witness is asked over the network, and countersigns."""
+        return (self.witness or "").startswith(("https://", "http://"))
+
+    @property
+    def witness_file(self) -> Path:
+        return Path(self.witness or "")
+
+
 class Config(Section, frozen=True, kw_only=True):
     profile: Literal["demo", "training", "trial"]
     state_dir: Path
@@ -251,6 +276,7 @@ class Config(Section, frozen=True, kw_only=True):
     trust: Trust
     registries: Registries = Registries()
     rules: Rules = Rules()
+    audit: Audit = Audit()
     screens: Screens = Screens()
     console: Console = Console()
     health: Health = Health()

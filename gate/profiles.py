@@ -157,6 +157,18 @@ _NO_STAND_INS = (
         what="missing: nobody signed for the rules",
         remedy="name the folder that autogate policy import made, and the signers",
     ),
+    Refusal(
+        key="audit.key",
+        refuses=lambda path: path is None,
+        what="missing: whoever cuts off the end of the log would not be found",
+        remedy="autogate audit keygen makes one",
+    ),
+    Refusal(
+        key="audit.witness",
+        refuses=lambda witness: witness is None,
+        what="missing: whoever has this gate's keys could write the log anew",
+        remedy="name who remembers its checkpoints: an https address, or a file on another mount",
+    ),
     *(
         Refusal(
             key=f"registries.{name}.url",

@@ -76,6 +76,7 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
         }
         | _console(config_path, config, runtime)
         | _health(config, runtime)
+        | ({"audit": [*python, "gate.processes.audit", *common]} if config.audit.key else {})
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 import cv2
 
 from gate.audit import KEY_FILE, gate_key
+from gate.audit_keys import SIGNER_FILE, make_key
 from gate.demo.cast import Cast
 from gate.demo.console import DemoConsole, begin_anew
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
@@ -79,7 +80,10 @@ packs_dir = "{packs}"
 store = "{trust}"
 
 {registries}
-{rules}[screens]
+{rules}[audit]
+key = "{audit_key}"
+
+[screens]
 traveller_port = {traveller_port}
 officer_port = {officer_port}
 {console}{health}"""
@@ -174,6 +178,7 @@ class DemoStage:
             health=f"\n[health]\nport = {self._health_port}\n" if self._health_port else "",
             tty=tty,
             key=self.state / KEY_FILE,
+            audit_key=_signer(self.state / SIGNER_FILE),
             link="modbus" if self._firmware == "modbus" else "gate-link",
             panel=self.panel.config(),
             pack=self._pack,
@@ -220,6 +225,13 @@ class DemoStage:
         encoded, png = cv2.imencode(".png", probe_picture(self._faces[name], seed=PROBE_SEED))
         assert encoded
         return png.tobytes()
+
+
+def _signer(path: Path) -> Path:
+    """The key that signs for the log, made once for a state folder."""
+    if not path.exists():
+        make_key(path)
+    return path
 
 
 def _vpcd_port(chip_reader: str | None) -> int | None:

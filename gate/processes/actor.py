@@ -20,9 +20,18 @@ from gate.lane_guards import passable
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
-from gate.processes.fitness import AT_REST, AWAITS_RESET, CLOSED, CONTROLLER, LINK, STOPPING, Fitness
+from gate.processes.fitness import AT_REST, AWAITS_RESET, BENT, CLOSED, CONTROLLER, LINK, LONGEST, STOPPING, Fitness
 from gate.processes.lag import LoopLag
-from gate.processes.messages import AnyMessage, DocumentPlaced, DocumentRemoved, Order, OrderTaken, PanelReport, Role
+from gate.processes.messages import (
+    AnyMessage,
+    AuditReport,
+    DocumentPlaced,
+    DocumentRemoved,
+    Order,
+    OrderTaken,
+    PanelReport,
+    Role,
+)
 from gate.processes.witness import DoorWitness
 from gate.records import LaneEvent
 from hardware.controller.link import DownReason, LinkDown, LinkUp
@@ -380,9 +389,18 @@ class LaneActor:
         elif role == "panel" and isinstance(message, PanelReport):
             self._display.panel_says(message)
             self._publish()
+        elif role == "audit" and isinstance(message, AuditReport):
+            self._audit_says(message)
         else:
             self._case.on_message(role, message, self._lane.state)
             self._publish()
+
+    def _audit_says(self, told: AuditReport) -> None:
+        """A log that was changed takes no traveller; one that is merely not witnessed yet is told of."""
+        self._display.audit_problem = " ".join(told.problem.split())[:LONGEST]
+        if told.bent:
+            self.fitness.note(BENT, self._display.audit_problem)
+        self._publish()
 
     def order(self, order: Order) -> OrderTaken:
         """An officer's order that opens no exit. Where the table has no use for it, before is after."""

@@ -37,12 +37,15 @@ class Display:
         self._config, self._tell, self._panel = config, tell, panel
         self._single_door = config.lane.kind == "single_door"
         asks = frozenset[Role]({"registries"} if config.registries.named else ())
-        self.workers = WORKERS | asks
+        signs = frozenset[Role]({"audit"} if config.audit.witness else ())
+        self.workers = WORKERS | asks | signs
         """Whom the lane begins with nobody without."""
         self._shown: dict[Role, AnyMessage] = {}
         self._joined: set[Role] = set()
         self.rules_problem = ""
         """Why the newest rule set is not gone by, for the officer; empty where it is."""
+        self.audit_problem = ""
+        """Why the log is not signed or witnessed up to now, for the officer; empty where it is."""
         self.troubles: tuple[str, ...] = ()
         """Why the lane takes nobody, for the officer."""
         self._listed: tuple[TransactionRecord, ...] = ()
@@ -111,7 +114,7 @@ class Display:
             stages=running.stages if running else (),
             outcome=last.outcome if last else None,
             reasons=(*last.reasons, *last.annotations) if last else (),
-            warnings=(*self.troubles, *self._rules_notice(), *self._warnings(case.backends)),
+            warnings=(*self.troubles, *self._notices(), *self._warnings(case.backends)),
             panel=self._panel.word if self._panel else "",
             assistance=bool(self._panel and self._panel.called),
         )
@@ -142,8 +145,9 @@ class Display:
             return "none"  # gate.ui.words.NO_LEAF
         return view.entry.name.lower() if view.linked else "unknown"
 
-    def _rules_notice(self) -> tuple[str, ...]:
-        return (f"rules: {self.rules_problem}",) if self.rules_problem else ()
+    def _notices(self) -> tuple[str, ...]:
+        notices = {"rules": self.rules_problem, "audit": self.audit_problem}
+        return tuple(f"{what}: {problem}" for what, problem in notices.items() if problem)
 
     def _warnings(self, backends: dict[str, str]) -> tuple[str, ...]:
         waived = (

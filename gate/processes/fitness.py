@@ -22,6 +22,8 @@ CONTROLLER, LINK = "controller", "link"
 """What the gate controller said or showed against itself, until somebody looked; that it cannot be reached, until it can."""
 STOPPING, CLOSED = "stopping", "closed"
 """The service is being stopped; an officer closed the lane."""
+BENT = "log"
+"""The log was found to have been changed: until the service is started again, by whoever looked into it."""
 DRAIN_S = 30.0
 """Longest that whoever is inside when the service is stopped may take; then the leases lapse, and the controller lets them out."""
 LONGEST = 200

@@ -64,8 +64,9 @@ class Board:
             case "/readyz":
                 if health is None:
                     return 503, TEXT, "the lane does not answer\n"
-                rules = [f"rules: {health.rules_problem}"] if health.rules_problem else []
-                return (200 if health.in_service else 503), TEXT, "\n".join((health.state, *health.causes, *rules)) + "\n"
+                notices = {"rules": health.rules_problem, "audit": health.audit_problem}
+                told = [f"{what}: {problem}" for what, problem in notices.items() if problem]
+                return (200 if health.in_service else 503), TEXT, "\n".join((health.state, *health.causes, *told)) + "\n"
             case "/metrics":
                 return 200, METRICS, exposition(health)
             case _:

@@ -78,7 +78,7 @@ SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
 
 
-ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "verifier", "health"}
+ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "audit", "verifier", "health"}
 """Roles of which there is one: a second one is refused."""
 MOST_PEERS = 8
 """Of any other role: a screen that comes back while the last one is not known gone, a director, and whoever watches in a test."""
@@ -318,6 +318,7 @@ class LaneProcess:
             joins=dict(self._vitals.joins),
             uptime_s=self._clock.boot() - self._started,
             rules_problem=self._display.rules_problem,
+            audit_problem=self._display.audit_problem,
         )
 
     async def _until_ended(self) -> None:

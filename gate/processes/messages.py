@@ -20,6 +20,7 @@ Role = Literal[
     "vision",
     "registries",
     "panel",
+    "audit",
     "traveller_screen",
     "officer_screen",
     "director",
@@ -232,6 +233,16 @@ class PanelReport(Message, frozen=True, kw_only=True):
     tamper: bool | None = None
 
 
+# --- audit → lane ----------------------------------------------------------------------------------------------------------
+
+
+class AuditReport(Message, frozen=True, kw_only=True):
+    """How the log stands with who signs and witnesses it; ``problem`` is for officers, empty for none. ``bent``: somebody changed it."""
+
+    problem: str = ""
+    bent: bool = False
+
+
 # --- lane → screens ----------------------------------------------------------------------------------------------------
 
 
@@ -432,6 +443,8 @@ class LaneHealth(Message, frozen=True, kw_only=True):
     uptime_s: float
     rules_problem: str = ""
     """Why the newest rule set is not gone by; empty where it is."""
+    audit_problem: str = ""
+    """Why the log is not signed or witnessed up to now; empty where it is."""
 
 
 # --- lane → director (the demo's terminal) -----------------------------------------------------------------------------
@@ -480,6 +493,7 @@ AnyMessage = (
     | ActAnswered
     | VerifyAct
     | ActVerified
+    | AuditReport
     | OfficerOrder
     | OrderTaken
     | ProcessEnded

@@ -343,6 +343,7 @@ def test_a_registry_over_https_wants_certificates_and_one_of_crossings_a_sealed_
     assert list(load(path).registries.named) == ["watchlist", "crossing"]
 
 
+WITNESS_KEY = f"witness.example/w1+00c0ffee+{'A' * 44}"
 TRIAL = (
     GOOD.replace('"demo"\nstate_dir', '"trial"\nstate_dir')
     .replace('kind = "simulator"\naddress = "world/scanner.sock"', f'{SERIAL}\naddress = "/dev/ttyUSB1"')
@@ -353,6 +354,7 @@ TRIAL = (
     .replace("http://127.0.0.1:8500", "https://registry.example/v1")
     .replace("[timeouts]", '[chip]\nlink = "pcsc"\nreader = "Reader 0 0"\n\n[timeouts]')
     + f'\n[rules]\nstore = "operator-rules"\nsigners = ["siti:{"03" * 32}", "budi:{"04" * 32}"]\n'
+    + f'\n[audit]\nkey = "audit.key"\nwitness = "https://witness.example/"\nwitness_key = "{WITNESS_KEY}"\n'
 )
 
 
@@ -370,6 +372,10 @@ TRIAL = (
         ("Reader 0 0", "Virtual PCD 00 00", "chip.reader"),
         ('link = "pcsc"', 'link = "pcsc"\ntolerate = ["bac_where_pace_failed"]', "chip.tolerate"),
         ("operator-2026", "demo", "face.pack"),
+        ('witness = "https://witness.example/"\n', "", "audit.witness"),
+        ("https://witness.example/", "witness.jsonl", "audit.witness"),
+        (f'witness_key = "{WITNESS_KEY}"\n', "", "audit.witness_key"),
+        ("+00c0ffee", "", "audit.witness_key"),
         ("operator-trust", "trust", "trust.store"),
         (f', "second:{"02" * 32}"', "", "trust.signers"),
         ("second:", "first:", "trust.signers"),
@@ -399,9 +405,17 @@ def test_a_trial_goes_by_no_rules_but_those_that_two_people_signed(write, old, n
     assert sorted(found for _, found in broken(write(TRIAL.replace(old, new)))) == keys
 
 
+def test_a_log_is_witnessed_only_where_the_gate_signs_for_it(write, tmp_path):
+    without = TRIAL.replace('key = "audit.key"\n', "")
+    assert sorted(found for _, found in broken(write(without))) == ["audit.key", "audit.witness"]
+    assert load(write()).audit.key is None
+    kept = load(write(GOOD + '\n[audit]\nkey = "audit.key"\nwitness = "/mnt/seen"\n')).audit
+    assert (kept.key, kept.remote, kept.witness_file) == (tmp_path / "audit.key", False, Path("/mnt/seen"))
+
+
 def test_a_demonstration_may_go_by_a_folder_or_by_a_signed_store_but_not_by_both(write, tmp_path):
     assert load(write(GOOD + '\n[rules]\nfolder = "mine"\n')).rules.folder == tmp_path / "mine"
-    signed = GOOD + TRIAL[TRIAL.index("\n[rules]") :]
+    signed = GOOD + TRIAL[TRIAL.index("\n[rules]") : TRIAL.index("\n[audit]")]
     assert load(write(signed)).rules.store == tmp_path / "operator-rules"
     assert broken(write(signed + 'folder = "mine"\n'))[0][1] == "rules.folder"
 

@@ -57,6 +57,24 @@ async def test_a_withdrawn_lane_rests_once_it_is_empty_and_takes_nobody(hand: Ha
     assert not hand.case.running
 
 
+async def test_a_log_that_is_not_witnessed_is_told_of_and_one_that_was_changed_takes_nobody(hand: Hand):
+    await hand.ready()
+    await hand.say("audit", m.AuditReport(problem="the witness does not answer"))
+    assert hand.state is State.IDLE
+    assert "audit: the witness does not answer" in warnings(hand)
+    await hand.say("audit", m.AuditReport())
+    assert not any(line.startswith("audit: ") for line in warnings(hand))
+    await hand.say("reader", m.AuditReport(problem="a lie", bent=True))
+    assert hand.actor.in_service, "that is not the reader's business"
+    await hand.say("audit", m.AuditReport(problem="record 7 is not the one it was " + "x" * 999, bent=True))
+    await hand.plant()
+    assert hand.state is State.OUT_OF_SERVICE
+    assert "log: record 7 is not the one it was" in "".join(warnings(hand))
+    assert max(map(len, warnings(hand))) < 250
+    await hand.say("audit", m.AuditReport())
+    assert not hand.actor.in_service, "what was changed stays changed"
+
+
 @pytest.mark.parametrize("what", ["leaf does not reach its end position", "x" * 5000])
 async def test_why_the_controller_gave_up_stands_on_the_officers_page_until_the_reset(hand: Hand, what: str):
     await hand.ready()

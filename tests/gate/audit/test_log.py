@@ -27,8 +27,8 @@ from gate.audit import (
     encode,
     gate_key,
     open_readonly,
-    verify_command,
 )
+from gate.audit_command import verify_command
 from gate.decision import Outcome, PolicyDecision
 from gate.evidence import Direction, Evidence, Fact, Stage
 from gate.records import DecisionRecord, StageTiming, TransactionRecord

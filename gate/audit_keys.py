@@ -1,0 +1,47 @@
+"""Where keys of the audit lie: the gate's signing key, which is not the key of its chain, and the keys by which others check."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from gate.audit_chain import AuditError
+from gate.audit_note import MOST_BYTES, FileSigner, Signer, VerifierKey
+from gate.signer_key import private_key
+
+SIGNER_FILE = "audit.key"
+"""Name of a demonstration's signing key within its state folder."""
+VERIFIER_FILE = "audit.pub"
+"""Name of a file beside the log with the key by which its checkpoints are checked: convenient, and no proof against who writes there."""
+
+
+def open_signer(path: Path, name: str) -> Signer:
+    """Sign as ``name`` with the key in a file. Raises AuditError."""
+    try:
+        return FileSigner(name=name, key=private_key(path, None))
+    except (OSError, ValueError) as error:
+        raise AuditError(f"audit.key: {error} (autogate audit keygen)") from error
+
+
+def make_key(path: Path) -> None:
+    """A new key (PEM, mode 0600). Raises OSError, also where the file is there already."""
+    raw = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+        file.write(raw)
+
+
+def tell_verifier(folder: Path, key: VerifierKey) -> None:
+    """Lay the public key beside the log. Raises OSError."""
+    (folder / VERIFIER_FILE).write_text(f"{key}\n", encoding="utf-8")
+
+
+def read_verifier(path: Path) -> VerifierKey:
+    """Raises AuditError."""
+    try:
+        with path.open("rb") as file:
+            return VerifierKey.parse(file.read(MOST_BYTES).decode())
+    except (OSError, UnicodeDecodeError) as error:
+        raise AuditError(f"{path}: no key of an audit: {error}") from error

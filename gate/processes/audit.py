@@ -1,0 +1,86 @@
+"""The audit's process: signs checkpoints of the log, and has them witnessed. It reads the log and writes beside it; the lane hears how it stands.
+
+A process of its own, because the lane loads no cryptography. Where a witness is configured the lane begins with nobody without this process, and
+where the log turns out to have been changed it takes nobody any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+
+from gate.audit import FILE_NAME, AuditError
+from gate.audit_keys import open_signer, tell_verifier
+from gate.audit_ledger import Ledger, Witness
+from gate.audit_notary import Notary, Standing, gate_name
+from gate.audit_note import Signer, VerifierKey
+from gate.audit_witness import HttpWitness
+from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
+from gate.config import Config
+from gate.processes.messages import AuditReport
+from gate.processes.worker import Misconfigured, Worker, worker_main
+from gate.profiles import PROFILES
+from gate.runtime import Runtime
+
+EVERY_S = 5.0
+"""Between two looks at the log: what is cut off within that time, with every key of the gate, nobody finds."""
+LONGEST_S = 60.0
+"""Between two looks while the witness is away; its absence is told."""
+
+
+def witness_of(config: Config, signer: Signer) -> tuple[Witness | None, VerifierKey | None]:
+    """Who remembers checkpoints, and the key by which they countersign. Raises Misconfigured."""
+    audit = config.audit
+    if audit.witness is None:
+        return None, None
+    try:
+        if audit.remote:
+            return HttpWitness(audit.witness, audit.witness_ca), VerifierKey.parse(audit.witness_key or "")
+        ledger = config.audit.witness_file
+        if not PROFILES[config.profile].demonstration and ledger.parent.stat().st_dev == config.state_dir.stat().st_dev:
+            raise Misconfigured(
+                f"audit.witness: {ledger} lies on the disk of the log itself (name one on another mount, or a URL)"
+            )
+    except (AuditError, OSError) as error:
+        raise Misconfigured(f"audit.witness: {error}") from error
+    return Ledger(ledger, [VerifierKey.of(signer)]), None
+
+
+def notary_of(config: Config) -> Notary:
+    """Raises Misconfigured."""
+    assert config.audit.key is not None
+    try:
+        signer = open_signer(config.audit.key, gate_name(config.lane.id))
+        tell_verifier(config.state_dir, VerifierKey.of(signer))
+        clock = SystemClock(WallFloor(config.state_dir / WALL_FLOOR_FILE))
+
+        def wall() -> datetime:
+            return clock.wall()
+
+        return Notary(config.state_dir / FILE_NAME, signer, *witness_of(config, signer), wall)
+    except (AuditError, OSError) as error:
+        raise Misconfigured(str(error)) from error
+
+
+async def serve(config: Config, runtime: Runtime) -> None:
+    """Serve until the lane hangs up, and sign once more then. Raises Misconfigured."""
+    worker, ended = Worker("audit", runtime, {}), threading.Event()
+
+    def work() -> None:
+        notary, told, pause = notary_of(config), Standing(), 0.0
+        try:
+            while not ended.wait(pause):
+                found = notary.look()
+                pause = EVERY_S if not found.problem else min(LONGEST_S, max(EVERY_S, 2 * pause))
+                if (found.problem, found.bent) != (told.problem, told.bent):
+                    worker.post(AuditReport(problem=found.problem, bent=found.bent))
+                told = found
+            notary.look()  # the lane has closed its log: now it is whole
+        finally:
+            notary.close()
+
+    await worker.run(work, ended.set, lambda _: None)
+
+
+if __name__ == "__main__":
+    raise SystemExit(worker_main("audit", serve))
