@@ -22,6 +22,7 @@ import msgspec
 
 from gate.clock import CHECKPOINT_ZONES
 from gate.config_sections import (
+    Audit,
     Camera,
     Chip,
     Config,
@@ -54,6 +55,7 @@ __all__ = [
     "EXIT_BROKEN",
     "EXIT_OK",
     "MAX_BYTES",
+    "Audit",
     "Camera",
     "Chip",
     "Config",
