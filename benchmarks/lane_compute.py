@@ -27,7 +27,7 @@ from typing import Any
 import msgspec
 
 from benchmarks import lane_stubs, machine
-from gate.audit import FILE_NAME, AuditLog, AuditWriter, open_readonly
+from gate.audit.log import FILE_NAME, AuditLog, AuditWriter, open_readonly
 from gate.config import Config
 from gate.evidence import Direction
 from gate.policy.schedule import Schedule

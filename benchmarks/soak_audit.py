@@ -20,14 +20,14 @@ from tempfile import TemporaryDirectory
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks.soak_cases import Case
-from gate.audit import FILE_NAME, AuditLog
-from gate.audit_chain import AuditReader, Row, chain_key, leaf_data, meta_hash, record_hash
-from gate.audit_ledger import Ledger
-from gate.audit_notary import Notary
-from gate.audit_note import WITNESS, Checkpoint, FileSigner, Note, VerifierKey, cosigned, signed
-from gate.audit_store import TreeStore, tree_path
-from gate.audit_tree import Frontier, leaf_hash
-from gate.audit_verify import Evidence, verify_log
+from gate.audit.chain import AuditReader, Row, chain_key, leaf_data, meta_hash, record_hash
+from gate.audit.ledger import Ledger
+from gate.audit.log import FILE_NAME, AuditLog
+from gate.audit.notary import Notary
+from gate.audit.note import WITNESS, Checkpoint, FileSigner, Note, VerifierKey, cosigned, signed
+from gate.audit.store import TreeStore, tree_path
+from gate.audit.tree import Frontier, leaf_hash
+from gate.audit.verify import Evidence, verify_log
 
 KEY = b"k" * 32
 RECORDS, LOOKS = 100_000, 25

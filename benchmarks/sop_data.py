@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 from benchmarks.soak_cases import Case
-from gate.audit import FILE_NAME, KEY_FILE, AuditLog
+from gate.audit.log import FILE_NAME, KEY_FILE, AuditLog
 from gate.evidence import CheckResult, Direction, Evidence, Fact, Stage
 from gate.outcome import Outcome, PolicyDecision
 from gate.records import DecisionRecord, SopStage, SopTrail, TransactionRecord

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.audit import AuditLog, encode
+from gate.audit.log import AuditLog, encode
 from gate.decision import Outcome, decide_entry, decide_exit
 from gate.evidence import Evidence, Stage
 from gate.lane import Event, Lane, View, step

@@ -43,7 +43,7 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
 
     audit = commands.add_parser("audit", help="the log: find any change, prove and hand over records, be a witness")
     if command == "audit":
-        from gate.audit_command import add_arguments as add_audit_arguments
+        from gate.audit.command import add_arguments as add_audit_arguments
 
         add_audit_arguments(audit, DEMO_STATE)
 
@@ -125,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             return lane_command(options.state, options.lane, options.name)
         case "audit":
-            from gate.audit_command import audit_command
+            from gate.audit.command import audit_command
 
             return audit_command(options)
         case "report":

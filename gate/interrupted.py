@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from gate.audit import AuditLog, decode
+from gate.audit.log import AuditLog, decode
 from gate.config import Config
 from gate.outcome import Outcome
 from gate.profiles import PROFILES

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gate.audit import FILE_NAME, AuditError, open_readonly
+from gate.audit.log import FILE_NAME, AuditError, open_readonly
 from gate.config import ConfigError
 from gate.evidence import IN_SNAPSHOT, NOT_PERFORMED, Fact
 from gate.policy.actions import lane_action

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gate.audit import FILE_NAME, KEY_FILE, AuditError, AuditReader, decode, encode, gate_key, open_readonly
+from gate.audit.log import FILE_NAME, KEY_FILE, AuditError, AuditReader, decode, encode, gate_key, open_readonly
 from gate.evidence import Stage
 from gate.outcome import PolicyDecision
 from gate.policy.engine import decide

@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import cv2
 
-from gate.audit import KEY_FILE, gate_key
-from gate.audit_keys import SIGNER_FILE, make_key
+from gate.audit.keys import SIGNER_FILE, make_key
+from gate.audit.log import KEY_FILE, gate_key
 from gate.demo.cast import Cast
 from gate.demo.console import DemoConsole, begin_anew
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture

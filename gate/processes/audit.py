@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 from datetime import datetime
 
-from gate.audit import FILE_NAME, AuditError
-from gate.audit_keys import open_signer, tell_verifier
-from gate.audit_ledger import Ledger, Witness
-from gate.audit_notary import Notary, Standing, gate_name
-from gate.audit_note import Signer, VerifierKey
-from gate.audit_witness import HttpWitness
+from gate.audit.keys import open_signer, tell_verifier
+from gate.audit.ledger import Ledger, Witness
+from gate.audit.log import FILE_NAME, AuditError
+from gate.audit.notary import Notary, Standing, gate_name
+from gate.audit.note import Signer, VerifierKey
+from gate.audit.witness import HttpWitness
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config
 from gate.processes.messages import AuditReport

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from gate.audit import AuditError, AuditWriter
+from gate.audit.log import AuditError, AuditWriter
 from gate.clock import SystemClock, WallFloor
 from gate.config import Config
 from gate.policy.schedule import Period, Schedule, read_schedule, store_mark

@@ -56,7 +56,7 @@ def sop_command(states: Sequence[Path], out: Path, *, as_json: bool = False) -> 
 
 
 def _transactions(states: Sequence[Path]) -> Iterator[TransactionRecord]:
-    from gate.audit import FILE_NAME, open_readonly
+    from gate.audit.log import FILE_NAME, open_readonly
 
     for state in states:
         with open_readonly(state / FILE_NAME) as log:
@@ -64,7 +64,7 @@ def _transactions(states: Sequence[Path]) -> Iterator[TransactionRecord]:
 
 
 def _done(write: Callable[[], str], out: Path) -> int:
-    from gate.audit import AuditError
+    from gate.audit.log import AuditError
 
     try:
         told = write()

@@ -19,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from gate.audit import FILE_NAME, KEY_FILE, decode, gate_key, open_readonly
+from gate.audit.log import FILE_NAME, KEY_FILE, decode, gate_key, open_readonly
 from gate.console.acts import challenge
 from gate.console.assertion import Assertion, encoded, prove, public_key
 from gate.console.roster import parse_officers

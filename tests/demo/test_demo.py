@@ -15,9 +15,9 @@ import pytest
 
 from faceverify.packs import demo_pack
 from faceverify.verifier import FaceVerifier, Reference
-from gate.audit import FILE_NAME, KEY_FILE, decode, open_readonly
-from gate.audit_chain import AuditReader
-from gate.audit_command import verify_command
+from gate.audit.chain import AuditReader
+from gate.audit.command import verify_command
+from gate.audit.log import FILE_NAME, KEY_FILE, decode, open_readonly
 from gate.demo.cast import DEFAULT_CAST, CastError, load_cast
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.stage import PORTRAIT_SEED, PROBE_SEED

@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from gate.audit import KEY_FILE, open_readonly
+from gate.audit.log import KEY_FILE, open_readonly
 from hardware.sim.compiled import MODBUS
 
 

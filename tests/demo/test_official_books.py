@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gate.audit import FILE_NAME, open_readonly
+from gate.audit.log import FILE_NAME, open_readonly
 from gate.policy.schema import PACKAGED
 from gate.report import trial_command
 

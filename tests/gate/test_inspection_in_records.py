@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.audit import MAX_BODY
-from gate.audit_chain import encode
+from gate.audit.chain import encode
+from gate.audit.log import MAX_BODY
 from gate.evidence import CheckResult, Direction
 from gate.processes.bounds import LONGEST_WORD, MOST_CHECKS, bounded_inspection
 from gate.processes.messages import OfficerView

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.audit import FILE_NAME, AuditLog
+from gate.audit.log import FILE_NAME, AuditLog
 from gate.config import Camera, Config, Controller, Face, Lane, Scanner, Timeouts, Trust
 from gate.decision import decide_entry
 from gate.evidence import Direction

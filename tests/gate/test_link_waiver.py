@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gate import doctor
 from gate.__main__ import main
-from gate.audit import AuditLog, decode, open_readonly
+from gate.audit.log import AuditLog, decode, open_readonly
 from gate.config import Config, ConfigError, check_command, load
 from gate.link_waiver import problem, signed_text
 from gate.processes.lane import LaneProcess, heed_waiver

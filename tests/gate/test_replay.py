@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gate.__main__ import main
-from gate.audit import FILE_NAME, AuditLog, open_readonly
+from gate.audit.log import FILE_NAME, AuditLog, open_readonly
 from gate.decision import Outcome, decide_entry, decide_exit
 from gate.evidence import VOCABULARY, Direction, Evidence, Fact, Stage
 from gate.policy.schema import PACKAGED, RuleSet, load_rules

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from gate.audit import AuditLog, AuditWriter
+from gate.audit.log import AuditLog, AuditWriter
 from gate.clock import SystemClock
 from gate.processes import watchdog
 from gate.processes.watchdog import Watchdog

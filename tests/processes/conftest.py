@@ -31,8 +31,8 @@ import gate.demo.director
 import gate.demo.stage
 import gate.service
 from faceverify.packs import demo_pack
-from gate.audit import FILE_NAME, KEY_FILE, decode, open_readonly
-from gate.audit_chain import AuditReader
+from gate.audit.chain import AuditReader
+from gate.audit.log import FILE_NAME, KEY_FILE, decode, open_readonly
 from gate.config import load
 from gate.demo.cast import Behaviour, Cast, load_cast
 from gate.demo.director import Director

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from gate.audit import FILE_NAME, AuditLog
-from gate.audit_command import opened
-from gate.audit_keys import VERIFIER_FILE, make_key, read_verifier
-from gate.audit_ledger import ledger_lines
-from gate.audit_note import Checkpoint
-from gate.audit_verify import Evidence, verify_log
+from gate.audit.command import opened
+from gate.audit.keys import VERIFIER_FILE, make_key, read_verifier
+from gate.audit.ledger import ledger_lines
+from gate.audit.log import FILE_NAME, AuditLog
+from gate.audit.note import Checkpoint
+from gate.audit.verify import Evidence, verify_log
 from gate.processes.channel import Channel, ChannelClosed, serve
 from gate.processes.messages import AuditReport, Join
 from gate.profiles import DEMO_MARKER

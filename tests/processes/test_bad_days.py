@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gate.audit import FILE_NAME
+from gate.audit.log import FILE_NAME
 from gate.lane_command import lane_command
 from gate.registries.breaker import OPEN_S
 

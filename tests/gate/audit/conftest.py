@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gate.audit import FILE_NAME, AuditLog
-from gate.audit_ledger import Ledger
-from gate.audit_notary import Notary
-from gate.audit_note import WITNESS, FileSigner, VerifierKey
+from gate.audit.ledger import Ledger
+from gate.audit.log import FILE_NAME, AuditLog
+from gate.audit.notary import Notary
+from gate.audit.note import WITNESS, FileSigner, VerifierKey
 
 KEY = b"k" * 32
 AT = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)

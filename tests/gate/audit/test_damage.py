@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.audit import AuditError, AuditLog, open_readonly
-from gate.audit_command import opened, verify_command
-from gate.audit_verify import Evidence, Verdict, verify_log
+from gate.audit.command import opened, verify_command
+from gate.audit.log import AuditError, AuditLog, open_readonly
+from gate.audit.verify import Evidence, Verdict, verify_log
 
 KEY = b"k" * 32
 PAGE = 4096

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from gate.__main__ import main
-from gate.audit import AuditError, open_readonly
-from gate.audit_command import opened
-from gate.audit_export import export, proof
-from gate.audit_keys import VERIFIER_FILE, tell_verifier
-from gate.audit_note import VerifierKey
+from gate.audit.command import opened
+from gate.audit.export import export, proof
+from gate.audit.keys import VERIFIER_FILE, tell_verifier
+from gate.audit.log import AuditError, open_readonly
+from gate.audit.note import VerifierKey
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "audit.md"
 KEY = b"k" * 32

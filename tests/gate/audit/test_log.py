@@ -16,7 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.audit import (
+from gate.audit.command import verify_command
+from gate.audit.log import (
     FILE_NAME,
     KEY_FILE,
     AuditError,
@@ -28,7 +29,6 @@ from gate.audit import (
     gate_key,
     open_readonly,
 )
-from gate.audit_command import verify_command
 from gate.decision import Outcome, PolicyDecision
 from gate.evidence import Direction, Evidence, Fact, Stage
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
@@ -233,7 +233,7 @@ FULL_DISK = """
 import resource, sys
 from datetime import datetime, UTC
 from pathlib import Path
-from gate.audit import AuditError, AuditLog
+from gate.audit.log import AuditError, AuditLog
 log = AuditLog(Path(sys.argv[1]), b"k" * 32)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
 kept = 0
@@ -291,7 +291,7 @@ def each_changed_byte_is_found(path: Path, table: str, column: str, where: str) 
     """Within a transaction that is rolled back each time; the reader shares the connection, so it sees the change."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.text_factory = bytes
-    from gate.audit_chain import AuditReader
+    from gate.audit.chain import AuditReader
 
     reader = AuditReader(connection, path, KEY)
     assert reader.verify() == []

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gate.audit import AuditLog, open_readonly
-from gate.audit_ledger import Ledger, WitnessAway, WitnessConflict, WitnessRefused, ledger_lines
-from gate.audit_note import WITNESS, Checkpoint, FileSigner, Note, VerifierKey
-from gate.audit_store import TreeStore, tree_path
-from gate.audit_verify import Evidence, verify_log
-from gate.audit_witness import HttpWitness, WitnessServer, parse_request, request
+from gate.audit.ledger import Ledger, WitnessAway, WitnessConflict, WitnessRefused, ledger_lines
+from gate.audit.log import AuditLog, open_readonly
+from gate.audit.note import WITNESS, Checkpoint, FileSigner, Note, VerifierKey
+from gate.audit.store import TreeStore, tree_path
+from gate.audit.verify import Evidence, verify_log
+from gate.audit.witness import HttpWitness, WitnessServer, parse_request, request
 
 KEY = b"k" * 32
 
@@ -201,7 +201,7 @@ def test_a_witness_takes_no_checkpoint_that_does_not_continue_what_it_saw(gate):
     ledger, note = gate.ledger(), next(note for _, note in ledger_lines(gate.seen))
     seen = Checkpoint.parse(note.text)
     later = Checkpoint(origin=seen.origin, size=6, root=bytes(32), head=bytes(32), at=seen.at).text
-    from gate.audit_note import signed
+    from gate.audit.note import signed
 
     with pytest.raises(WitnessRefused) as refused:
         ledger.add(5, [bytes(32)], Note(text=later).with_lines(signed(later, gate.signer)).encoded)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.audit_note import GATE, WITNESS, Checkpoint, Note, NoteError, VerifierKey, cosigned, signed
+from gate.audit.note import GATE, WITNESS, Checkpoint, Note, NoteError, VerifierKey, cosigned, signed
 
 CHECKPOINT = Checkpoint(
     origin="autogate/L1/0123456789abcdef", size=7, root=b"r" * 32, head=b"h" * 32, at=datetime(2026, 3, 2, tzinfo=UTC)

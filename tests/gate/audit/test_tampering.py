@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.soak_audit import LOCAL, TAMPERERS, scene, tampered
-from gate.audit import AuditLog, open_readonly
-from gate.audit_ledger import WitnessAway
-from gate.audit_store import TreeStore, tree_path
-from gate.audit_verify import Evidence, verify_log
+from gate.audit.ledger import WitnessAway
+from gate.audit.log import AuditLog, open_readonly
+from gate.audit.store import TreeStore, tree_path
+from gate.audit.verify import Evidence, verify_log
 
 KEY = b"k" * 32
 

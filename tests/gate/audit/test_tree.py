@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from gate.audit_tree import EMPTY, Frontier, consistency, inclusion, is_consistent, is_included, leaf_hash, node_hash
+from gate.audit.tree import EMPTY, Frontier, consistency, inclusion, is_consistent, is_included, leaf_hash, node_hash
 
 
 def mth(data: list[bytes]) -> bytes:

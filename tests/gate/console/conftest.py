@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gate.audit import FILE_NAME, decode, open_readonly
+from gate.audit.log import FILE_NAME, decode, open_readonly
 from gate.console.acts import actions, challenge
 from gate.console.assertion import encoded
 from gate.console.roster import Officer, RosterVersions

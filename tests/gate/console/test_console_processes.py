@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gate.audit import FILE_NAME, decode, gate_key, open_readonly
+from gate.audit.log import FILE_NAME, decode, gate_key, open_readonly
 from gate.console.acts import challenge
 from gate.console.assertion import decoded, encoded
 from gate.console.roster import RosterVersions

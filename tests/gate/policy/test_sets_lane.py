@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pytest
 
-from gate.audit import FILE_NAME, decode, gate_key, open_readonly
+from gate.audit.log import FILE_NAME, decode, gate_key, open_readonly
 from gate.clock import SystemClock
 from gate.processes import messages as m
 from gate.processes.channel import Channel, ChannelClosed, connect

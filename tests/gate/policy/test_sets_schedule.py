@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from gate import doctor
-from gate.audit import FILE_NAME, AuditLog, AuditWriter, decode, open_readonly
+from gate.audit.log import FILE_NAME, AuditLog, AuditWriter, decode, open_readonly
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Camera, Config, Controller, Face, Lane, Rules, Scanner, Trust
 from gate.evidence import Direction

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.sop_data import BAD_READER, CODES, named, world, write_logs
 from gate.__main__ import main
-from gate.audit import FILE_NAME, AuditLog
+from gate.audit.log import FILE_NAME, AuditLog
 from gate.outcome import Outcome
 from gate.report import sop_command
 from gate.report.books import books_of

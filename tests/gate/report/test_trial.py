@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.audit import FILE_NAME, AuditLog
+from gate.audit.log import FILE_NAME, AuditLog
 from gate.decision import Outcome, PolicyDecision
 from gate.evidence import CheckResult, Direction, Evidence, Fact, Stage
 from gate.records import DecisionRecord, StageTiming, TransactionRecord

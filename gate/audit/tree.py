@@ -1,6 +1,6 @@
 """The Merkle tree over the log's records, hashed as RFC 6962 §2.1 does: a leaf behind 0x00, a node behind 0x01, the left half a power of two.
 
-Pure: what is kept of a tree, and where, is said in ``audit_store.py``. Leaves count from 0, so record ``seq`` is leaf ``seq - 1``.
+Pure: what is kept of a tree, and where, is said in ``store.py``. Leaves count from 0, so record ``seq`` is leaf ``seq - 1``.
 """
 
 from __future__ import annotations

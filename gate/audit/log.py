@@ -1,7 +1,7 @@
 """The audit log: a chain of records in SQLite. A record is durable when ``append`` returns, and changing it later is found.
 
 No record type has a field for a name, a number or an image; bodies are canonical JSON, decoded by msgspec. How the chain holds is
-said in ``audit_chain.py``.
+said in ``chain.py``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from gate.audit_chain import (
+from gate.audit.chain import (
     DAMAGE,
     AuditError,
     AuditFinding,

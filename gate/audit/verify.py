@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 
-from gate.audit_chain import AuditError, AuditFinding, AuditReader, Head, Row, faults, leaf_data
-from gate.audit_ledger import is_log_of, ledger_lines
-from gate.audit_note import Checkpoint, Note, NoteError, VerifierKey
-from gate.audit_store import BATCH, TreeStore
-from gate.audit_tree import Frontier, leaf_hash
+from gate.audit.chain import AuditError, AuditFinding, AuditReader, Head, Row, faults, leaf_data
+from gate.audit.ledger import is_log_of, ledger_lines
+from gate.audit.note import Checkpoint, Note, NoteError, VerifierKey
+from gate.audit.store import BATCH, TreeStore
+from gate.audit.tree import Frontier, leaf_hash
 
 MOST_FINDINGS = 1000
 """More say nothing that these do not."""

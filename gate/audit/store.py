@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from gate.audit_chain import DAMAGE, AuditError, AuditReader, Head, Row, leaf_data
-from gate.audit_tree import Frontier, leaf_hash
+from gate.audit.chain import DAMAGE, AuditError, AuditReader, Head, Row, leaf_data
+from gate.audit.tree import Frontier, leaf_hash
 
 BATCH = 1000
 """Records that become part of the tree in one step: a reader holds the log's file for some milliseconds."""
@@ -30,7 +30,7 @@ class BentLogError(AuditError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A checkpoint as it is kept: a signed note (``audit_note.py``), and whether the witness took it."""
+    """A checkpoint as it is kept: a signed note (``note.py``), and whether the witness took it."""
 
     size: int
     note: str
@@ -91,7 +91,7 @@ class TreeStore:
         return 0 if last is None else int(last) + 1
 
     def node(self, level: int, number: int) -> bytes:
-        """:data:`gate.audit_tree.Node`."""
+        """:data:`gate.audit.tree.Node`."""
         with self._guarded():
             found = self._db.execute("SELECT hash FROM node WHERE level = ? AND number = ?", (level, number)).fetchone()
         if found is None or not isinstance(found[0], bytes):

@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from gate.audit import FILE_NAME, KEY_FILE, AuditError, AuditReader, gate_key, open_readonly
-from gate.audit_export import export, lines, proof
-from gate.audit_keys import VERIFIER_FILE, make_key, open_signer, read_verifier
-from gate.audit_ledger import Ledger
-from gate.audit_note import GATE, WITNESS, VerifierKey
-from gate.audit_store import TreeStore, tree_path
-from gate.audit_verify import Evidence, Verdict, verify_log
-from gate.audit_witness import WitnessServer
+from gate.audit.export import export, lines, proof
+from gate.audit.keys import VERIFIER_FILE, make_key, open_signer, read_verifier
+from gate.audit.ledger import Ledger
+from gate.audit.log import FILE_NAME, KEY_FILE, AuditError, AuditReader, gate_key, open_readonly
+from gate.audit.note import GATE, WITNESS, VerifierKey
+from gate.audit.store import TreeStore, tree_path
+from gate.audit.verify import Evidence, Verdict, verify_log
+from gate.audit.witness import WitnessServer
 
 EXIT_OK, EXIT_FOUND, EXIT_USAGE = 0, 1, 2
 

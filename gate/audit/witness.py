@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from gate.audit_ledger import Witness, WitnessAway, WitnessConflict, WitnessRefused
-from gate.audit_note import MOST_BYTES
-from gate.audit_tree import HASH_BYTES
+from gate.audit.ledger import Witness, WitnessAway, WitnessConflict, WitnessRefused
+from gate.audit.note import MOST_BYTES
+from gate.audit.tree import HASH_BYTES
 
 PATH = "/add-checkpoint"
 ANSWER_S = 3.0
@@ -38,7 +38,7 @@ class HttpWitness:
         self._tls = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
 
     def add(self, old: int, path: Sequence[bytes], note: str) -> str:
-        """:meth:`gate.audit_ledger.Witness.add`."""
+        """:meth:`gate.audit.ledger.Witness.add`."""
         status, body = self._ask(request(old, path, note))
         match status:
             case 200:

@@ -1,6 +1,6 @@
 """What a witness has seen of gates' logs: a file to which it only ever appends, a signed checkpoint a line.
 
-The same file serves a witness that countersigns (``audit_witness.py``) and, on a medium that its keeper makes append-only, one that merely
+The same file serves a witness that countersigns (``witness.py``) and, on a medium that its keeper makes append-only, one that merely
 keeps. A checkpoint is taken only where it is consistent with the last one of the same log (RFC 6962 §2.1.2), so of each log there is one story.
 """
 
@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from gate.audit_chain import AuditError
-from gate.audit_note import MOST_BYTES, Checkpoint, Note, NoteError, Signer, VerifierKey, cosigned
-from gate.audit_tree import EMPTY, is_consistent
+from gate.audit.chain import AuditError
+from gate.audit.note import MOST_BYTES, Checkpoint, Note, NoteError, Signer, VerifierKey, cosigned
+from gate.audit.tree import EMPTY, is_consistent
 
 
 class WitnessAway(AuditError):

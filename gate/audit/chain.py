@@ -3,7 +3,7 @@
 Each record carries HMAC-SHA256 under a key of the gate over all its columns and the hash before it; the first one continues the
 hash of the meta row. So a changed, removed, added or reordered record breaks the chain at its place. What a chain cannot see by
 itself is a tail that was cut off, or a log that was written anew by somebody who has the key: for that there are checkpoints, which a
-witness keeps elsewhere (``audit_notary.py``, ``audit_verify.py``).
+witness keeps elsewhere (``notary.py``, ``verify.py``).
 """
 
 from __future__ import annotations

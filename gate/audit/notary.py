@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gate.audit import open_readonly
-from gate.audit_chain import AuditError
-from gate.audit_ledger import Witness, WitnessConflict, WitnessRefused
-from gate.audit_note import Checkpoint, Note, Signer, VerifierKey, signed
-from gate.audit_store import BentLogError, Kept, TreeStore, tree_path
-from gate.audit_tree import Frontier, consistency
+from gate.audit.chain import AuditError
+from gate.audit.ledger import Witness, WitnessConflict, WitnessRefused
+from gate.audit.log import open_readonly
+from gate.audit.note import Checkpoint, Note, Signer, VerifierKey, signed
+from gate.audit.store import BentLogError, Kept, TreeStore, tree_path
+from gate.audit.tree import Frontier, consistency
 
 TRIES = 3
 """Questions in a row to a witness that names another size each time."""

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from gate.audit_chain import AuditError, AuditReader, Row, leaf_data
-from gate.audit_note import Checkpoint, Note, VerifierKey
-from gate.audit_store import Kept, TreeStore
-from gate.audit_tree import inclusion, is_included, leaf_hash
+from gate.audit.chain import AuditError, AuditReader, Row, leaf_data
+from gate.audit.note import Checkpoint, Note, VerifierKey
+from gate.audit.store import Kept, TreeStore
+from gate.audit.tree import inclusion, is_included, leaf_hash
 
 FORMAT = "autogate audit export 1"
 

@@ -19,8 +19,8 @@ from typing import Protocol, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from gate.audit_chain import AuditError
-from gate.audit_tree import HASH_BYTES
+from gate.audit.chain import AuditError
+from gate.audit.tree import HASH_BYTES
 
 GATE, WITNESS = 1, 4
 """Kinds of keys: Ed25519 of a note, Ed25519 of a cosignature."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from gate.audit_chain import AuditError
-from gate.audit_note import MOST_BYTES, FileSigner, Signer, VerifierKey
+from gate.audit.chain import AuditError
+from gate.audit.note import MOST_BYTES, FileSigner, Signer, VerifierKey
 from gate.signer_key import private_key
 
 SIGNER_FILE = "audit.key"
