@@ -93,7 +93,7 @@ def write(path: Path, dice: random.Random, number: int) -> None:
             file.dropped(one.transaction, "permitted")
             note("V", number)
         else:
-            file.passed(one.transaction, datetime.now(UTC))
+            file.ended(one.transaction, "passed", datetime.now(UTC))
             note("E", number)
         number += 1
 

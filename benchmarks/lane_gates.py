@@ -26,7 +26,7 @@ from typing import Any
 import msgspec
 
 from benchmarks import lane_stubs, machine
-from gate.audit import FILE_NAME, AuditLog, AuditWriter
+from gate.audit.log import FILE_NAME, AuditLog, AuditWriter
 from gate.clock import SystemClock
 from gate.evidence import Direction
 from gate.policy.schema import RuleSet, load_rules
@@ -228,7 +228,7 @@ class Gate(asyncio.Protocol):
     async def crossing_permitted(self, record: DecisionRecord) -> bool:
         return True
 
-    def crossing_ended(self, transaction: str, *, passed: bool, at: datetime) -> None:
+    def crossing_ended(self, transaction: str, end: str, *, at: datetime) -> None:
         pass
 
 

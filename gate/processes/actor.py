@@ -249,6 +249,7 @@ class LaneActor:
             case Action.CLOSE_ENTRY:
                 self._door("controller.close_entry", Close(command_id=self._controller.next_command_id(), door=Door.ENTRY))
             case Action.OPEN_EXIT:
+                self._case.exit_opened()
                 self._door("controller.open_exit", OpenExit(command_id=self._controller.next_command_id()))
             case Action.CLOSE_EXIT:
                 self._door("controller.close_exit", Close(command_id=self._controller.next_command_id(), door=Door.EXIT))

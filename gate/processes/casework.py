@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from gate.audit import AuditError, AuditWriter
+from gate.audit.log import AuditError, AuditWriter
 from gate.clock import SystemClock
 from gate.config import Config
 from gate.decision import Outcome, PolicyDecision, decide_entry, decide_exit
@@ -31,6 +31,7 @@ from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection
 from gate.profiles import PROFILES
 from gate.records import DecisionRecord, LaneEvent, OfficerActed, PanelEvent, StageTiming, TransactionRecord
 from gate.registries.answers import Answers
+from gate.registries.crossing_record import End
 from gate.sop import flagged
 from gate.transaction import Transaction
 
@@ -58,7 +59,7 @@ class Helpers(Protocol):
         self, read: m.MrzRead, document_class: str, direction: Direction
     ) -> Mapping[str, Coroutine[None, None, Answers]]: ...
     async def crossing_permitted(self, record: DecisionRecord) -> bool: ...
-    def crossing_ended(self, transaction: str, *, passed: bool, at: datetime) -> None: ...
+    def crossing_ended(self, transaction: str, end: End, *, at: datetime) -> None: ...
 
 
 class Casework:
@@ -84,7 +85,7 @@ class Casework:
         self._waiting: set[str] = set()
         self._placed: float | None = None
         self._capturing_since = 0.0
-        self._unread = self._passed = False
+        self._unread = self._passed = self._exit_opened = False
         self._issuer_portrait: str | None = None
         self._chip_portrait = ""
         self._referral: tuple[LaneAction, float] | None = None
@@ -149,7 +150,7 @@ class Casework:
         self._rules = self._rules_now()
         self._unread, self.progress, self._referral, self._waiting = False, 0.0, None, {DOCUMENT}
         self._issuer_portrait, self._chip_portrait = None, ""
-        self._passed, self._ruled, self.first_pass = False, (), ""
+        self._passed, self._exit_opened, self._ruled, self.first_pass = False, False, (), ""
         self._helpers.tell("reader", m.ReadDocument(transaction=self.running.id, zero=zero))
 
     def on_message(self, role: m.Role, message: m.AnyMessage, state: State) -> None:
@@ -309,6 +310,10 @@ class Casework:
     def _forget(self, running: Transaction) -> None:
         self._helpers.tell("vision", m.Forget(transaction=running.id))
 
+    def exit_opened(self) -> None:
+        """The exit opens for the traveller: unless they are seen to go through, nobody can say any more whether they did."""
+        self._exit_opened = True
+
     def passed(self) -> None:
         """The traveller went through the exit: the permit is used up, and what comes after does not change what was ruled."""
         self._passed = True
@@ -376,7 +381,8 @@ class Casework:
         self.ended = (record, *self.ended)[: m.ENDED_KEPT]
         self._issuer_portrait, self._chip_portrait = None, ""
         self._forget(running)
-        self._helpers.crossing_ended(record.transaction, passed=self._passed, at=record.ended)
+        end: End = "passed" if self._passed else "uncertain" if self._exit_opened else "voided"
+        self._helpers.crossing_ended(record.transaction, end, at=record.ended)
         self._spawn(self._close_books(record))
 
     async def _close_books(self, record: TransactionRecord) -> None:

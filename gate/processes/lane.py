@@ -18,7 +18,7 @@ from datetime import datetime
 
 import msgspec
 
-from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
+from gate.audit.log import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor, civil_date
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
@@ -59,6 +59,7 @@ from gate.processes.worker import EXIT_CONFIG, arguments
 from gate.records import DecisionRecord, LinkWaived
 from gate.registries.answers import Answers
 from gate.registries.asking import AskedRegistries
+from gate.registries.crossing_record import End
 from gate.runtime import RUNTIME_FILE, Runtime
 from hardware.controller.host import CommandIds, ControllerLink, GateLink
 from hardware.controller.link import DownReason, LinkDown, LinkUp
@@ -180,8 +181,8 @@ class LaneProcess:
             record.evidence.transaction, rules_version=decision.rules_version, tolerances=decision.tolerances, at=record.at
         )
 
-    def crossing_ended(self, transaction: str, *, passed: bool, at: datetime) -> None:
-        self._registries.ended(transaction, passed=passed, at=at)
+    def crossing_ended(self, transaction: str, end: End, *, at: datetime) -> None:
+        self._registries.ended(transaction, end, at=at)
 
     def _ask_verifier(self, question: VerifyAct) -> bool:
         self.tell("verifier", question)

@@ -13,7 +13,7 @@ from gate.evidence import Direction, Fact
 from gate.outcome import Outcome
 from gate.records import InspectionCheck, StageTiming, TransactionRecord
 from gate.registries.answers import Answers
-from gate.registries.crossing_record import Crossing
+from gate.registries.crossing_record import Crossing, End
 
 Role = Literal[
     "reader",
@@ -160,10 +160,10 @@ class CrossingDurable(Message, frozen=True, kw_only=True):
 
 
 class CrossingEnded(Message, frozen=True, kw_only=True):
-    """Lane → registries: the traveller went through (``at``, aware), or the permit was voided."""
+    """Lane → registries: what became of the permit, at an aware moment."""
 
     transaction: str
-    passed: bool
+    end: End
     at: datetime
 
 

@@ -79,10 +79,10 @@ class RegistriesWork:
 
     async def _ended(self, outbox: CrossingOutbox, message: m.CrossingEnded) -> None:
         try:
-            if message.passed:
-                await outbox.passed(message.transaction, message.at)
-            else:
+            if message.end == "voided":
                 await outbox.voided(message.transaction)
+            else:
+                await outbox.ended(message.transaction, message.end, message.at)
         except OutboxError as error:  # it stays open there, and will be told as uncertain
             print(f"registries: {error}", file=sys.stderr, flush=True)
 

@@ -25,7 +25,7 @@ from gate.processes.messages import (
 )
 from gate.registries.answers import Answers, expected, facts_asked, is_citizen, is_home_book, silence
 from gate.registries.crossing_record import CONTRACT as CROSSING
-from gate.registries.crossing_record import Crossing
+from gate.registries.crossing_record import Crossing, End
 
 GRACE_S = 0.1
 """The process keeps the registries' deadlines by itself; this much longer the lane waits for it."""
@@ -94,10 +94,10 @@ class AskedRegistries:
         self._waiting.pop(key, None)
         return waiting.done() and not waiting.cancelled() and bool(waiting.result())
 
-    def ended(self, transaction: str, *, passed: bool, at: datetime) -> None:
-        """The traveller is through, or the permit came to nothing; who it was is forgotten."""
+    def ended(self, transaction: str, end: End, *, at: datetime) -> None:
+        """The traveller is through, or the permit came to nothing, or nobody can say; who it was is forgotten."""
         if CROSSING.name in self._configured:
-            self._tell(CrossingEnded(transaction=transaction, passed=passed, at=at))
+            self._tell(CrossingEnded(transaction=transaction, end=end, at=at))
         if self._asked and self._asked.read.transaction == transaction:
             self._asked = None
             self.gone()

@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from gate.registries.crossing_file import CrossingFile, OutboxError, Pending, Standing
-from gate.registries.crossing_record import CONTRACT, Crossing, CrossingReply
+from gate.registries.crossing_record import CONTRACT, Crossing, CrossingReply, Ended
 from gate.registries.sealed import SnapshotKey
 
 __all__ = ["CONTRACT", "FILE_NAME", "Crossing", "CrossingOutbox", "CrossingReply", "OutboxError", "Pending", "Standing"]
@@ -54,7 +54,11 @@ class CrossingOutbox:
 
     async def passed(self, transaction: str, at: datetime) -> None:
         """The traveller went through."""
-        await self._do(lambda: self._file.passed(transaction, at))
+        await self.ended(transaction, "passed", at)
+
+    async def ended(self, transaction: str, end: Ended, at: datetime) -> None:
+        """The traveller went through, or the exit was opened for them and nobody can say."""
+        await self._do(lambda: self._file.ended(transaction, end, at))
         self.more.set()
 
     async def voided(self, transaction: str) -> None:

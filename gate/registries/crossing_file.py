@@ -15,8 +15,8 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
 
+from gate.registries.crossing_record import Ended
 from gate.registries.sealed import SealBroken, SnapshotKey, new_salt
 
 BUSY_S = 2.0
@@ -41,7 +41,7 @@ class Pending:
 
     transaction: str
     plain: bytes = field(repr=False)
-    ended: Literal["passed", "uncertain"]
+    ended: Ended
     ended_at: datetime
 
 
@@ -87,11 +87,11 @@ class CrossingFile:
             row = (transaction, "permitted", _text(at), sealed)
             file.execute("INSERT INTO crossing (id, state, at, sealed) VALUES (?, ?, ?, ?)", row)
 
-    def passed(self, transaction: str, at: datetime) -> None:
+    def ended(self, transaction: str, end: Ended, at: datetime) -> None:
         """What is uncertain stays so: it may have been told already."""
         with self._written() as file:
-            ended = (_text(at), transaction)
-            file.execute("UPDATE crossing SET state = 'passed', at = ? WHERE id = ? AND state = 'permitted'", ended)
+            ended = (end, _text(at), transaction)
+            file.execute("UPDATE crossing SET state = ?, at = ? WHERE id = ? AND state = 'permitted'", ended)
 
     def set_aside(self, transaction: str, why: str) -> None:
         with self._written() as file:
@@ -118,10 +118,10 @@ class CrossingFile:
                 self.set_aside(transaction, "broken")
         return None
 
-    def _oldest(self) -> tuple[str, Literal["passed", "uncertain"], str, bytes] | None:
+    def _oldest(self) -> tuple[str, Ended, str, bytes] | None:
         query = "SELECT id, state, at, sealed FROM crossing WHERE state <> 'permitted' AND why = '' ORDER BY seq LIMIT 1"
         try:
-            row: tuple[str, Literal["passed", "uncertain"], str, bytes] | None = self._file.execute(query).fetchone()
+            row: tuple[str, Ended, str, bytes] | None = self._file.execute(query).fetchone()
         except DAMAGE as error:
             raise OutboxError(f"{self._path}: cannot be read ({error})") from error
         return row

@@ -11,6 +11,8 @@ from gate.evidence import Direction
 from gate.registries.base import Contract, Instant, Number, Place, Question, Reply, State
 
 Ended = Literal["passed", "uncertain"]
+End = Ended | Literal["voided"]
+"""What becomes of a permit: somebody passed, or nobody can say, or nobody did, and there is no crossing."""
 
 
 class Crossing(Question, frozen=True, kw_only=True, forbid_unknown_fields=True):

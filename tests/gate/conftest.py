@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gate.audit import FILE_NAME, AuditError, AuditLog, AuditWriter, open_readonly
+from gate.audit.log import FILE_NAME, AuditError, AuditLog, AuditWriter, open_readonly
 from gate.clock import SystemClock
 from gate.config import Camera, Config, Controller, Face, Lane, Scanner, Timeouts, Trust
 from gate.evidence import CheckResult, Direction, Fact, successful
@@ -123,8 +123,8 @@ class Hand:
         self.crossings.append((record.evidence.transaction, "permitted"))
         return self.crossing_durable
 
-    def crossing_ended(self, transaction: str, *, passed: bool, at: Any) -> None:
-        self.crossings.append((transaction, "passed" if passed else "voided"))
+    def crossing_ended(self, transaction: str, end: str, *, at: Any) -> None:
+        self.crossings.append((transaction, end))
 
     # what happens to it
 

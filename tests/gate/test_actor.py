@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gate.audit import FILE_NAME, decode, open_readonly
+from gate.audit.log import FILE_NAME, decode, open_readonly
 from gate.evidence import Fact, successful
 from gate.lane import State
 from gate.processes import messages as m
@@ -91,6 +91,16 @@ async def test_whoever_goes_through_is_told_of_before_and_after(hand: Hand):
     await hand.plant(exit=Leaf.LOCKED)
     await hand.record()
     assert hand.crossings == [(this, "permitted"), (this, "passed")]
+
+
+async def test_of_whom_sight_was_lost_at_the_open_exit_nobody_says_that_they_did_not_cross(hand: Hand):
+    await hand.inside()
+    await hand.face()
+    await hand.until(lambda: hand.state is State.EXIT_OPEN)
+    await hand.plant(exit=Leaf.OPEN)
+    await hand.controller(LinkDown(reason=DownReason.SILENT, what="cut"))
+    await hand.record()
+    assert [word for _, word in hand.crossings] == ["permitted", "uncertain"]
 
 
 async def test_a_crossing_that_cannot_be_written_down_opens_nothing(hand: Hand):

@@ -303,7 +303,7 @@ async def test_what_was_said_of_a_traveller_is_forgotten_with_them():
     questions = lane.asking.questions(read(), "service", Direction.DEPARTURE)
     lane.answer("issuance", issuance="active")
     assert (await questions.pop("issuance")).facts
-    lane.asking.ended("t-1", passed=False, at=NOW)
+    lane.asking.ended("t-1", "voided", at=NOW)
     assert not lane.asking._waiting
     for answers in await asyncio.gather(*questions.values()):
         assert {fact.code for fact in answers.facts.values()} == {"unreachable"}
@@ -328,8 +328,8 @@ async def test_a_crossing_is_permitted_once_it_is_written_down(durable):
     assert not waiting.done()
     lane.asking.heard(m.CrossingDurable(transaction="t-1", durable=durable))
     assert await waiting is durable
-    lane.asking.ended("t-1", passed=durable, at=NOW)
-    assert lane.told[-1] == m.CrossingEnded(transaction="t-1", passed=durable, at=NOW)
+    lane.asking.ended("t-1", "uncertain", at=NOW)
+    assert lane.told[-1] == m.CrossingEnded(transaction="t-1", end="uncertain", at=NOW)
     for question in questions.values():
         question.close()
 

@@ -126,7 +126,7 @@ def test_crossings_that_wait_and_those_set_aside_are_told(
     file = CrossingFile(config.state_dir / FILE_NAME, SnapshotKey.derive(KEY), NOW)
     for transaction in ("1", "2", "3"):
         file.permitted(transaction, b"{}", NOW)
-        file.passed(transaction, NOW)
+        file.ended(transaction, "passed", NOW)
     file.set_aside("1", "rejected")
     file.close()
     assert status(config, store, NOW + timedelta(hours=2)) == 1
