@@ -20,6 +20,7 @@ from gate.processes.messages import Histogram, Join, LaneHealth
 from gate.processes.metrics import exposition
 from gate.processes.vitals import OTHER, STAGES, Vitals
 from gate.records import StageTiming, TransactionRecord
+from gate.registries.contracts import CONTRACTS, CROSSING
 
 HEALTH = LaneHealth(
     state="idle",
@@ -219,3 +220,7 @@ async def test_it_follows_the_lane_and_notices_when_it_goes(tmp_path, board, mon
         while board.fresh is not None:
             await asyncio.sleep(0.005)
     following.cancel()
+
+
+def test_every_registry_that_is_asked_is_a_stage_of_its_own_name():
+    assert {f"registry.{name}" for name in CONTRACTS if name != CROSSING} <= STAGES

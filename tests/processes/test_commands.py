@@ -218,7 +218,7 @@ def test_a_demonstration_that_is_ended_in_mid_transaction_leaves_nothing_behind(
 def test_a_demonstration_that_is_ended_while_it_starts_leaves_nothing_behind(folder):
     process = start(folder, "demo", "--state", str(folder / "state"))
     try:
-        until(lambda: any((folder / "tmp").glob("*/registries.ready")), "the stage is being set")
+        until(lambda: any((folder / "tmp").glob("*/registries/ready")), "the stage is being set")
         process.terminate()
         process.communicate(timeout=30)
     finally:
