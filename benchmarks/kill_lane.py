@@ -161,6 +161,8 @@ class KillLane:
         """When the witness was held up, and for how long."""
         self.heard: list[m.AnyMessage] = []
         """What the lane said to its peers since the host started."""
+        self.before: Sequence[str] = ()
+        """Command and arguments that the next host is to be started by."""
         self._news = asyncio.Condition()
         self._host: subprocess.Popen[bytes] | None = None
         self._peers: dict[m.Role, Channel] = {}
@@ -237,7 +239,7 @@ class KillLane:
     async def start_host(self) -> None:
         """A fresh lane process, its workers joined, idle and ready to serve."""
         self.heard.clear()
-        command = [sys.executable, "-m", "gate.processes.lane", "--config", str(self._folder / "gate.toml")]
+        command = [*self.before, sys.executable, "-m", "gate.processes.lane", "--config", str(self._folder / "gate.toml")]
         with (self._folder / "log").open("ab") as log:
             self._host = subprocess.Popen(  # noqa: ASYNC220 - forks and returns; its end is waited for in a thread
                 [*command, "--runtime", str(self._folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -264,10 +266,17 @@ class KillLane:
                 async with self._news:
                     self.heard.append(message)
                     self._news.notify_all()
-                if isinstance(message, m.ReadDocument):
-                    await self._read(message.transaction)
-                if isinstance(message, m.AskRegistries):
-                    await self._answer(message)
+                await self.heed(message)
+
+    async def heed(self, message: m.AnyMessage) -> None:
+        """The workers' part of what the lane says."""
+        match message:
+            case m.ReadDocument():
+                await self._read(message.transaction)
+            case m.AskRegistries():
+                await self._answer(message)
+            case _:
+                pass
 
     async def end_host(self) -> None:
         """Kill the host, if one is there, and forget its channels."""
