@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from gate.config import check_command
 from gate.lane import TABLES, diagram
 
@@ -82,8 +84,25 @@ def test_the_example_configuration_is_good(capsys):
     assert "good for profile trial" in capsys.readouterr().out
 
 
-def test_the_security_page_names_tests_that_exist():
-    text = (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8")
-    named = set(re.findall(r"`(tests/[\w/.]+)`", text))
-    assert len(named) >= 6
-    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+@pytest.mark.parametrize("page", ["SECURITY.md", "docs/dpia.md"])
+def test_every_test_that_a_page_names_exists(page):
+    named = set(re.findall(r"`(test_\w+)::(test_\w+)`", (REPOSITORY / page).read_text(encoding="utf-8")))
+    there = {
+        (path.stem, name)
+        for path in (REPOSITORY / "tests").rglob("test_*.py")
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(named) >= 10
+    assert named - there == set()
+
+
+def test_every_attack_names_what_comes_of_it_and_the_test_that_shows_it_or_is_called_not_defended():
+    tables = (
+        (REPOSITORY / "SECURITY.md").read_text(encoding="utf-8").split("| attack | comes of it | shown by |\n|---|---|---|\n")[1:]
+    )
+    rows = [line.split("|")[1:-1] for table in tables for line in table.partition("\n\n")[0].splitlines()]
+    assert len(tables) >= 10
+    assert len(rows) >= 60
+    for attack, outcome, shown in rows:
+        assert outcome.strip(), attack
+        assert "**not defended**" in outcome or "::test_" in shown, attack

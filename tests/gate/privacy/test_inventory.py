@@ -1,0 +1,70 @@
+"""The inventory of data agrees with the code: what is not in it is not held, or somebody has to look at it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import pytest
+
+from gate import records
+from gate.__main__ import main
+from gate.evidence import VOCABULARY, Evidence
+from gate.outcome import PolicyDecision
+from gate.privacy.inventory import inventory, table
+from gate.processes.messages import AnyMessage, Histogram
+from gate.registries.answers import Answers
+from gate.registries.crossing_record import Crossing
+from gate.registries.names import ListedPerson
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def structs() -> set[type[msgspec.Struct]]:
+    """Every type that goes into the log, between processes, into the outbox or onto the disk. (Facts are classified by their names.)"""
+    own = {each for each in vars(records).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)}
+    own = {each for each in own if each.__module__ == records.__name__}
+    return own | {*get_args(AnyMessage), Histogram, Evidence, PolicyDecision, Answers, Crossing, ListedPerson}
+
+
+FIELDS = sorted(f"{struct.__name__}.{field}" for struct in structs() for field in struct.__struct_fields__)
+
+
+def test_every_field_that_is_recorded_sent_or_kept_is_in_the_inventory_once():
+    wrong = {field: places for field in FIELDS if len(places := inventory().places(field)) != 1}
+    assert not wrong, "say in gate/privacy/inventory.toml what these fields hold of whom, in one place each"
+
+
+def test_every_fact_is_in_the_inventory_once():
+    assert sorted(inventory().facts()) == sorted(VOCABULARY)
+
+
+def test_a_field_that_nobody_looked_at_is_missed():
+    assert inventory().places("MrzRead.religion") == ("zone",)  # as all of the printed zone
+    assert inventory().places("Unheard.of") == ()
+
+
+@pytest.mark.parametrize("word", ["portrait", "sha256", "frame", "features"])
+def test_no_picture_and_no_features_go_into_anything_that_lasts(word):
+    lasting = {item.id for store in inventory().store for item in store.item if store.files}
+    held = {field for field in FIELDS if word in field.lower() and set(inventory().places(field)) & lasting}
+    assert not held
+
+
+def test_every_store_and_item_has_words_in_both_languages():
+    for store in inventory().store:
+        for indonesian, english in (store.name, store.until, store.behind, *(item.what for item in store.item)):
+            assert indonesian
+            assert english
+            assert indonesian != english
+    ids = [each.id for store in inventory().store for each in (store, *store.item)]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_assessments_table_is_the_inventory(capsys):
+    text = (REPOSITORY / "docs/dpia.md").read_text(encoding="utf-8")
+    shown = text.split("<!-- inventory -->\n")[1].split("\n<!-- /inventory -->")[0]
+    assert shown == table(), "autogate privacy inventory prints it"
+    assert main(["privacy", "inventory"]) == 0
+    assert capsys.readouterr().out == f"{table()}\n"
