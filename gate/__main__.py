@@ -95,6 +95,18 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
 
         add_officers_arguments(officers)
 
+    privacy = commands.add_parser("privacy", help="what is held of people; the notice that a breach demands")
+    if command == "privacy":
+        from gate.privacy.command import add_arguments as add_privacy_arguments
+
+        add_privacy_arguments(privacy, DEMO_STATE)
+
+    support = commands.add_parser("support-bundle", help="what helps somebody to help from afar, and nothing about travellers")
+    if command == "support-bundle":
+        from gate.support import add_arguments as add_support_arguments
+
+        add_support_arguments(support, DEMO_STATE)
+
     commands.add_parser("doctor", help="examine this installation").add_argument("--config", type=Path)
     return parser
 
@@ -156,6 +168,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.console.roster_command import officers_command
 
             return officers_command(options)
+        case "privacy":
+            from gate.privacy.command import privacy_command
+
+            return privacy_command(options)
+        case "support-bundle":
+            from gate.support import support_command
+
+            return support_command(options)
         case "policy":
             from gate.policy_command import policy_command
 
