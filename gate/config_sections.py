@@ -235,10 +235,17 @@ class Console(Section, frozen=True, kw_only=True):
     signers: tuple[Signer, ...] = ()
     lanes: tuple[Path, ...] = ()
     """State folders of further lanes on this machine that this gate's console shows."""
+    pictures: bool = True
+    """Whether officers may look at the chip's portrait and the live picture of whoever waits for them."""
 
     @property
     def page_origin(self) -> str:
         return self.origin or f"http://localhost:{self.port}"
+
+    @property
+    def shows_pictures(self) -> bool:
+        """Whether a process runs that shows them: only where officers are known."""
+        return self.pictures and self.roster is not None
 
 
 class Audit(Section, frozen=True, kw_only=True):

@@ -119,6 +119,12 @@ class OfficerActed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """How many refused ones before this were not written, because it were more than can be."""
 
 
+class PicturesShown(msgspec.Struct, frozen=True, kw_only=True):
+    """Pictures of whoever waited for an officer were asked for, and then handed out. What the console said of who looked stands apart."""
+
+    transaction: str
+
+
 class SopStage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One stage of issuing a book, as its issuer logged it. ``at`` carries the office's zone; None where the log has no time."""
 

@@ -37,6 +37,11 @@ class Runtime:
         return self.folder / "lane.sock"
 
     @property
+    def pictures_socket(self) -> Path:
+        """Where vision sends what officers may look at (``gate.processes.pictures``)."""
+        return self.folder / "pictures.sock"
+
+    @property
     def notify_socket(self) -> Path:
         """Where the lane tells the service that it is ready and works (``gate.notify``)."""
         return self.folder / "notify.sock"

@@ -29,7 +29,7 @@ from gate.runtime import Runtime
 RESTARTS, RESTART_WINDOW_S = 5, 60.0
 DEVICE_RETRY_S = 2.0
 """A process that lost its device is started again this long after its last start, for as long as it takes."""
-DISPENSABLE = frozenset({"panel", "health", "console", "verifier"})
+DISPENSABLE = frozenset({"panel", "health", "console", "verifier", "pictures"})
 """Processes whose ends, however many and whatever they call them, end no service: what they drive tells people something and moves nothing."""
 STOP_TIMEOUT_S = 5.0
 LANE_STOP_S = DRAIN_S + 5.0
@@ -86,11 +86,15 @@ def _console(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
         return {}
     runtime.secret_file_for("console")  # for whichever console watches this lane
     python, named = [sys.executable, "-m"], ["--config", str(config_path)]
-    verifier = {"verifier": [*python, "gate.console.verifier", *named, "--runtime", str(runtime.folder)]}
-    if config.console.port is None:
-        return verifier
-    ready = ["--ready-file", str(runtime.ready_file("console"))]
-    return verifier | {"console": [*python, "gate.console.serve", *named, *ready]}
+    processes = {"verifier": [*python, "gate.console.verifier", *named, "--runtime", str(runtime.folder)]}
+    if config.console.pictures:
+        sockets = ["--lane", str(runtime.lane_socket), "--socket", str(runtime.pictures_socket)]
+        known = ["--secret-file", str(runtime.secret_file_for("pictures")), "--origin", config.console.page_origin]
+        processes["pictures"] = [*python, "gate.processes.pictures", *sockets, *known]
+    if config.console.port is not None:
+        ready = ["--ready-file", str(runtime.ready_file("console"))]
+        processes["console"] = [*python, "gate.console.serve", *named, *ready]
+    return processes
 
 
 def _health(config: Config, runtime: Runtime) -> dict[str, list[str]]:

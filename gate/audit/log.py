@@ -46,9 +46,10 @@ __all__ = [
     "open_readonly",
 ]
 
-Kind = Literal["permit", "decision", "transaction", "event", "panel", "officer"]
+Kind = Literal["permit", "decision", "transaction", "event", "panel", "officer", "pictures"]
 """``permit``: the decision that opens a door, written before the door is commanded; ``decision``: every other one;
-``transaction``: one that ended; ``event``: what the lane did or lost; ``officer``: what an officer ordered, carried out or refused."""
+``transaction``: one that ended; ``event``: what the lane did or lost; ``officer``: what an officer ordered, carried out or refused;
+``pictures``: that a traveller's pictures were handed out to be looked at."""
 
 FILE_NAME = "audit.sqlite3"
 """Name of the log within a state folder."""

@@ -258,7 +258,7 @@ class LaneActor:
             case Action.VERDICT:
                 pass  # the table itself remembers it
             case Action.VOID:
-                self._case.void()
+                self._case.void(for_officer=self._lane.state is State.HOLD)
             case Action.COUNT_DISPUTED:
                 self._case.rule_again()
             case Action.END:
@@ -389,6 +389,9 @@ class LaneActor:
             self._apply(Event.DOCUMENT_REMOVED)
         elif role == "panel" and isinstance(message, PanelReport):
             self._display.panel_says(message)
+            self._publish()
+        elif role == "pictures":
+            self._display.pictures_say(message)
             self._publish()
         elif role == "audit" and isinstance(message, AuditReport):
             self._audit_says(message)

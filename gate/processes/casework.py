@@ -29,7 +29,7 @@ from gate.policy.schema import RuleSet
 from gate.processes import messages as m
 from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection, bounded_stages, bounded_trail
 from gate.profiles import PROFILES
-from gate.records import DecisionRecord, LaneEvent, OfficerActed, PanelEvent, StageTiming, TransactionRecord
+from gate.records import DecisionRecord, LaneEvent, OfficerActed, PanelEvent, PicturesShown, StageTiming, TransactionRecord
 from gate.registries.answers import Answers
 from gate.registries.crossing_record import End
 from gate.sop import flagged
@@ -301,14 +301,14 @@ class Casework:
             stage = Stage.ENTRY if last is None else Stage.EXIT
             self._commit("decision", self._decide(stage, self._clock.boot()))
 
-    def void(self) -> None:
-        """No permit survives, and no face is looked at any longer."""
+    def void(self, *, for_officer: bool = False) -> None:
+        """No permit survives, and no face is looked at any longer; ``for_officer``: but by one, for whom the traveller now waits."""
         if self.running:
-            self._forget(self.running)
+            self._forget(self.running, for_officer=for_officer)
         self.rule_again()
 
-    def _forget(self, running: Transaction) -> None:
-        self._helpers.tell("vision", m.Forget(transaction=running.id))
+    def _forget(self, running: Transaction, *, for_officer: bool = False) -> None:
+        self._helpers.tell("vision", m.Forget(transaction=running.id, for_officer=for_officer))
 
     def exit_opened(self) -> None:
         """The exit opens for the traveller: unless they are seen to go through, nobody can say any more whether they did."""
@@ -430,6 +430,17 @@ class Casework:
             await told
             return False
         return await told
+
+    def pictures_shown(self, then: Callable[[], None]) -> None:
+        """Put into the log that somebody looks at the running traveller; ``then`` runs on the loop once that is durable, else never."""
+        if self.running:
+            self._spawn(self._pictures_shown(self.running.id, then))
+
+    async def _pictures_shown(self, transaction: str, then: Callable[[], None]) -> None:
+        shown = PicturesShown(transaction=transaction)
+        with suppress(AuditError):
+            await self._audit.append("pictures", transaction, shown, at=self._clock.wall(), boot=self._clock.boot())
+            self._post(then)
 
     # --- what remains on the screens --------------------------------------------------------------------------------------------
 

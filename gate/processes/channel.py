@@ -103,16 +103,38 @@ async def connect(path: Path, role: Role, secret: str, backends: Mapping[str, st
     return channel
 
 
+class Line:
+    """A connection for who has no loop: it speaks, and hears nothing. A peer that does not read for :data:`SAY_TIMEOUT_S` is given up."""
+
+    def __init__(self, path: Path, role: Role, secret: str) -> None:
+        """Connect and say who we are. Raises ChannelClosed."""
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(SAY_TIMEOUT_S)
+        try:
+            self._socket.connect(str(path))
+        except OSError as error:
+            self.close()
+            raise ChannelClosed(f"nobody listens at {path}: {error.strerror or error}") from error
+        self.tell(Join(role=role, secret=secret))
+
+    def tell(self, message: AnyMessage) -> None:
+        """Raises ChannelClosed; the connection is then closed."""
+        body = _encoder.encode(message)
+        try:
+            self._socket.sendall(len(body).to_bytes(4, "big") + body)
+        except OSError as error:
+            self.close()
+            raise ChannelClosed(str(error)) from error
+
+    def close(self) -> None:
+        self._socket.close()
+
+
 def say(path: Path, role: Role, secret: str, message: AnyMessage) -> None:
     """Connect, say one thing, hang up; for who has no loop. Raises ChannelClosed."""
-    frames = [_encoder.encode(each) for each in (Join(role=role, secret=secret), message)]
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(SAY_TIMEOUT_S)
-        try:
-            line.connect(str(path))
-            line.sendall(b"".join(len(frame).to_bytes(4, "big") + frame for frame in frames))
-        except OSError as error:
-            raise ChannelClosed(f"no lane at {path}: {error.strerror or error}") from error
+    line = Line(path, role, secret)
+    line.tell(message)
+    line.close()
 
 
 async def serve(path: Path, secret: str, on_peer: Callable[[Join, Channel], Awaitable[None]]) -> asyncio.Server:

@@ -20,6 +20,7 @@ from gate.processes.messages import (
     TravellerView,
 )
 from gate.processes.panel_watch import PanelWatch
+from gate.processes.pictures_lane import PictureDesk
 from gate.profiles import PROFILES
 from gate.records import TransactionRecord
 from gate.views import traveller_screen
@@ -32,9 +33,15 @@ WORKERS = frozenset[Role]({"reader", "vision"})
 class Display:
     """Remembers what each role was shown last. ``tell`` sends to all peers of a role without waiting."""
 
-    def __init__(self, config: Config, tell: Callable[[Role, AnyMessage], None], panel: PanelWatch | None = None) -> None:
-        """``panel``: what is known of the reader's, None where there is none."""
-        self._config, self._tell, self._panel = config, tell, panel
+    def __init__(
+        self,
+        config: Config,
+        tell: Callable[[Role, AnyMessage], None],
+        panel: PanelWatch | None = None,
+        pictures: PictureDesk | None = None,
+    ) -> None:
+        """``panel``: what is known of the reader's; ``pictures``: what officers may look at. None where there is none."""
+        self._config, self._tell, self._panel, self._pictures = config, tell, panel, pictures
         self._single_door = config.lane.kind == "single_door"
         asks = frozenset[Role]({"registries"} if config.registries.named else ())
         signs = frozenset[Role]({"audit"} if config.audit.witness else ())
@@ -58,11 +65,23 @@ class Display:
         (self._joined.add if joined else self._joined.discard)(role)
         if role == "panel" and self._panel:
             self._panel.peer(joined=joined)
+        if role == "pictures" and self._pictures:
+            self._pictures.gone()
 
     def panel_says(self, told: PanelReport) -> None:
         """The reader's panel reports; officers see it, and nothing else comes of it."""
         if self._panel:
             self._panel.report(told)
+
+    def pictures_say(self, told: AnyMessage) -> None:
+        """The process that shows pictures to officers reports."""
+        if self._pictures:
+            self._pictures.hear(told)
+
+    @property
+    def pictures_address(self) -> str:
+        """Where whoever waits for an officer can be seen; empty: nowhere."""
+        return self._pictures.address if self._pictures else ""
 
     def joined(self, role: str) -> bool:
         """Whether a peer of ``role`` is there."""
@@ -70,6 +89,8 @@ class Display:
 
     def show(self, state: State, view: View, controller: str, case: Casework, *, since: float = 0.0) -> None:
         """Tell every role what changed for it. ``since``: boot seconds in which the lane came into ``state``."""
+        if self._pictures:
+            self._pictures.follow(case.running.id if case.running and state is State.HOLD else "")
         screen = traveller_screen(
             state,
             document_there=case.document_there,

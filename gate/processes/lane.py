@@ -52,6 +52,7 @@ from gate.processes.messages import (
 )
 from gate.processes.officers import Officers
 from gate.processes.panel_watch import PanelWatch
+from gate.processes.pictures_lane import PictureDesk
 from gate.processes.rules_watch import RulesWatch, open_schedule
 from gate.processes.vitals import Vitals
 from gate.processes.watchdog import Watchdog
@@ -79,7 +80,7 @@ SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
 
 
-ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "audit", "verifier", "health"}
+ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "audit", "verifier", "pictures", "health"}
 """Roles of which there is one: a second one is refused."""
 MOST_PEERS = 8
 """Of any other role: a screen that comes back while the last one is not known gone, a director, and whoever watches in a test."""
@@ -127,7 +128,8 @@ class LaneProcess:
             config, watch.now(), log, clock=self._clock, helpers=self, key=key, rules_now=watch.now
         )
         self._panel = PanelWatch(self._clock.boot, casework.note_panel) if config.panel.kind != "none" else None
-        display = self._display = Display(config, self.tell, self._panel)
+        pictures = PictureDesk(self._clock.boot, self.tell, casework.pictures_shown) if config.console.shows_pictures else None
+        display = self._display = Display(config, self.tell, self._panel, pictures)
         self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind)
         self._officers = Officers(config, self._clock, self.actor, casework, self._ask_verifier)
         self._acting: set[asyncio.Task[None]] = set()

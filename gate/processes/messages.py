@@ -26,6 +26,7 @@ Role = Literal[
     "director",
     "console",
     "verifier",
+    "pictures",
     "command",
     "service",
     "health",
@@ -211,9 +212,49 @@ class FaceChecked(Message, frozen=True, kw_only=True):
 
 
 class Forget(Message, frozen=True, kw_only=True):
-    """Lane → vision: the verdict is void or the transaction over; wipe all that belongs to it. (The reader keeps nothing.)"""
+    """Lane → vision: the verdict is void or the transaction over; wipe all that belongs to it. (The reader keeps nothing.)
+
+    ``for_officer``: the traveller waits for one, who may look at the chip's portrait; it alone stays until the next one.
+    """
 
     transaction: str
+    for_officer: bool = False
+
+
+# --- pictures of a traveller who waits for an officer: lane ↔ pictures, lane → vision → pictures --------------------------
+
+
+class PicturesListen(Message, frozen=True, kw_only=True):
+    """Pictures → lane: where, on loopback, pictures are handed out."""
+
+    port: int
+
+
+class OfferPictures(Message, frozen=True, kw_only=True):
+    """Lane → pictures: hand them out to whoever knows ``token``; said again and again while it holds. Empty: no longer."""
+
+    transaction: str = ""
+    token: str = ""
+
+
+class PicturesAsked(Message, frozen=True, kw_only=True):
+    """Pictures → lane: somebody who knows the token wants to see them."""
+
+    transaction: str
+
+
+class ShowPictures(Message, frozen=True, kw_only=True):
+    """Lane → vision: it is written down that somebody looks; send the pictures until :class:`Forget`."""
+
+    transaction: str
+
+
+class Picture(Message, frozen=True, kw_only=True):
+    """Vision → pictures, past the lane: one of the two, as JPEG; empty: there is none."""
+
+    transaction: str
+    which: Literal["chip", "live"]
+    jpeg: bytes
 
 
 # --- lane → panel, panel → lane ------------------------------------------------------------------------------------------
@@ -484,6 +525,11 @@ AnyMessage = (
     | FaceGuidance
     | FaceChecked
     | Forget
+    | PicturesListen
+    | OfferPictures
+    | PicturesAsked
+    | ShowPictures
+    | Picture
     | PanelView
     | PanelReport
     | ConsoleView

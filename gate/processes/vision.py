@@ -30,6 +30,7 @@ from gate.clock import SystemClock, civil_date
 from gate.config import Config
 from gate.evidence import CheckResult, found, not_performed
 from gate.processes.capture import FRAME_WAIT_S, SOURCE, Capture, Looked
+from gate.processes.channel import role_secret
 from gate.processes.messages import (
     AnyMessage,
     FaceChecked,
@@ -38,8 +39,10 @@ from gate.processes.messages import (
     Guidance,
     PrepareReference,
     ReferenceReady,
+    ShowPictures,
     StartCapture,
 )
+from gate.processes.pictures_vision import PictureSender
 from gate.processes.worker import Misconfigured, Worker, worker_main
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
@@ -115,12 +118,15 @@ class _Subject:
     transaction: str
     zero: float
     reference: Reference | NotPerformed
+    portrait: bytearray
+    """As the chip has it, where officers may look at it: they are asked when the measuring is over."""
 
 
 class FaceWatcher:
     """The thread that owns the camera and the ONNX sessions.
 
     ``refusal`` is asked for each traveller: licences and waivers end, and this process may have been started long before.
+    ``pictures`` sends what officers may look at; None: nobody may.
     """
 
     def __init__(
@@ -129,8 +135,10 @@ class FaceWatcher:
         camera: FrameSource,
         post: Callable[[AnyMessage], None],
         refusal: Callable[[], PackError | None] = lambda: None,
+        pictures: PictureSender | None = None,
     ) -> None:
         self._verifier, self._camera, self._post, self._refusal = verifier, camera, post, refusal
+        self._pictures = pictures
         self._clock = SystemClock()
         self._jobs: queue.SimpleQueue[AnyMessage] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -167,18 +175,31 @@ class FaceWatcher:
                 self._prepare(job)
             case StartCapture():
                 self._capture(job)
+            case ShowPictures():
+                self._show(job.transaction)
             case Forget():
-                self._forget()
+                self._forget(for_officer=job.for_officer)
             case _:
                 pass  # not for this process
 
     def _look_at_camera(self) -> None:
-        """Notice while nobody waits that the camera is gone. Raises DeviceError."""
-        if self._clock.boot() - self._looked > IDLE_LOOK_S:
+        """Notice while nobody waits that the camera is gone, and show officers who does. Raises DeviceError."""
+        showing = self._pictures if self._pictures and self._pictures.showing else None
+        if showing or self._clock.boot() - self._looked > IDLE_LOOK_S:
             self._looked = self._clock.boot()
             frame = self._camera.newest(0.0)
             if frame is not None:
-                frame.wipe()
+                try:
+                    if showing:
+                        showing.frame(frame)
+                finally:
+                    frame.wipe()
+
+    def _show(self, transaction: str) -> None:
+        subject = self._subject
+        portrait = subject.portrait if subject is not None and subject.transaction == transaction else bytearray()
+        if self._pictures is not None:
+            self._pictures.begin(transaction, portrait, self._clock.boot())
 
     def _prepare(self, job: PrepareReference) -> None:
         self._forget()
@@ -186,7 +207,7 @@ class FaceWatcher:
             return
         begun = self._clock.boot()
         reference = self._reference(job.portrait)
-        self._subject = _Subject(job.transaction, job.zero, reference)
+        self._subject = _Subject(job.transaction, job.zero, reference, bytearray(job.portrait if self._pictures else b""))
         result = reference.reason if isinstance(reference, NotPerformed) else "successful"
         stage = self._stage("face.reference", begun, result)
         self._post(ReferenceReady(transaction=job.transaction, stages=(stage,)))
@@ -236,10 +257,26 @@ class FaceWatcher:
         zero = self._subject.zero if self._subject else start
         return stage_of(name, start, self._clock.boot() if until is None else until, result, zero=zero, room="vision")
 
-    def _forget(self) -> None:
-        if self._subject is not None and isinstance(self._subject.reference, Reference):
-            self._subject.reference.wipe()
+    def _forget(self, *, for_officer: bool = False) -> None:
+        """Wipe what belongs to the traveller; ``for_officer``: but for the chip's portrait, which officers may ask for now."""
+        subject = self._subject
+        if subject is not None and isinstance(subject.reference, Reference):
+            subject.reference.wipe()
+            subject.reference = NotPerformed(reason="forgotten")
+        if for_officer:
+            return
+        if self._pictures is not None:
+            self._pictures.end()
+        if subject is not None:
+            subject.portrait[:] = bytes(len(subject.portrait))
         self._subject = None
+
+
+def pictures_for(config: Config, runtime: Runtime, decoder: ConfinedDecoder) -> PictureSender | None:
+    """What sends pictures to officers; None where the configuration has none look."""
+    if not config.console.shows_pictures:
+        return None
+    return PictureSender(runtime.pictures_socket, role_secret(runtime.secret_for("pictures"), "vision"), decoder.decode)
 
 
 async def serve(config: Config, runtime: Runtime) -> None:
@@ -271,7 +308,9 @@ async def _serve(config: Config, runtime: Runtime, camera: FrameSource) -> None:
         }
         worker = Worker("vision", runtime, backends)
         clock = SystemClock()
-        watcher = FaceWatcher(verifier, camera, worker.post, lambda: may_serve(pack, config, clock))
+        watcher = FaceWatcher(
+            verifier, camera, worker.post, lambda: may_serve(pack, config, clock), pictures_for(config, runtime, decoder)
+        )
         await worker.run(watcher.run, watcher.stop, watcher.take)
 
 

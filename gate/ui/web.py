@@ -32,6 +32,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
+PICTURES = "http://localhost:*"
+"""Where officers' pictures come from: a process of its own for each lane, at a port of its own (``gate.processes.pictures``)."""
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 """The only files that are ever served."""
 
@@ -39,10 +41,15 @@ View = TypeVar("View")
 
 
 class Shield:
-    """Refuses a Host header that does not name this listener (421), and adds the security headers to every answer."""
+    """Refuses a Host header that does not name this listener (421), and adds the security headers to every answer.
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    ``images``: where its pages may take pictures from, beside this listener.
+    """
+
+    def __init__(self, app: ASGIApp, images: str = "") -> None:
+        self._app, self._headers = app, dict(SECURITY_HEADERS)
+        if images:
+            self._headers["Content-Security-Policy"] += f"; img-src 'self' {images}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,7 +58,7 @@ class Shield:
 
         async def send_shielded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(SECURITY_HEADERS)
+                MutableHeaders(scope=message).update(self._headers)
             await send(message)
 
         port = (scope.get("server") or ("", None))[1]

@@ -19,6 +19,7 @@ from gate.processes.actor import LaneActor
 from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.panel_watch import PanelWatch
+from gate.processes.pictures_lane import PictureDesk
 from gate.records import TransactionRecord
 from gate.registries.answers import Answers
 from hardware.controller.link import LinkUp
@@ -89,7 +90,8 @@ class Hand:
         self.crossing_durable = True
         self.issuer_portrait, self.lies = "", dict[str, str]()
         self.case = Casework(config, RULES, self.log, clock=self.clock, helpers=self, key=KEY)
-        display = Display(config, self.tell, PanelWatch(self.clock.boot, self.case.note_panel))
+        self.pictures = PictureDesk(self.clock.boot, self.tell, self.case.pictures_shown)
+        display = Display(config, self.tell, PanelWatch(self.clock.boot, self.case.note_panel), self.pictures)
         self.actor = LaneActor(config.timeouts, self.clock, self, self.case, display, kind=kind)
         self.running = asyncio.create_task(self.actor.run())
         self._plant = {"entry": Leaf.LOCKED, "exit": Leaf.LOCKED, "occupancy": 0, "object_left": False}
