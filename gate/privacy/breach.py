@@ -6,6 +6,7 @@ gates counts twice. So every number is a most.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ DEADLINE = timedelta(hours=72)
 """Three times 24 hours, counted from when the breach became known (UU 27/2022 art. 46)."""
 CHILD_AGES = frozenset({"under_6", "from_6_to_13", "from_14_to_17"})
 """Words of the fact ``age``; children's data are specific (UU 27/2022 art. 4)."""
+LOOKS = ("viewed", "pictures")
+"""Kinds of record that say that somebody looked at a case, or at its pictures."""
 EXPOSABLE = tuple(store.id for store in inventory().store)
 
 
@@ -70,6 +73,8 @@ class Concerned:
     first: datetime | None = None
     last: datetime | None = None
     demonstrations: int = 0
+    looked: Counter[str] = field(default_factory=Counter)
+    """How often a case (``viewed``) or its pictures (``pictures``) were looked at while it went on, by the kind of record."""
 
     def count(self, record: TransactionRecord) -> None:
         self.crossings.append((record.lane, record.transaction))
@@ -122,6 +127,7 @@ def breach(question: Question, states: Sequence[Path]) -> Breach:
             lanes = _counted(log.transactions(), question, concerned)
             steps += _steps(log, question, ", ".join(sorted(lanes)))
             concerned.officers |= _officers(log, question)
+            concerned.looked.update(_looked(log, question))
     return Breach(question=question, concerned=concerned, steps=tuple(sorted(steps, key=lambda step: step.at)))
 
 
@@ -148,6 +154,13 @@ def _steps(log: AuditReader, question: Question, lane: str) -> Iterator[Step]:
                     yield Step(at=at, lane=lane, what="closed")
             elif decode(record, LaneEvent).after == "out_of_service":
                 yield Step(at=at, lane=lane, what="out_of_service")
+
+
+def _looked(log: AuditReader, question: Question) -> Iterator[str]:
+    """Whoever misuses a console looks at cases: each look is a record."""
+    for record in log.records():
+        if record.kind in LOOKS and question.begin <= datetime.fromisoformat(record.at) < question.end:
+            yield record.kind
 
 
 def _officers(log: AuditReader, question: Question) -> set[str]:

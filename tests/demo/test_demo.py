@@ -8,19 +8,23 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
+import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from faceverify.packs import demo_pack
 from faceverify.verifier import FaceVerifier, Reference
+from gate.__main__ import main
 from gate.audit.chain import AuditReader
 from gate.audit.command import verify_command
 from gate.audit.log import FILE_NAME, KEY_FILE, decode, open_readonly
 from gate.demo.cast import DEFAULT_CAST, CastError, load_cast
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
 from gate.demo.stage import PORTRAIT_SEED, PROBE_SEED
+from gate.privacy.inventory import inventory
 from gate.records import PanelEvent
 from gate.replay import replay, replay_command, rule_sets
 from gate.report import trial_command
@@ -338,3 +342,47 @@ def test_no_name_and_no_number_is_on_disk_either(default_run, performances):
         if word in path.read_bytes()
     }
     assert found == set()
+
+
+# --- papers that are made of what is left
+
+
+def test_the_notice_of_a_breach_counts_whoever_went_through_the_gate_and_names_nobody(default_run, tmp_path):
+    out = tmp_path / "notice.html"
+    with open_readonly(default_run.state / FILE_NAME) as log:
+        records = list(log.transactions())
+    when = ["--from", records[0].started.isoformat(), "--to", (records[-1].ended + timedelta(seconds=1)).isoformat()]
+    assert main(["privacy", "breach-notice", "--state", str(default_run.state), *when, "--out", str(out)]) == 0
+    text = out.with_suffix(".txt").read_text(encoding="utf-8")
+    books = len({record.document_key for record in records if record.document_key})
+    assert f"Distinct travel documents: {books}\n" in text
+    assert f"Crossings: {len(records)} (" in text
+    assert f"DEMONSTRATION: {len(records)} of {len(records)}" in text
+    assert [word for word in identifying(records) if word in text] == []
+
+
+def test_a_support_bundle_of_a_gate_that_worked_names_nobody(default_run, tmp_path):
+    assert main(["support-bundle", str(tmp_path / "bundle.zip"), "--state", str(default_run.state)]) == 0
+    with open_readonly(default_run.state / FILE_NAME) as log:
+        records = list(log.transactions())
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        told = "".join(bundle.read(name).decode() for name in bundle.namelist())
+    assert f'"transaction": {len(records)}' in told
+    assert [word for word in identifying(records) if word in told] == []
+
+
+def identifying(records) -> set[str]:
+    """Whatever would tell who somebody was, or which crossing was theirs."""
+    cast = load_cast(DEFAULT_CAST).traveller
+    people = {word for each in cast for word in (each.document.number, each.document.primary, each.document.birth)}
+    return (
+        people | {record.transaction for record in records} | {record.document_key for record in records if record.document_key}
+    )
+
+
+def test_every_file_that_a_gate_leaves_is_in_the_inventory(default_run):
+    left = sorted(path.name for path in default_run.state.iterdir())
+    assert len(left) > 3
+    assert [name for name in left if len(inventory().file_places(name)) != 1] == [], (
+        "gate/privacy/inventory.toml says what each holds"
+    )
