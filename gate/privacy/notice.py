@@ -12,7 +12,7 @@ from gate.report.disclosure import K
 
 MOST_STEPS = 20
 """Closings that are told one by one."""
-PICTURES = frozenset({"face", "case"})
+PICTURES = frozenset({"face", "picture", "case"})
 """Items of the inventory that hold a picture of a face."""
 
 

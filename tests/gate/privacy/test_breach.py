@@ -151,7 +151,7 @@ def test_that_no_picture_is_concerned_is_said_where_it_is_true_and_nowhere_else(
     state = write_log([crossing(12, "aa")])
     kept = "are not kept by the gate and are not among them"
     assert kept in render(breach(asked(), [state]))
-    for exposed in ("memory", "screens"):
+    for exposed in ("memory", "pictures", "screens"):
         assert kept not in render(breach(asked(10, 20, exposed), [state]))
 
 

@@ -15,17 +15,21 @@ from gate.outcome import PolicyDecision
 from gate.privacy.inventory import inventory, table
 from gate.processes.messages import AnyMessage, Histogram
 from gate.registries.answers import Answers
+from gate.registries.contracts import CONTRACTS
 from gate.registries.crossing_record import Crossing
-from gate.registries.names import ListedPerson
+from gate.registries.issuance import IssuanceStage
+from gate.registries.names import ListedDocument, ListedPerson, PersonQuery
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def structs() -> set[type[msgspec.Struct]]:
-    """Every type that goes into the log, between processes, into the outbox or onto the disk. (Facts are classified by their names.)"""
+    """Every type that goes into the log, between processes, to registries, into the outbox or onto the disk. (Facts go by their names.)"""
     own = {each for each in vars(records).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)}
     own = {each for each in own if each.__module__ == records.__name__}
-    return own | {*get_args(AnyMessage), Histogram, Evidence, PolicyDecision, Answers, Crossing, ListedPerson}
+    asked = {each for contract in CONTRACTS.values() for each in (contract.question, contract.reply, contract.record) if each}
+    asked |= {ListedPerson, ListedDocument, PersonQuery, IssuanceStage}
+    return own | {*get_args(AnyMessage), Histogram, Evidence, PolicyDecision, Answers, Crossing} | asked
 
 
 FIELDS = sorted(f"{struct.__name__}.{field}" for struct in structs() for field in struct.__struct_fields__)
