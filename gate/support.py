@@ -66,7 +66,7 @@ def write(parts: dict[str, bytes], out: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, raw in parts.items():
-            bundle.writestr(zipfile.ZipInfo(name), raw)
+            bundle.writestr(name, raw)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(out, flags, 0o600), "wb") as file:
         file.write(packed.getvalue())

@@ -6,14 +6,13 @@ checkpoints and counts. Of devices: their kinds by number. Of texts: :mod:`gate.
 
 from __future__ import annotations
 
+import http.client
 import os
 import platform
 import re
 import sqlite3
 import stat
 import sys
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from enum import Enum
@@ -138,16 +137,16 @@ def _metric_names() -> frozenset[str]:
 
 
 def _asked(port: int, path: str) -> tuple[int, str]:
-    """Status and body; 0 where nobody answers."""
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """Status and body; 0 where nobody answers. Nothing leads elsewhere: no proxy, no redirection."""
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=ANSWER_S)
     try:
-        with opener.open(f"http://{LOOPBACK}:{port}/{path}", timeout=ANSWER_S) as answer:
-            return answer.status, answer.read(ANSWER_BYTES).decode(errors="replace")
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read(ANSWER_BYTES).decode(errors="replace")
-    except (OSError, ValueError):
+        connection.request("GET", f"/{path}")
+        answer = connection.getresponse()
+        return answer.status, answer.read(ANSWER_BYTES).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
         return 0, ""
+    finally:
+        connection.close()
 
 
 # --- log -----------------------------------------------------------------------------------------------------------------

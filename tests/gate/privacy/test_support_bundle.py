@@ -186,6 +186,7 @@ def test_of_any_text_nothing_is_left_but_our_words(text):
 @settings(max_examples=30)
 def test_no_free_text_of_a_configuration_leaves_the_gate(secret):
     config = planted_config(Path(f"/{secret}"), (secret,))
+    assert str(msgspec.to_builtins(config, enc_hook=str)).count(secret) > 20, "planted"
     assert secret not in json.dumps(configuration(config), default=str)
 
 
@@ -256,7 +257,8 @@ def test_devices_are_told_by_number_alone(tmp_path, monkeypatch):
     assert devices(None)["usb"] == ["0403:6001"]
 
 
-def test_a_listener_that_answers_anything_in_place_of_health_is_not_repeated(gate_full_of_secrets):
+@pytest.mark.parametrize("status", [503, 302])
+def test_a_listener_that_answers_anything_in_place_of_health_is_not_repeated(gate_full_of_secrets, status):
     class Anything(BaseHTTPRequestHandler):
         def do_GET(self):
             lines = [
@@ -265,7 +267,8 @@ def test_a_listener_that_answers_anything_in_place_of_health_is_not_repeated(gat
                 f'autogate_up{{stage="{PERSONS[0]}"}} 1',
                 *PLANTED,
             ]
-            self.send_response(503 if "ready" in self.path else 200)
+            self.send_response(status if "ready" in self.path else 200)
+            self.send_header("Location", f"http://127.0.0.1:{server.server_address[1]}/elsewhere")
             self.end_headers()
             self.wfile.write("\n".join(lines).encode())
 
@@ -283,7 +286,7 @@ def test_a_listener_that_answers_anything_in_place_of_health_is_not_repeated(gat
         server.shutdown()
         server.server_close()
         thread.join()
-    assert told["readyz"] == 503
+    assert told["readyz"] == status, "what it names instead is not asked"
     assert told["metrics"] == ["autogate_up 1", 'autogate_stage_seconds_count{stage="mrz"} 4']
     assert [needle for needle in NEEDLES if needle in json.dumps(told)] == []
 
@@ -299,6 +302,7 @@ def test_the_bundle_is_a_new_file_for_its_user_alone(tmp_path, capsys):
     with zipfile.ZipFile(out) as bundle:
         assert bundle.testzip() is None
         assert set(bundle.namelist()) == set(gathered(None, tmp_path))
+        assert {each.external_attr >> 16 for each in bundle.infolist()} == {0o600}
     assert main(["support-bundle", str(out), "--state", str(tmp_path)]) == 2, "nothing is written over"
     (tmp_path / "link.zip").symlink_to(tmp_path / "target")
     with pytest.raises(OSError):
