@@ -26,7 +26,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -170,6 +170,9 @@ bench-mrz: $(STAMP) ## readers of pictures beside one another (IMAGES=DIR; ARGS=
 
 bench-watchlist: $(STAMP) ## namesakes on a list of a million: needless referrals, misses, milliseconds, memory (ARGS="--entries 100000", ARGS=--calibrate)
 	$(BIN)/python -m benchmarks.watchlist $(ARGS)
+
+bench-screens: $(STAMP) ## the pages: first paint, and a change of the lane until it stands on the screen (wants Chromium)
+	$(BIN)/python -m benchmarks.screens $(ARGS)
 
 fmt: $(STAMP) ## format and mend what can be mended by rule
 	$(BIN)/ruff check --fix .

@@ -212,8 +212,16 @@ class Rules(Section, frozen=True, kw_only=True):
 
 
 class Screens(Section, frozen=True, kw_only=True):
+    """Both pages, on loopback, and what the traveller's offers (docs/traveller-screen.md)."""
+
     traveller_port: Port = 8410
     officer_port: Port = 8411
+    touch: bool = True
+    """Whether it can be touched: then buttons lie at its bottom."""
+    longer_times: Annotated[float, Meta(ge=1, le=3)] = 2.0
+    """By how much the lane waits longer for a traveller who asks for more time; 1: nobody can ask."""
+    prompts: Literal["off", "tones", "spoken"] = "off"
+    """What is heard beside what is seen; ``spoken`` where the browser has voices of its own for both languages."""
 
 
 class Health(Section, frozen=True, kw_only=True):

@@ -49,7 +49,8 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
     python = [sys.executable, "-m"]
     common = ["--config", str(config_path), "--runtime", str(runtime.folder)]
     screen = ["--lane", str(runtime.lane_socket), "--secret-file"]
-    ports = {"traveller": config.screens.traveller_port, "officer": config.screens.officer_port}
+    screens = config.screens
+    pages = {"traveller": [str(screens.traveller_port), *_offers(config)], "officer": [str(screens.officer_port)]}
     panel = {"panel": [*python, "gate.processes.panel", *common]} if config.panel.kind != "none" else {}
     registries = {"registries": [*python, "gate.processes.registries", *common]} if config.registries.named else {}
     return (
@@ -67,17 +68,25 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
                 who,
                 *screen,
                 str(runtime.secret_file_for(f"{who}_screen")),
-                "--port",
-                str(port),
                 "--ready-file",
                 str(runtime.ready_file(who)),
+                "--port",
+                *arguments,
             ]
-            for who, port in ports.items()
+            for who, arguments in pages.items()
         }
         | _console(config_path, config, runtime)
         | _health(config, runtime)
         | ({"audit": [*python, "gate.processes.audit", *common]} if config.audit.key else {})
     )
+
+
+def _offers(config: Config) -> list[str]:
+    """What the traveller's screen offers, as its process is told."""
+    screens = config.screens
+    touch = ["--touch"] if screens.touch else []
+    longer = ["--more-time"] if screens.touch and screens.longer_times > 1 else []
+    return [*touch, *longer, "--prompts", screens.prompts]
 
 
 def _console(config_path: Path, config: Config, runtime: Runtime) -> dict[str, list[str]]:

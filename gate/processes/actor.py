@@ -27,11 +27,13 @@ from gate.processes.messages import (
     AuditReport,
     DocumentPlaced,
     DocumentRemoved,
+    MoreTime,
     Order,
     OrderTaken,
     PanelReport,
     Role,
 )
+from gate.processes.patience import WAITS, Patience
 from gate.processes.witness import DoorWitness
 from gate.records import LaneEvent
 from hardware.controller.link import DownReason, LinkDown, LinkUp
@@ -100,8 +102,9 @@ class LaneActor:
         display: Display,
         *,
         kind: str = "mantrap",
+        longer_times: float = 1.0,
     ) -> None:
-        """``kind``: of the lane, as the configuration names it."""
+        """``kind``: of the lane, as the configuration names it; ``longer_times``: by how much it waits longer for who asks for it."""
         self._table, self._leased, self._kind = TABLES[kind], LEASED[kind], kind
         self._timeouts, self._clock, self._controller, self._case, self._display = timeouts, clock, controller, casework, display
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
@@ -109,6 +112,7 @@ class LaneActor:
         self._lane, self._view, self._entered = Lane(), View(), clock.boot()
         self._timer: asyncio.TimerHandle | None = None
         self._visit = 0
+        self._patience = Patience(longer_times, clock.boot)
         self._sent: dict[int, tuple[str, float]] = {}
         self._link_up = self._faulty = False
         self._witness = DoorWitness(frozenset(Door) if kind == "mantrap" else frozenset({Door.EXIT}))
@@ -186,7 +190,7 @@ class LaneActor:
         self.lag.note(self._loop.time() - due)
         if self._lane.state in self._leased and self._view.linked:
             self._controller.renew()
-        if self._case.forget_referral(self._lane.state):
+        if self._case.forget_referral(self._lane.state) or self._patience.lapsed():
             self._publish()
 
     # --- the table --------------------------------------------------------------------------------------------------------
@@ -227,11 +231,22 @@ class LaneActor:
             self._timer.cancel()
             self._timer = None
         if key := TIMEOUT_KEY.get(self._lane.state):
-            seconds = float(getattr(self._timeouts, key))
+            seconds = self._patience.seconds(self._lane.state, float(getattr(self._timeouts, key)), self._case.traveller)
             if self._lane.state is State.HOLD and first:
                 seconds = self._case.await_officer_s(seconds)
-            visit = self._visit
-            self._timer = self._loop.call_later(seconds, self._inbox.put_nowait, lambda: self._timed_out(visit))
+            self._start_timer(seconds)
+
+    def _start_timer(self, seconds: float) -> None:
+        visit = self._visit
+        self._timer = self._loop.call_later(seconds, self._inbox.put_nowait, lambda: self._timed_out(visit))
+
+    def _give_time(self) -> None:
+        """Somebody asks for more time: what the lane waits for at this moment grows, too."""
+        state, traveller = self._lane.state, self._case.traveller
+        if self._patience.ask(traveller) and self._timer and state in WAITS:
+            configured, left = float(getattr(self._timeouts, TIMEOUT_KEY[state])), self._timer.when() - self._loop.time()
+            self._timer.cancel()
+            self._start_timer(max(0.0, left) + self._patience.seconds(state, configured, traveller) - configured)
 
     def _timed_out(self, visit: int) -> None:
         """``visit`` counts the stays in a state: a timer of an earlier one means nothing any more."""
@@ -242,6 +257,7 @@ class LaneActor:
         match action:
             case Action.BEGIN:
                 self._case.begin()
+                self._patience.begin(self._case.traveller)
             case Action.ADMIT:
                 self._door("controller.admit", OpenEntry(command_id=self._controller.next_command_id(), purpose=Purpose.ADMIT))
             case Action.EJECT:
@@ -254,7 +270,7 @@ class LaneActor:
             case Action.CLOSE_EXIT:
                 self._door("controller.close_exit", Close(command_id=self._controller.next_command_id(), door=Door.EXIT))
             case Action.CAPTURE:
-                self._case.capture()
+                self._case.capture(self._patience.seconds(State.CAPTURE, self._timeouts.capture_s, self._case.traveller))
             case Action.VERDICT:
                 pass  # the table itself remembers it
             case Action.VOID:
@@ -389,6 +405,11 @@ class LaneActor:
             self._apply(Event.DOCUMENT_REMOVED)
         elif role == "panel" and isinstance(message, PanelReport):
             self._display.panel_says(message)
+            if message.assistance:
+                self._give_time()
+            self._publish()
+        elif role == "traveller_screen" and isinstance(message, MoreTime):
+            self._give_time()
             self._publish()
         elif role == "pictures":
             self._display.pictures_say(message)
@@ -453,4 +474,5 @@ class LaneActor:
         if STOPPING in self.fitness.causes and self._lane.state in AT_REST and self._case.running is None:
             self.rested.set()
         self._display.troubles = self.fitness.words
-        self._display.show(self._lane.state, view, word, self._case, since=self._entered)
+        patient = self._patience.given(self._case.traveller)
+        self._display.show(self._lane.state, view, word, self._case, since=self._entered, patient=patient)

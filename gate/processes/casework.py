@@ -125,6 +125,11 @@ class Casework:
         return self._placed is not None and self.running is None and self._unread
 
     @property
+    def traveller(self) -> str:
+        """The transaction that runs; empty where none does."""
+        return self.running.id if self.running else ""
+
+    @property
     def document_there(self) -> bool:
         return self._placed is not None
 
@@ -254,12 +259,12 @@ class Casework:
 
     # --- the face -------------------------------------------------------------------------------------------------------------
 
-    def capture(self) -> None:
-        """Somebody stands between the doors: have the face looked at."""
+    def capture(self, limit_s: float) -> None:
+        """Somebody stands between the doors: have the face looked at, while the lane waits ``limit_s``."""
         if self.running:
             self._capturing_since, self.guidance = self._clock.boot(), ""
-            deadline = self._config.timeouts.capture_s - FRAME_MARGIN_S
-            self._helpers.tell("vision", m.StartCapture(transaction=self.running.id, deadline_s=deadline, zero=self.running.boot))
+            begin = m.StartCapture(transaction=self.running.id, deadline_s=limit_s - FRAME_MARGIN_S, zero=self.running.boot)
+            self._helpers.tell("vision", begin)
 
     def _face_checked(self, running: Transaction, checked: m.FaceChecked) -> None:
         facts = bounded_facts(checked.facts)

@@ -87,8 +87,12 @@ class Display:
         """Whether a peer of ``role`` is there."""
         return role in self._joined
 
-    def show(self, state: State, view: View, controller: str, case: Casework, *, since: float = 0.0) -> None:
-        """Tell every role what changed for it. ``since``: boot seconds in which the lane came into ``state``."""
+    def show(
+        self, state: State, view: View, controller: str, case: Casework, *, since: float = 0.0, patient: bool = False
+    ) -> None:
+        """Tell every role what changed for it. ``since``: boot seconds in which the lane came into ``state``; ``patient``: it waits longer
+        for whoever stands there.
+        """
         if self._pictures:
             self._pictures.follow(case.running.id if case.running and state is State.HOLD else "")
         screen = traveller_screen(
@@ -99,7 +103,8 @@ class Display:
         )
         progress = case.progress if screen == "reading" else 0.0
         guidance = case.guidance if state is State.CAPTURE else ""
-        self._show("traveller_screen", TravellerView(screen=screen, progress=progress, guidance=guidance))
+        shown = TravellerView(screen=screen, progress=progress, guidance=guidance, more_time=patient)
+        self._show("traveller_screen", shown)
         self._show("panel", PanelView(screen=screen))
         if self._listed is not case.ended:
             for record in reversed([record for record in case.ended if record not in self._listed]):

@@ -130,7 +130,8 @@ class LaneProcess:
         self._panel = PanelWatch(self._clock.boot, casework.note_panel) if config.panel.kind != "none" else None
         pictures = PictureDesk(self._clock.boot, self.tell, casework.pictures_shown) if config.console.shows_pictures else None
         display = self._display = Display(config, self.tell, self._panel, pictures)
-        self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind)
+        longer = config.screens.longer_times
+        self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind, longer_times=longer)
         self._officers = Officers(config, self._clock, self.actor, casework, self._ask_verifier)
         self._acting: set[asyncio.Task[None]] = set()
         self._link = self._open_link(config, key)

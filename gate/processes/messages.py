@@ -284,15 +284,25 @@ class AuditReport(Message, frozen=True, kw_only=True):
     bent: bool = False
 
 
+# --- traveller's screen → lane --------------------------------------------------------------------------------------------
+
+
+class MoreTime(Message, frozen=True, kw_only=True):
+    """Whoever stands there asks to be waited for longer. It moves nothing, and no decision and no record tells of it."""
+
+
 # --- lane → screens ----------------------------------------------------------------------------------------------------
 
 
 class TravellerView(Message, frozen=True, kw_only=True):
-    """All that a traveller may ever see: a screen word, the progress of the chip, what to do before the camera. No reason, no score."""
+    """All that a traveller may ever see: a screen word, the progress of the chip, what to do before the camera, and whether the lane
+    waits longer for them. No reason, no score.
+    """
 
     screen: TravellerScreen
     progress: float = 0.0
     guidance: Guidance = ""
+    more_time: bool = False
 
 
 class OfficerView(Message, frozen=True, kw_only=True):
@@ -544,6 +554,7 @@ AnyMessage = (
     | OrderTaken
     | ProcessEnded
     | LaneHealth
+    | MoreTime
     | TravellerView
     | OfficerView
     | EndedTransaction

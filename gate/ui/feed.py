@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
-from gate.processes.channel import ChannelClosed, connect
+from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.processes.messages import ENDED_KEPT, AnyMessage, EndedTransaction, OfficerView, Role, TravellerView
 from gate.records import TransactionRecord
 
@@ -71,6 +71,7 @@ class LaneFeed(NewestView[View]):
         super().__init__()
         self._path, self._role, self._secret = path, role, secret
         self._kind: type[View] = kind
+        self._channel: Channel | None = None
         self._pause = RETRY_FIRST_S
 
     async def run(self) -> None:
@@ -84,12 +85,20 @@ class LaneFeed(NewestView[View]):
             self._pause = min(2 * self._pause, RETRY_LAST_S)
 
     async def _follow(self) -> None:
-        channel = await connect(self._path, self._role, self._secret)
+        channel = self._channel = await connect(self._path, self._role, self._secret)
         try:
             while True:
                 self.hear(await channel.receive())
         finally:
+            self._channel = None
             await channel.close()
+
+    def tell(self, message: AnyMessage) -> bool:
+        """Say ``message`` to the lane. False: it cannot be reached."""
+        if self._channel is None:
+            return False
+        self._channel.tell(message)
+        return True
 
     def hear(self, message: AnyMessage) -> None:
         """Take a message of the lane; whatever is not for this screen is dropped."""

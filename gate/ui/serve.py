@@ -23,6 +23,7 @@ from gate.doctor import refuse_foreign_names
 from gate.processes.hardening import harden
 from gate.ui.feed import officer_feed, traveller_feed
 from gate.ui.officer.app import create_app as officer_app
+from gate.ui.traveller.app import Offers
 from gate.ui.traveller.app import create_app as traveller_app
 
 HOST = "127.0.0.1"
@@ -100,6 +101,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--secret-file", type=Path, required=True, help="file with the secret of this run")
     parser.add_argument("--port", type=int, required=True, help="on 127.0.0.1; 0 takes a free one")
     parser.add_argument("--ready-file", type=Path, help="written with the port once the listener is up")
+    parser.add_argument("--touch", action="store_true", help="the traveller's screen can be touched")
+    parser.add_argument("--more-time", action="store_true", help="the lane waits longer for who asks for it")
+    parser.add_argument("--prompts", choices=("off", "tones", "spoken"), default="off", help="what a traveller hears")
     options = parser.parse_args(arguments)
     harden()
     refuse_foreign_names()
@@ -114,7 +118,8 @@ def main(arguments: list[str] | None = None) -> int:
         write_ready(options.ready_file, listener.getsockname()[1])
     if options.page == "traveller":
         feed = traveller_feed(options.lane, secret)
-        asyncio.run(serve(traveller_app(feed), feed, listener))
+        offers = Offers(touch=options.touch, more_time=options.more_time, prompts=options.prompts)
+        asyncio.run(serve(traveller_app(feed, offers, feed.tell), feed, listener))
     else:
         officers = officer_feed(options.lane, secret)
         asyncio.run(serve(officer_app(officers), officers, listener))

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 
 import msgspec
@@ -38,7 +39,7 @@ class StandInLane:
     """Sends each screen the view it was told last, like the lane does. Runs in a thread with a loop of its own."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.peers, self.views = path, [], {}
+        self.path, self.peers, self.views, self.heard = path, [], {}, []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -53,7 +54,8 @@ class StandInLane:
         if join.role in self.views:
             await self._tell(peer, self.views[join.role])
         try:
-            await peer.receive()
+            while True:
+                self.heard.append((join.role, await peer.receive()))
         finally:
             self.peers.remove((join.role, peer))
 
@@ -115,16 +117,16 @@ def lane(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def start_page(lane, tmp_path_factory):
-    """``start_page("traveller")`` → (address, process) of the real listener."""
+    """``start_page("traveller", *options)`` → (address, process) of the real listener."""
     folder = tmp_path_factory.mktemp("pages")
     for kind in ("traveller", "officer"):
         (folder / kind).write_text(channel.role_secret(SECRET, f"{kind}_screen") + "\n")
     processes = []
 
-    def start(kind: str):
+    def start(kind: str, *options: str):
         ready = folder / f"{kind}-{len(processes)}"
         command = [sys.executable, "-m", "gate.ui.serve", kind, "--lane", str(lane.path), "--port", "0"]
-        process = subprocess.Popen([*command, "--secret-file", str(folder / kind), "--ready-file", str(ready)])
+        process = subprocess.Popen([*command, "--secret-file", str(folder / kind), "--ready-file", str(ready), *options])
         processes.append(process)
         until = time.monotonic() + 10
         while not ready.exists():
@@ -141,7 +143,7 @@ def start_page(lane, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def traveller_address(start_page):
-    return start_page("traveller")[0]
+    return start_page("traveller", "--touch", "--more-time")[0]
 
 
 @pytest.fixture(scope="session")
@@ -167,11 +169,13 @@ def browser(request):
 
 @pytest.fixture
 def open_page(browser):
-    """``open_page(address, width, height)`` → a page whose console errors, foreign requests and cookies fail the test."""
+    """``open_page(address, width, height, script)`` → a page, before which ``script`` runs, whose console errors, foreign requests and cookies fail the test."""
     complaints = []
 
-    def open_(address: str, width: int = 1280, height: int = 800, **media):
+    def open_(address: str, width: int = 1280, height: int = 800, script: str = "", **media):
         page = browser.new_page()
+        if script:
+            page.add_init_script(script)
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(**media)
         page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
@@ -197,6 +201,51 @@ def shoot():
             page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
     return shoot_
+
+
+@pytest.fixture(scope="session")
+def axe(request):
+    """The source of axe-core."""
+    try:
+        return (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    except ModuleNotFoundError:
+        request.config.pluginmanager.get_plugin(str(Path(__file__).parents[1] / "conftest.py")).absent(
+            "axe-core is not installed"
+        )
+
+
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+"""What axe-core looks for: WCAG 2.2 up to AA. The rule on the size of what is touched it would leave out by itself."""
+
+
+@pytest.fixture
+def violations(axe):
+    """``violations(page)`` → each place of the page, as it is now, that axe-core finds against WCAG 2.2 AA, with why.
+
+    It looks from a world of its own beside the page's scripts, so that the page keeps the Content-Security-Policy it ships with.
+    """
+    options = json.dumps(RULES | {"rules": {"target-size": {"enabled": True}}})
+
+    def violations_(page) -> list[str]:
+        cdp = page.context.new_cdp_session(page)
+        frame = cdp.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
+        world = cdp.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})["executionContextId"]
+
+        def run(expression: str):
+            how = {"contextId": world, "awaitPromise": True, "returnByValue": True}
+            answer = cdp.send("Runtime.evaluate", {"expression": expression, **how})
+            assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+            return answer["result"].get("value")
+
+        run(f"{axe}; null")
+        found = json.loads(run(f"axe.run(document, {options}).then((found) => JSON.stringify(found))"))
+        cdp.detach()
+        assert found["passes"], "axe-core looked at nothing"
+        return [
+            f"{rule['id']}: {node['target']}: {node['failureSummary']}" for rule in found["violations"] for node in rule["nodes"]
+        ]
+
+    return violations_
 
 
 STARTED = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)

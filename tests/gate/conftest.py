@@ -67,7 +67,7 @@ class Hand:
 
     chip = CHIP
 
-    def __init__(self, folder: Path, kind: LaneKind = "mantrap", **timeouts: float) -> None:
+    def __init__(self, folder: Path, kind: LaneKind = "mantrap", longer_times: float = 1.0, **timeouts: float) -> None:
         self.folder = folder
         config = Config(
             profile="demo",
@@ -92,7 +92,7 @@ class Hand:
         self.case = Casework(config, RULES, self.log, clock=self.clock, helpers=self, key=KEY)
         self.pictures = PictureDesk(self.clock.boot, self.tell, self.case.pictures_shown)
         display = Display(config, self.tell, PanelWatch(self.clock.boot, self.case.note_panel), self.pictures)
-        self.actor = LaneActor(config.timeouts, self.clock, self, self.case, display, kind=kind)
+        self.actor = LaneActor(config.timeouts, self.clock, self, self.case, display, kind=kind, longer_times=longer_times)
         self.running = asyncio.create_task(self.actor.run())
         self._plant = {"entry": Leaf.LOCKED, "exit": Leaf.LOCKED, "occupancy": 0, "object_left": False}
         self._plant |= {"entry_clear": True, "exit_clear": True, "emergency": False, "mains": True, "leased": False}
@@ -240,6 +240,15 @@ class Hand:
 @pytest.fixture
 async def hand(tmp_path):
     hand = Hand(tmp_path, walk_in_s=1, capture_s=2, exit_s=1, await_officer_s=1)
+    await hand.ready()
+    yield hand
+    await hand.close()
+
+
+@pytest.fixture
+async def patient(tmp_path):
+    """A lane that waits twice as long for who asks for it."""
+    hand = Hand(tmp_path, longer_times=2.0, walk_in_s=20, capture_s=20, exit_s=20, await_officer_s=20)
     await hand.ready()
     yield hand
     await hand.close()

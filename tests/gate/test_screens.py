@@ -138,7 +138,7 @@ def test_every_guidance_has_words_and_none_is_about_hair_ears_or_neck():
 @settings(max_examples=60)
 def test_a_traveller_gets_a_screen_word_and_a_fraction_whatever_the_lane_says(screen, progress):
     got = msgspec.json.decode(encode_traveller(TravellerView(screen=screen, progress=progress))["screen"])
-    assert got.keys() == {"screen", "progress", "guidance"}
+    assert got.keys() == {"screen", "progress", "guidance", "more_time"}
     assert got["guidance"] == ""
     assert got["progress"] is None or 0 <= got["progress"] <= 1
 

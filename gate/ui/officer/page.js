@@ -123,11 +123,11 @@ function checkRow(check) {
 function decisionRow(decision) {
   const parts = [["grant", decision.grant], ["rules", decision.rules.join(", ")], ["tolerances", decision.tolerances.join(", ")], ["unmet", decision.unmet.join(", ")], ["version", decision.version]];
   const facts = parts.filter(([, value]) => value).flatMap(([name, value]) => [el("dt", "", name), el("dd", "", value)]);
-  return el("div", "decision", el("h4", "", decision.stage), badge(decision.outcome), el("dl", "", ...facts));
+  return el("div", "decision", el("h3", "", decision.stage), badge(decision.outcome), el("dl", "", ...facts));
 }
 
 function details(record, width) {
-  const tree = record.checks.map((group) => el("div", "group", el("h4", "", both(group.name)), el("ul", "", ...group.checks.map(checkRow))));
+  const tree = record.checks.map((group) => el("div", "group", el("h3", "", both(group.name)), el("ul", "", ...group.checks.map(checkRow))));
   const backends = Object.entries(record.backends).map(([name, value]) => `${name}: ${value}`).join(" · ");
   return el("div", "details", timeline(record.stages, width), el("div", "decisions", ...record.decisions.map(decisionRow)),
     el("div", "tree", ...tree), el("p", "backends", record.demonstration ? "DEMONSTRATION · " : "", record.transaction, backends && " · ", backends));
