@@ -228,6 +228,10 @@ async def test_an_officer_sees_who_waits_beside_the_portrait_and_it_is_written_d
     writer.close()
     with pytest.raises(ConnectionRefusedError):
         await house.ask(f"/{token}/chip")
+    kept = b"".join(path.read_bytes() for path in house.hand.folder.rglob("*") if path.is_file())
+    assert len(kept) > 1000
+    assert body[300:332] not in kept
+    assert PORTRAIT[300:332] not in kept
 
 
 async def test_a_page_of_another_site_gets_no_picture_even_if_it_knew_the_token(house):

@@ -153,6 +153,19 @@ async def test_who_is_inside_without_a_case_is_not_shown(listening):
     assert told(listening, "pictures", m.OfferPictures) == []
 
 
+async def test_before_a_single_door_they_are_shown_while_they_wait_and_no_longer(single):
+    single.actor._timeouts = msgspec.structs.replace(single.actor._timeouts, await_officer_s=60)
+    await comes(single)
+    await single.document()
+    await single.until(lambda: single.state is State.CAPTURE)
+    now = single.clock.boot()
+    await single.say("vision", m.FaceChecked(transaction=single.transaction, facts=ATTACK, stages=(), chosen_frame_boot=now))
+    assert single.state is State.HOLD
+    assert f":{PORT}/" in single.pictures.address
+    await eject(single)
+    assert (single.state, single.pictures.address) == (State.IDLE, "")
+
+
 async def test_a_process_that_comes_back_gets_another_token_and_has_to_ask_anew(waiting):
     first = waiting.pictures.address
     await ask(waiting)
