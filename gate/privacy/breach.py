@@ -59,7 +59,9 @@ class Question:
 
 @dataclass(slots=True, kw_only=True)
 class Concerned:
-    """Counted over logs. ``books``: distinct documents; ``unread``: crossings whose document was not read, so that nobody knows whose."""
+    """Counted over logs. ``books``: distinct documents; ``unread``: crossings whose document was not read, so that nobody knows whose;
+    ``hidden``: those whose personal fields cannot be opened, here or by anybody any more.
+    """
 
     crossings: list[tuple[str, str]] = field(default_factory=list)
     """Gate and id of each, for whoever asks the registry of crossings who they were."""
@@ -68,6 +70,7 @@ class Concerned:
     foreigners: set[tuple[str, str]] = field(default_factory=set)
     officers: set[str] = field(default_factory=set)
     unread: int = 0
+    hidden: int = 0
     lanes: set[str] = field(default_factory=set)
     checkpoints: set[str] = field(default_factory=set)
     first: datetime | None = None
@@ -76,15 +79,21 @@ class Concerned:
     looked: Counter[str] = field(default_factory=Counter)
     """How often a case (``viewed``) or its pictures (``pictures``) were looked at while it went on, by the kind of record."""
 
-    def count(self, record: TransactionRecord) -> None:
+    @property
+    def people(self) -> int:
+        """At most so many."""
+        return len(self.books) + self.unread + self.hidden
+
+    def count(self, record: TransactionRecord, *, hidden: bool = False) -> None:
         self.crossings.append((record.lane, record.transaction))
         self.lanes.add(record.lane)
         self.checkpoints.add(record.checkpoint)
         self.first = min(record.started, self.first or record.started)
         self.last = max(record.ended, self.last or record.ended)
         self.demonstrations += record.demonstration
-        if not record.document_key:
-            self.unread += 1
+        if hidden or not record.document_key:
+            self.hidden += hidden
+            self.unread += not hidden
             return
         book = (record.lane, record.document_key)
         self.books.add(book)

@@ -54,7 +54,7 @@ def privacy_command(options: argparse.Namespace) -> int:
     except (AuditError, OSError, ValueError) as error:
         print(f"autogate privacy breach-notice: {error}", file=sys.stderr)
         return EXIT_USAGE
-    people = len(found.concerned.books) + found.concerned.unread
+    people = found.concerned.people
     print(
         f"{options.out}, {options.out.with_suffix('.txt')}: {people} people at most, {len(found.concerned.crossings)} crossings"
     )

@@ -27,7 +27,6 @@ def _template() -> Template:
 def render(found: Breach) -> str:
     """One HTML page that fetches nothing and holds no personal data; what only people know is a ``mark`` in square brackets."""
     question, concerned = found.question, found.concerned
-    people = len(concerned.books) + concerned.unread
     return _template().render(
         question=question,
         concerned=concerned,
@@ -36,7 +35,7 @@ def render(found: Breach) -> str:
         zone=concerned.zone,
         deadline=DEADLINE,
         elsewhere=[store for store in question.stores if store.subjects == "elsewhere"],
-        few=0 < people < K,
+        few=0 < concerned.people < K,
         k=K,
         pictures=bool(PICTURES & {item.id for store in question.stores for item in store.item}),
     )

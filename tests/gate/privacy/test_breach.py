@@ -73,9 +73,17 @@ def test_no_question_counts_more_people_than_crossings_and_a_longer_one_never_fe
         for minute, key in rows:
             if question.concerns(record := crossing(minute, key)):
                 concerned.count(record)
-        assert len(concerned.books) + concerned.unread <= len(concerned.crossings)
-        people.append(len(concerned.books) + concerned.unread)
+        assert concerned.people <= len(concerned.crossings)
+        people.append(concerned.people)
     assert people[0] <= people[1]
+
+
+def test_whoever_cannot_be_told_from_others_counts_each_time(crossing):
+    concerned = Concerned()
+    for minute in range(3):
+        concerned.count(crossing(minute, ""), hidden=True)
+    concerned.count(crossing(4, "aa"))
+    assert (concerned.people, concerned.hidden, concerned.unread) == (4, 3, 0)
 
 
 def test_officers_whose_acts_stand_in_a_log_that_was_read_are_counted(crossing, write_log):
