@@ -26,7 +26,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -144,6 +144,9 @@ model-check: $(STAMP) ## every reachable state of lane, controller, plant and pe
 
 kill-test: $(STAMP) $(if $(shell command -v cc),firmware) ## hosts killed and stopped at a thousand random moments: what the doors do then (ARGS="--trials 54 --lanes 14")
 	$(BIN)/python -m benchmarks.kill_test $(ARGS)
+
+kill-syscalls: $(STAMP) ## every process with lasting state killed at every write and sync, one run a call (wants strace; ARGS='--only "audit: checkpoints"')
+	$(BIN)/python -m benchmarks.kill_syscalls $(ARGS)
 
 fire-test: $(STAMP) $(if $(shell command -v cc),firmware) ## fire with the host alive, dead and stopped: how soon both doors are free
 	$(BIN)/python -m benchmarks.fire_test $(ARGS)

@@ -1,4 +1,4 @@
-"""``python -m benchmarks.kill_syscalls [--only SCENE …] [--how kill refuse] [--every 1] [--at-once 6] [--out FILE]``: kill -9 at every write and sync.
+"""``python -m benchmarks.kill_syscalls [--only SCENE …] [--how kill refuse] [--part 1/4] [--at-once 6] [--out FILE]``: kill -9 at every write and sync.
 
 First a scene is played under strace, which counts the calls by which anything lasts (``traced.LASTING``). Then it is played again for each
 of them, from the same state, and the process is killed as it enters that call (``kill``), or the call is answered with an error and,
@@ -84,15 +84,15 @@ def blows(calls: Calls, how: How) -> Iterator[Blow]:
 _SYNCS = {"fsync", "fdatasync", "sync_file_range", "msync"}
 
 
-async def run(scene: str, hows: Sequence[How], *, every: int = 1, at_once: int = AT_ONCE) -> dict[str, Any]:
-    """Count the calls of ``scene``, then strike every ``every``-th of them. Raises RuntimeError where it cannot be played undisturbed."""
+async def run(scene: str, hows: Sequence[How], *, part: tuple[int, int] = (1, 1), at_once: int = AT_ONCE) -> dict[str, Any]:
+    """Count the calls of ``scene``, then strike each of them, or one ``part`` out of so many. Raises RuntimeError where it cannot be played undisturbed."""
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ks-") as name:
         async with BENCHES[scene](Path(name), at_once) as benches:
             plain = await benches[0].perform(Trial(scene=scene))
             if plain.findings:
                 raise RuntimeError(f"{scene}, undisturbed: {plain.findings}")
-            todo = [Trial(scene=scene, blow=blow) for how in hows for blow in [*blows(plain.calls, how)][::every]]
+            todo = [Trial(scene=scene, blow=blow) for how in hows for blow in [*blows(plain.calls, how)][part[0] - 1 :: part[1]]]
             results = await played(benches, todo)
     return summary(scene, plain.calls, todo, results) | {"seconds": round(time.monotonic() - begun, 1)}
 
@@ -155,7 +155,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kill_syscalls", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=SCENES, metavar="SCENE", default=SCENES)
     parser.add_argument("--how", nargs="+", choices=("kill", "refuse"), default=("kill", "refuse"))
-    parser.add_argument("--every", type=int, default=1, help="strike each so many-th call only")
+    parser.add_argument("--part", type=share, default=(1, 1), metavar="K/N", help="strike one part of the calls only")
     parser.add_argument("--at-once", type=int, default=AT_ONCE)
     parser.add_argument("--out", type=Path, default=Path(".state/kill-syscalls.json"))
     options = parser.parse_args()
@@ -164,12 +164,20 @@ def main() -> int:
         return 2
     told = []
     for scene in options.only:
-        told.append(asyncio.run(run(scene, options.how, every=options.every, at_once=options.at_once)))
+        told.append(asyncio.run(run(scene, options.how, part=options.part, at_once=options.at_once)))
         print(in_words(told[-1]), flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    report = {"machine": machine.facts(), "how": options.how, "every": options.every, "scenes": told}
+    report = {"machine": machine.facts(), "how": options.how, "part": options.part, "scenes": told}
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return int(any(each["findings"] or each["void"] for each in told))
+
+
+def share(text: str) -> tuple[int, int]:
+    """``K/N``. Raises ValueError."""
+    number, of = map(int, text.split("/"))
+    if not 1 <= number <= of:
+        raise ValueError(text)
+    return number, of
 
 
 def in_words(told: dict[str, Any]) -> str:

@@ -100,6 +100,7 @@ class TracedLane(KillLane):
         self._places = traced.Places(folder, folder / "gate-controller")
         self._crossings: CrossingFile | None = None
         self._status: int | None = None
+        self._ordered: asyncio.Task[dict[str, Any]] | None = None
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -190,6 +191,18 @@ class TracedLane(KillLane):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 await asyncio.to_thread(host.wait, LONGEST_S)
         await super().end_host()
+
+    async def order(self, do: str, **how: Any) -> dict[str, Any]:
+        """One after the other, and to its end: whoever gave it may be cancelled meanwhile, and its answer is nobody else's."""
+        before, give = self._ordered, super().order
+
+        async def in_turn() -> dict[str, Any]:
+            if before is not None:
+                await asyncio.wait([before])
+            return await give(do, **how)
+
+        self._ordered = asyncio.ensure_future(in_turn())
+        return await asyncio.shield(self._ordered)
 
     async def heed(self, message: m.AnyMessage) -> None:
         await super().heed(message)
