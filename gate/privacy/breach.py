@@ -7,13 +7,13 @@ gates counts twice. So every number is a most.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
-from gate.audit.chain import AuditError, AuditReader, decode
+from gate.audit.chain import AuditError, AuditReader, AuditRecord, decode
 from gate.audit.log import FILE_NAME, open_readonly
 from gate.clock import CHECKPOINT_ZONES
 from gate.privacy.inventory import Store, inventory
@@ -76,6 +76,8 @@ class Concerned:
     first: datetime | None = None
     last: datetime | None = None
     demonstrations: int = 0
+    damaged: int = 0
+    """Logs of which not everything could be read: then every number is a least."""
     looked: Counter[str] = field(default_factory=Counter)
     """How often a case (``viewed``) or its pictures (``pictures``) were looked at while it went on, by the kind of record."""
 
@@ -129,52 +131,51 @@ class Breach:
 
 
 def breach(question: Question, states: Sequence[Path]) -> Breach:
-    """From the logs in state folders, or copies of them. Raises AuditError where one is absent or cannot be read."""
+    """From the logs in state folders, or copies of them. Raises AuditError where one is absent; of a damaged one what can be read counts."""
     concerned, steps = Concerned(), list[Step]()
     for state in states:
         with open_readonly(state / FILE_NAME) as log:
-            lanes = _counted(log.transactions(), question, concerned)
-            steps += _steps(log, question, ", ".join(sorted(lanes)))
-            concerned.officers |= _officers(log, question)
-            concerned.looked.update(_looked(log, question))
+            steps += _read(log, question, concerned)
     return Breach(question=question, concerned=concerned, steps=tuple(sorted(steps, key=lambda step: step.at)))
 
 
-def _counted(records: Iterable[TransactionRecord], question: Question, concerned: Concerned) -> set[str]:
-    """The lanes of the log, of which each gate has one."""
-    lanes = set()
-    for record in records:
-        lanes.add(record.lane)
-        if question.concerns(record):
-            concerned.count(record)
-    return lanes
+def _read(log: AuditReader, question: Question, concerned: Concerned) -> list[Step]:
+    """One pass. A gate has one lane, which its transactions name."""
+    lanes, steps, unread = set[str](), list[tuple[datetime, str]](), 0
+    try:
+        for record in log.records():
+            at = datetime.fromisoformat(record.at)
+            try:
+                if record.kind == "transaction":
+                    lanes.add(_crossed(record, question, concerned))
+                elif what := _done(record):
+                    steps += [(at, what)] if at >= question.begin else []
+                if record.kind == "officer" and "log" in question.exposed and at < question.end:
+                    concerned.officers |= {decode(record, OfficerActed).officer} - {""}
+                if record.kind in LOOKS and question.begin <= at < question.end:
+                    concerned.looked[record.kind] += 1
+            except AuditError:
+                unread += 1
+    except AuditError:  # pages of the file are gone
+        unread += 1
+    concerned.damaged += bool(unread)
+    return [Step(at=at, lane=", ".join(sorted(lanes)), what=what) for at, what in steps]
 
 
-def _steps(log: AuditReader, question: Question, lane: str) -> Iterator[Step]:
-    """From the beginning on, also after its end: what was done once it was known is done late."""
-    for record in log.records():
-        at = datetime.fromisoformat(record.at)
-        if at < question.begin or record.kind not in {"officer", "event"}:
-            continue
+def _crossed(record: AuditRecord, question: Question, concerned: Concerned) -> str:
+    """Count a crossing if it is concerned. Returns its lane."""
+    crossing = decode(record, TransactionRecord)
+    if question.concerns(crossing):
+        concerned.count(crossing)
+    return crossing.lane
+
+
+def _done(record: AuditRecord) -> str:
+    """What was done, of a record that says so; also after the end: what was done once it was known is done late."""
+    if record.kind == "officer":
+        act = decode(record, OfficerActed)
+        return "closed" if act.action == "close" and not (act.refused or act.awaits_second) else ""
+    if record.kind == "event":
         with suppress(AuditError):  # an event of another type
-            if record.kind == "officer":
-                act = decode(record, OfficerActed)
-                if act.action == "close" and not (act.refused or act.awaits_second):
-                    yield Step(at=at, lane=lane, what="closed")
-            elif decode(record, LaneEvent).after == "out_of_service":
-                yield Step(at=at, lane=lane, what="out_of_service")
-
-
-def _looked(log: AuditReader, question: Question) -> Iterator[str]:
-    """Whoever misuses a console looks at cases: each look is a record."""
-    for record in log.records():
-        if record.kind in LOOKS and question.begin <= datetime.fromisoformat(record.at) < question.end:
-            yield record.kind
-
-
-def _officers(log: AuditReader, question: Question) -> set[str]:
-    """Those whose acts a reader of the log could see."""
-    if "log" not in question.exposed:
-        return set()
-    acts = ((datetime.fromisoformat(record.at), decode(record, OfficerActed)) for record in log.records("officer"))
-    return {act.officer for at, act in acts if at < question.end and act.officer}
+            return "out_of_service" if decode(record, LaneEvent).after == "out_of_service" else ""
+    return ""

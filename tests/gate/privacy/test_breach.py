@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.__main__ import main
+from gate.audit.log import FILE_NAME, AuditLog
 from gate.privacy.breach import EXPOSABLE, Concerned, Question, breach
 from gate.privacy.inventory import inventory
 from gate.privacy.notice import MOST_STEPS, render
@@ -91,6 +92,29 @@ def test_officers_whose_acts_stand_in_a_log_that_was_read_are_counted(crossing, 
     state = write_log([crossing(1, "aa"), *acts])
     assert len(breach(asked(), [state]).concerned.officers) == 2
     assert not breach(asked(10, 20, "memory"), [state]).concerned.officers
+
+
+def test_of_a_damaged_log_what_can_be_read_is_told_with_a_warning(crossing, write_log):
+    state = write_log([crossing(1, "aa"), crossing(2, "bb")])
+    assert not breach(asked(), [state]).concerned.damaged
+    log = AuditLog(state / FILE_NAME, b"k" * 32)
+    log.append("transaction", "T-3", b"{}", at(3), 1.0)
+    log.append("transaction", "T-4", crossing(4, "cc"), at(5), 1.0)
+    log.close()
+    found = breach(asked(), [state])
+    assert (len(found.concerned.books), found.concerned.damaged) == (3, 1)
+    assert "Damaged logs: 1." in render(found)
+
+
+def test_a_log_whose_pages_are_gone_makes_a_notice_all_the_same(crossing, write_log):
+    state = write_log([crossing(minute, f"{minute:02x}") for minute in range(9)])
+    path = state / FILE_NAME
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.write(b"\xff" * 4096)
+    concerned = breach(asked(), [state]).concerned
+    assert concerned.damaged == 1
+    assert len(concerned.books) < 9
 
 
 # --- what was done, and by when
