@@ -32,6 +32,7 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
     replay.add_argument("transactions", nargs="*", help="transaction ids; all where none is named")
     replay.add_argument("--state", type=Path, default=DEMO_STATE)
     replay.add_argument("--store", type=Path, metavar="DIR", help="folder of signed rule sets to look in, too")
+    replay.add_argument("--sealing-key", type=Path, metavar="FILE", help="what opens evidence, where it lies elsewhere")
 
     lane = commands.add_parser(
         "lane", help="orders to a demonstration's lane that stands still, and a lane's waiver for its link"
@@ -127,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         case "replay":
             from gate.replay import replay_command
 
-            return replay_command(options.state, options.transactions, options.store)
+            return replay_command(options.state, options.transactions, options.store, options.sealing_key)
         case "lane" if options.lane == "waive":
             from gate.link_waiver import waive_command
 

@@ -368,6 +368,11 @@ class _Reader:
             self._find("console.port", "the port of another page", "give the console a port of its own")
 
     def _check_audit(self) -> None:
+        for key in ("sealing_key", "retention"):
+            if self._right.get(f"audit.{key}") and self._right.get("audit.key", "") is None:
+                self._find(f"audit.{key}", "no process seals", "name the gate's signing key as audit.key, too")
+        if self._right.get("audit.retention") and self._right.get("audit.sealing_key", "") is None:
+            self._find("audit.retention", "nothing is sealed", "name the key that seals as audit.sealing_key")
         witness = self._right.get("audit.witness")
         if witness is None:
             return

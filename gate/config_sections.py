@@ -257,7 +257,7 @@ class Console(Section, frozen=True, kw_only=True):
 
 
 class Audit(Section, frozen=True, kw_only=True):
-    """Who signs checkpoints of the log, and who remembers them off the gate (docs/audit.md)."""
+    """Who signs checkpoints of the log, and who remembers them off the gate (docs/audit.md); what seals personal fields (docs/retention.md)."""
 
     key: Path | None = None
     """The gate's signing key (Ed25519, PEM); None: no checkpoints are made, and a tail of the log that was cut off is never found."""
@@ -266,6 +266,10 @@ class Audit(Section, frozen=True, kw_only=True):
     witness_key: VerifierKey | None = None
     witness_ca: Path | None = None
     """Whose certificates the witness shows (PEM), where not those that the system believes."""
+    sealing_key: Path | None = None
+    """Under which keys of personal fields are wrapped (64 hexadecimal digits); None: those fields lie in the log as they are."""
+    retention: Path | None = None
+    """How long each kind of them can be read (docs/retention.md); None: the periods that come with the software."""
 
     @property
     def remote(self) -> bool:

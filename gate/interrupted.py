@@ -19,14 +19,18 @@ LOOKED_AT = 256
 def close_interrupted(log: AuditLog, config: Config, now: datetime, boot: float) -> str | None:
     """Write the closing record that the last transaction in ``log`` lacks. Returns its id, None where nothing was open.
 
-    A transaction that was killed before its first decision was durable moved no door and left nothing to close. Raises AuditError.
+    A transaction that was killed before its first decision was durable moved no door and left nothing to close. Decisions whose personal fields are
+    sealed are left out: they stand in the log by themselves. Raises AuditError.
     """
     told = [record for record in log.newest(LOOKED_AT) if record.transaction]
     if not told or any(record.kind == "transaction" for record in told if record.transaction == told[-1].transaction):
         return None
     last = told[-1].transaction
     own = [record for record in told if record.transaction == last]
-    decisions = tuple(decode(record, DecisionRecord) for record in own if record.kind in {"permit", "decision"})
+    told_of = [
+        record for record in own if record.kind in {"permit", "decision"} and not record.gone
+    ]  # the lane opens nothing sealed
+    decisions = tuple(decode(record, DecisionRecord) for record in told_of)
     known = decisions[-1].evidence.value("document_class") if decisions else ""
     record = TransactionRecord(
         transaction=last,

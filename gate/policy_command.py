@@ -19,7 +19,7 @@ from gate.policy.schema import RulesError, RuleSet, load_rules
 from gate.policy.survey.difference import Change, changes, tables
 from gate.policy.survey.regions import Survey, survey, turning_points
 from gate.records import DecisionRecord
-from gate.replay import recorded_decisions, rule_sets, rules_of
+from gate.replay import recorded_decisions, rule_sets, rules_of, unreadable
 from gate.ui.reasons import reason
 
 
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     explain.add_argument("transaction", help="its id, or the beginning of it")
     explain.add_argument("--state", type=Path, default=state)
     explain.add_argument("--store", type=Path, metavar="DIR", help="folder of signed rule sets to look in, too")
+    explain.add_argument("--sealing-key", type=Path, metavar="FILE", help="what opens evidence, where it lies elsewhere")
     _add_signing(commands)
 
 
@@ -83,7 +84,7 @@ def policy_command(options: argparse.Namespace) -> int:
                 print(options.out)
                 return 0
             case "explain":
-                return _explain(options.transaction, options.state, options.store)
+                return _explain(options.transaction, options.state, options.store, options.sealing_key)
             case _:
                 # Needs cryptography, the others do not.
                 from gate.policy.sets_command import sets_command
@@ -134,9 +135,14 @@ def _print_changes(one: Survey, found: list[Change]) -> None:
         print(*(f"  {told(one, cube)}" for cube in change.cubes), sep="\n")
 
 
-def _explain(transaction: str, state: Path, store: Path | None) -> int:
-    with open_readonly(state / FILE_NAME) as log:
+def _explain(transaction: str, state: Path, store: Path | None, sealing_key: Path | None) -> int:
+    with open_readonly(state / FILE_NAME, sealing_key=sealing_key) as log:
+        gone = [name for name in unreadable(log) if name.startswith(transaction)]
         found = [record for record in recorded_decisions(log) if record.evidence.transaction.startswith(transaction)]
+    if gone and not found:
+        raise ValueError(
+            f"{gone[0]}: its evidence was destroyed in time, or the key that opens it is not at hand (--sealing-key FILE)"
+        )
     if len({record.evidence.transaction for record in found}) != 1:
         raise ValueError(f"{state / FILE_NAME}: decisions on {len(found)} transactions begin with {transaction!r}: name one")
     rules = rule_sets(state, store)

@@ -169,6 +169,12 @@ _NO_STAND_INS = (
         what="missing: whoever has this gate's keys could write the log anew",
         remedy="name who remembers its checkpoints: an https address, or a file on another mount",
     ),
+    Refusal(
+        key="audit.sealing_key",
+        refuses=lambda path: path is None,
+        what="missing: what was found out about travellers would lie open on the disk, and could not be destroyed",
+        remedy="name a file with 64 hexadecimal digits, best a credential that is not on this disk",
+    ),
     *(
         Refusal(
             key=f"registries.{name}.url",

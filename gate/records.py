@@ -83,6 +83,22 @@ class RulesInForce(msgspec.Struct, frozen=True, kw_only=True):
     begins: datetime
 
 
+class KeysDestroyed(msgspec.Struct, frozen=True, kw_only=True):
+    """Personal fields of this log can be read no more: their keys were destroyed, ``keys`` of a ``field_kind``.
+
+    ``until``: those of all days up to this one; empty: single ones. ``number`` counts the destructions of a gate: told twice, it is one.
+    """
+
+    number: int
+    field_kind: str
+    until: str
+    keys: int
+    at: str
+    why: str
+    signed_by: tuple[str, ...]
+    """Who ordered it; nobody: the periods did."""
+
+
 class PanelEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something came from the reader's panel: ``assistance`` (its button), ``opened`` or ``shut`` (its enclosure), ``fault``, ``obeys``.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,8 @@ from gate.policy.schedule import SIGNED
 from gate.policy.schema import PACKAGED, RulesError, RuleSet, load_rules
 from gate.records import DecisionRecord, TransactionRecord
 
+EVIDENCE = "findings"
+"""The kind of personal field that evidence is (``gate/audit/personal.toml``)."""
 RULES_FOLDER = "rules"
 """Within a state folder: earlier rule sets, one folder each, for decisions that were made under them."""
 
@@ -36,9 +39,11 @@ class ReplayResult:
 
 
 def recorded_decisions(log: AuditReader) -> Iterator[DecisionRecord]:
-    """Every decision in the log once, though a permit also stands in the record of its transaction. Raises AuditError."""
+    """Every decision in the log whose evidence can be read, once, though a permit also stands in the record of its transaction. Raises AuditError."""
     seen: set[bytes] = set()
     for record in log.records():
+        if EVIDENCE in record.gone:
+            continue
         match record.kind:
             case "permit" | "decision":
                 found: tuple[DecisionRecord, ...] = (decode(record, DecisionRecord),)
@@ -50,6 +55,13 @@ def recorded_decisions(log: AuditReader) -> Iterator[DecisionRecord]:
             if (raw := encode(decision)) not in seen:
                 seen.add(raw)
                 yield decision
+
+
+def unreadable(log: AuditReader) -> dict[str, int]:
+    """Decisions whose evidence cannot be read, by transaction: its key was destroyed or is not at hand, or it was never sealed. Raises AuditError."""
+    return dict(
+        Counter(record.transaction for kind in ("permit", "decision") for record in log.records(kind) if EVIDENCE in record.gone)
+    )
 
 
 def replay(log: AuditReader, rules_by_version: Mapping[str, RuleSet]) -> list[ReplayResult]:
@@ -114,25 +126,29 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def replay_command(state_dir: Path, ids: Iterable[str] = (), store: Path | None = None) -> int:
+def replay_command(state_dir: Path, ids: Iterable[str] = (), store: Path | None = None, sealing_key: Path | None = None) -> int:
     """Print each decision (of the transactions ``ids``, or of all) and whether it comes out the same.
 
-    ``store``: a folder of rule sets to look in, too. Returns 0 when all do, 1 when one does not, 2 when the log or an id cannot be had.
+    ``store``: a folder of rule sets to look in, too. ``sealing_key``: the file with the key that opens evidence, by default a demonstration's. Returns 0
+    when all do that can be judged again, 1 when one does not, 2 when the log or an id cannot be had.
     """
     wanted = set(ids)
     try:
         key_file = state_dir / KEY_FILE
         key = gate_key(key_file) if key_file.exists() else None
-        with open_readonly(state_dir / FILE_NAME, key) as log:
+        with open_readonly(state_dir / FILE_NAME, key, sealing_key) as log:
             findings = log.verify() if key else []
             results = replay(log, rule_sets(state_dir, store))
+            lost = {name: count for name, count in unreadable(log).items() if not wanted or name in wanted}
     except (AuditError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     chosen = [result for result in results if not wanted or result.transaction in wanted]
     for result in chosen:
         print(f"{result.transaction}  {result.stage:5}  {_words(result.recorded)}  {_verdict(result)}")
-    if unknown := wanted - {result.transaction for result in chosen}:
+    for name, count in lost.items():
+        print(f"{name}  NOT REPLAYED: the evidence of {count} decisions was destroyed in time, or its key is not at hand")
+    if unknown := wanted - {result.transaction for result in chosen} - lost.keys():
         print(f"no decision of {', '.join(sorted(unknown))} in {state_dir / FILE_NAME}", file=sys.stderr)
         return 2
     if key is None:
@@ -140,7 +156,8 @@ def replay_command(state_dir: Path, ids: Iterable[str] = (), store: Path | None 
     for finding in findings:
         print(f"THE LOG WAS CHANGED: record {finding.seq}: {finding.what}")
     same = sum(result.same for result in chosen)
-    print(f"{same} of {len(chosen)} decisions replay to the same")
+    more = f"; of {sum(lost.values())} more the evidence can no longer be read" if lost else ""
+    print(f"{same} of {len(chosen)} decisions replay to the same{more}")
     return 0 if same == len(chosen) and not findings else 1
 
 

@@ -15,10 +15,11 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import msgspec
 
+from gate.audit.fields import opened
 from gate.records import TransactionRecord
 
 KEY_BYTES = 32
@@ -38,7 +39,9 @@ class AuditError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """One record as stored. ``at`` is ISO 8601 in UTC, ``boot`` seconds since boot, ``body`` canonical JSON."""
+    """One record. ``at`` is ISO 8601 in UTC, ``boot`` seconds since boot, ``body`` canonical JSON with all personal fields that can be opened;
+    ``gone``: the kinds of those that cannot (``fields.py``), in whose places there are blanks.
+    """
 
     seq: int
     at: str
@@ -48,6 +51,7 @@ class AuditRecord:
     body: bytes = field(repr=False)
     previous: bytes = field(repr=False)
     hash: bytes
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +70,24 @@ class Head:
     hash: bytes
 
 
-class AuditReader:
-    """Reads a log. Safe beside the one writer. ``key`` is needed only by :meth:`verify`."""
+class FieldKeys(Protocol):
+    """Opens personal fields: :data:`gate.audit.fields.Unseal`, and AuditError where the keys cannot be used at all."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, key: bytes | None) -> None:
-        self._connection, self._path = connection, path
+    def unseal(self, number: int, box: bytes, where: bytes) -> bytes | None: ...
+    def close(self) -> None: ...
+
+
+class AuditReader:
+    """Reads a log. Safe beside the one writer. ``key`` is needed only by :meth:`verify`; without ``fields`` nothing sealed is opened."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, key: bytes | None, fields: FieldKeys | None = None) -> None:
+        self._connection, self._path, self._fields = connection, path, fields
         self._key = chain_key(key) if key is not None else None
 
     def close(self) -> None:
         self._connection.close()
+        if self._fields:
+            self._fields.close()
 
     def __enter__(self) -> Self:
         return self
@@ -85,16 +98,16 @@ class AuditReader:
     def records(self, kind: str | None = None) -> Iterator[AuditRecord]:
         """All records (of one kind), oldest first. Raises AuditError where the file is damaged."""
         try:
-            for record in map(_record, self._rows()):
-                if kind is None or record.kind == kind:
-                    yield record
+            for row in self._rows():
+                if kind is None or row[4] == kind.encode():
+                    yield self._record(row)
         except DAMAGE as error:
             raise AuditError(f"{self._path}: cannot be read ({error})") from error
 
     def newest(self, count: int) -> list[AuditRecord]:
         """The last ``count`` records, oldest first. Raises AuditError where the file is damaged."""
         try:
-            return [_record(row) for row in self._rows(newest=count)][::-1]
+            return [self._record(row) for row in self._rows(newest=count)][::-1]
         except DAMAGE as error:
             raise AuditError(f"{self._path}: cannot be read ({error})") from error
 
@@ -124,6 +137,16 @@ class AuditReader:
         try:
             return next(self._select("WHERE seq = ?", seq), None)
         except DAMAGE as error:
+            raise AuditError(f"{self._path}: record {seq} cannot be read ({error})") from error
+
+    def record(self, seq: int) -> AuditRecord:
+        """The record with that number, as far as it can be opened. Raises AuditError where there is none or it cannot be read."""
+        row = self.row(seq)
+        if row is None:
+            raise AuditError(f"{self._path}: there is no record {seq}")
+        try:
+            return self._record(row)
+        except UnicodeDecodeError as error:
             raise AuditError(f"{self._path}: record {seq} cannot be read ({error})") from error
 
     def start(self) -> Head:
@@ -193,18 +216,23 @@ class AuditReader:
                 raise sqlite3.DatabaseError(f"record {row[0]!r} has columns of other types")
             yield row
 
-
-def _record(row: Row) -> AuditRecord:
-    return AuditRecord(
-        seq=row[0],
-        at=row[1].decode(),
-        boot=row[2],
-        transaction=row[3].decode(),
-        kind=row[4].decode(),
-        body=row[5],
-        previous=row[6],
-        hash=row[7],
-    )
+    def _record(self, row: Row) -> AuditRecord:
+        transaction, kind = row[3].decode(), row[4].decode()
+        try:
+            body, gone = opened(transaction, kind, row[5], self._fields.unseal if self._fields else None)
+        except ValueError as error:
+            raise AuditError(f"record {row[0]}: {error}") from error
+        return AuditRecord(
+            seq=row[0],
+            at=row[1].decode(),
+            boot=row[2],
+            transaction=transaction,
+            kind=kind,
+            body=body,
+            previous=row[6],
+            hash=row[7],
+            gone=gone,
+        )
 
 
 def encode(body: msgspec.Struct) -> bytes:

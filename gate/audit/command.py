@@ -13,6 +13,8 @@ from gate.audit.keys import VERIFIER_FILE, make_key, open_signer, read_verifier
 from gate.audit.ledger import Ledger
 from gate.audit.log import FILE_NAME, KEY_FILE, AuditError, AuditReader, gate_key, open_readonly
 from gate.audit.note import GATE, WITNESS, VerifierKey
+from gate.audit.retain_command import add_arguments as add_retain_arguments
+from gate.audit.retain_command import order_command, retain_command, show_command
 from gate.audit.store import TreeStore, tree_path
 from gate.audit.verify import Evidence, Verdict, verify_log
 from gate.audit.witness import WitnessServer
@@ -44,6 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     exports.add_argument("--from", type=int, default=1, dest="first", metavar="N")
     exports.add_argument("--to", type=int, dest="last", metavar="N", help="default: the last under the checkpoint")
     exports.add_argument("--transaction", metavar="ID", help="the records of one traveller alone")
+    add_retain_arguments(
+        commands.add_parser("retain", parents=[own], help="which personal fields are due to be destroyed; destroy them"),
+        commands.add_parser("order", parents=[own], help="sign that personal fields are to be destroyed; two people must"),
+        commands.add_parser("show", parents=[own], help="a record, its personal fields opened where their keys are there"),
+    )
     keygen = commands.add_parser("keygen", help="make a signing key, and print the key by which others check")
     keygen.add_argument("--name", required=True, help="autogate/LANE for the gate of that lane; any name for a witness")
     keygen.add_argument("--key", type=Path, required=True, metavar="FILE", help="where to write the private key")
@@ -175,4 +182,13 @@ def _witness(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-_COMMANDS = {"verify": _verify, "prove": _prove, "export": _export, "keygen": _keygen, "witness": _witness}
+_COMMANDS = {
+    "verify": _verify,
+    "prove": _prove,
+    "export": _export,
+    "keygen": _keygen,
+    "witness": _witness,
+    "retain": retain_command,
+    "order": order_command,
+    "show": show_command,
+}

@@ -1,21 +1,23 @@
 """The audit log: a chain of records in SQLite. A record is durable when ``append`` returns, and changing it later is found.
 
-No record type has a field for a name, a number or an image; bodies are canonical JSON, decoded by msgspec. How the chain holds is
-said in ``chain.py``.
+No record type has a field for a traveller's name, a number or an image; bodies are canonical JSON, decoded by msgspec. How the chain holds is
+said in ``chain.py``, which fields are sealed in ``fields.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
+import importlib
 import os
 import secrets
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
@@ -55,6 +57,8 @@ FILE_NAME = "audit.sqlite3"
 """Name of the log within a state folder."""
 KEY_FILE = "gate.key"
 """Name of the gate's key within a state folder, as text."""
+SEALING_KEY_FILE = "sealing.key"
+"""Name of a demonstration's sealing key within its state folder, as 64 hexadecimal digits."""
 FORMAT = 1
 APPLICATION_ID = 0x41554741
 """``AUGA``: marks the file as an autogate audit log."""
@@ -170,20 +174,40 @@ def _mark(connection: sqlite3.Connection) -> object:
     return connection.execute("PRAGMA application_id").fetchone()[0]
 
 
+class FieldSealer(Protocol):
+    """Seals the personal fields of what is to be written."""
+
+    async def sealed(self, kind: str, transaction: str, body: bytes, *, whole: bool) -> bytes:
+        """``body``, its personal fields sealed; with ``whole`` AuditError where they cannot be, else without them. Returns at once where there are none."""
+
+
 class AuditWriter:
     """The log behind one long-lived thread, for the lane's loop: ``await append(...)`` returns when the record is durable."""
 
     def __init__(self, log: AuditLog) -> None:
-        self._log, self._thread = log, ThreadPoolExecutor(1, "audit")
+        self._log, self._thread, self._turn = log, ThreadPoolExecutor(1, "audit"), asyncio.Lock()
+        self.sealer: FieldSealer | None = None
+        """Without it, records are written as they come."""
 
-    async def append(self, kind: str, transaction: str, body: bytes | msgspec.Struct, at: datetime, boot: float) -> int:
-        """As :meth:`AuditLog.append`. Appends keep the order in which they were asked for."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._log.append, kind, transaction, body, at, boot)
+    async def append(
+        self, kind: str, transaction: str, body: bytes | msgspec.Struct, at: datetime, boot: float, *, whole: bool = False
+    ) -> int:
+        """As :meth:`AuditLog.append`. Appends keep the order in which they were asked for. ``whole``: rather nothing than without personal fields."""
+        raw = body if isinstance(body, bytes) else encode(body)
+        async with self._turn:
+            if self.sealer:
+                raw = await self.sealer.sealed(kind, transaction, raw, whole=whole)
+            done = self._begun(self._log.append, kind, transaction, raw, at, boot)
+        return int(await done)
 
     async def caught_up(self) -> None:
         """Returns once everything that was asked for before is done: soon, unless the disk hangs."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, lambda: None)
+        async with self._turn:
+            done = self._begun(lambda: None)
+        await done
+
+    def _begun(self, work: Callable[..., Any], *arguments: object) -> asyncio.Future[Any]:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
 
     def close(self) -> None:
         """Finish what was asked for, then close the file. Blocks for as long as the disk takes."""
@@ -191,8 +215,34 @@ class AuditWriter:
         self._log.close()
 
 
-def open_readonly(path: Path, key: bytes | None = None) -> AuditReader:
-    """Open an existing log for reading, beside its writer. Raises AuditError where it is absent or unreadable."""
+class _FieldKeysOf:
+    """The keys of personal fields that lie beside a log: looked for when the first sealed record is read, and loaded by name, because the
+    lane starts with this module too and loads no cryptography.
+    """
+
+    def __init__(self, folder: Path, key_file: Path | None) -> None:
+        self._folder, self._key_file = folder, key_file or folder / SEALING_KEY_FILE
+        self._needed = key_file is not None
+        self._keys: Any = None
+
+    def unseal(self, number: int, box: bytes, where: bytes) -> bytes | None:
+        if self._keys is None:
+            if not self._needed and not self._key_file.exists():
+                return None
+            self._keys = importlib.import_module("gate.audit.keyring").Keyring.of(self._folder, self._key_file)
+        found: bytes | None = self._keys.unseal(number, box, where)
+        return found
+
+    def close(self) -> None:
+        if self._keys is not None:
+            self._keys.close()
+
+
+def open_readonly(path: Path, key: bytes | None = None, sealing_key: Path | None = None) -> AuditReader:
+    """Open an existing log for reading, beside its writer. Raises AuditError where it is absent or unreadable.
+
+    ``sealing_key``: the file with the key that opens personal fields, by default a demonstration's, beside the log.
+    """
     if not path.is_file():
         raise AuditError(f"{path}: there is no audit log")
     try:
@@ -200,7 +250,7 @@ def open_readonly(path: Path, key: bytes | None = None) -> AuditReader:
     except sqlite3.Error as error:
         raise AuditError(f"{path}: cannot be opened ({error})") from error
     connection.text_factory = bytes
-    return AuditReader(connection, path, key)
+    return AuditReader(connection, path, key, _FieldKeysOf(path.parent, sealing_key))
 
 
 def gate_key(file: Path) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, Self
 import cv2
 
 from gate.audit.keys import SIGNER_FILE, make_key
-from gate.audit.log import KEY_FILE, gate_key
+from gate.audit.log import KEY_FILE, SEALING_KEY_FILE, gate_key
 from gate.demo.cast import Cast
 from gate.demo.console import DemoConsole, begin_anew
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
@@ -82,6 +82,7 @@ store = "{trust}"
 {registries}
 {rules}[audit]
 key = "{audit_key}"
+sealing_key = "{sealing_key}"
 
 [screens]
 traveller_port = {traveller_port}
@@ -179,6 +180,7 @@ class DemoStage:
             tty=tty,
             key=self.state / KEY_FILE,
             audit_key=_signer(self.state / SIGNER_FILE),
+            sealing_key=_secret(self.state / SEALING_KEY_FILE),
             link="modbus" if self._firmware == "modbus" else "gate-link",
             panel=self.panel.config(),
             pack=self._pack,

@@ -1,11 +1,12 @@
-"""The audit's process: signs checkpoints of the log, and has them witnessed. It reads the log and writes beside it; the lane hears how it stands.
+"""The audit's process: signs checkpoints of the log and has them witnessed; seals personal fields, and destroys their keys in time.
 
-A process of its own, because the lane loads no cryptography. Where a witness is configured the lane begins with nobody without this process, and
-where the log turns out to have been changed it takes nobody any more.
+A process of its own, because the lane loads no cryptography. It reads the log and writes beside it; the lane hears how it stands. Where a witness or a
+sealing key is configured the lane begins with nobody without this process, and where the log turns out to have been changed it takes nobody any more.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from datetime import datetime
 
@@ -14,6 +15,8 @@ from gate.audit.ledger import Ledger, Witness
 from gate.audit.log import FILE_NAME, AuditError
 from gate.audit.notary import Notary, Standing, gate_name
 from gate.audit.note import Signer, VerifierKey
+from gate.audit.retention import RetentionError, load_retention
+from gate.audit.sealer import Retainer, Sealer
 from gate.audit.witness import HttpWitness
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config
@@ -26,6 +29,8 @@ EVERY_S = 5.0
 """Between two looks at the log: what is cut off within that time, with every key of the gate, nobody finds."""
 LONGEST_S = 60.0
 """Between two looks while the witness is away; its absence is told."""
+SWITCH_INTERVAL_S = 0.0005
+"""A traveller waits for what is sealed here while the other thread examines the log."""
 
 
 def witness_of(config: Config, signer: Signer) -> tuple[Witness | None, VerifierKey | None]:
@@ -65,9 +70,13 @@ def notary_of(config: Config) -> Notary:
 async def serve(config: Config, runtime: Runtime) -> None:
     """Serve until the lane hangs up, and sign once more then. Raises Misconfigured."""
     worker, ended = Worker("audit", runtime, {}), threading.Event()
+    clock = SystemClock(WallFloor(config.state_dir / WALL_FLOOR_FILE))
+    sealer = _sealer(config, worker, clock)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
     def work() -> None:
         notary, told, pause = notary_of(config), Standing(), 0.0
+        retainer = Retainer(config, worker.post, clock) if sealer else None
         try:
             while not ended.wait(pause):
                 found = notary.look()
@@ -75,11 +84,37 @@ async def serve(config: Config, runtime: Runtime) -> None:
                 if (found.problem, found.bent) != (told.problem, told.bent):
                     worker.post(AuditReport(problem=found.problem, bent=found.bent))
                 told = found
+                _retain(retainer)
             notary.look()  # the lane has closed its log: now it is whole
         finally:
             notary.close()
+            if retainer:
+                retainer.close()
 
-    await worker.run(work, ended.set, lambda _: None)
+    try:
+        await worker.run(work, ended.set, sealer.on_message if sealer else lambda _: None)
+    finally:
+        if sealer:
+            sealer.close()
+
+
+def _sealer(config: Config, worker: Worker, clock: SystemClock) -> Sealer | None:
+    """Who answers the lane, where personal fields are sealed. Raises Misconfigured."""
+    if config.audit.sealing_key is None:
+        return None
+    try:
+        load_retention(config.audit.retention)
+        return Sealer(config, worker.post, clock)
+    except (AuditError, RetentionError) as error:
+        raise Misconfigured(str(error)) from error
+
+
+def _retain(retainer: Retainer | None) -> None:
+    try:
+        if retainer:
+            retainer.look()
+    except AuditError as error:
+        print(f"audit: {error}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

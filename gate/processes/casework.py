@@ -356,7 +356,7 @@ class Casework:
         crosses = kind == "permit" and record.decision.stage is Stage.EXIT
         told = asyncio.ensure_future(self._helpers.crossing_permitted(record)) if crosses else None
         try:
-            await self._audit.append(kind, running.id, record, at=record.at, boot=begun)
+            await self._audit.append(kind, running.id, record, at=record.at, boot=begun, whole=kind == "permit")
         except AuditError as error:
             event, result = failed, f"{kind} NOT durable: {error}"
         if told is not None and not await told:  # else somebody crosses of whom the registry never hears
@@ -430,7 +430,7 @@ class Casework:
         record = DecisionRecord(at=now, evidence=running.evidence(now), decision=running.last_decision)
         told = asyncio.ensure_future(self._helpers.crossing_permitted(record))
         try:
-            await self._audit.append("officer", running.id, acted, at=now, boot=self._clock.boot())
+            await self._audit.append("officer", running.id, acted, at=now, boot=self._clock.boot(), whole=True)
         except AuditError:
             await told
             return False

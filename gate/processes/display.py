@@ -44,7 +44,7 @@ class Display:
         self._config, self._tell, self._panel, self._pictures = config, tell, panel, pictures
         self._single_door = config.lane.kind == "single_door"
         asks = frozenset[Role]({"registries"} if config.registries.named else ())
-        signs = frozenset[Role]({"audit"} if config.audit.witness else ())
+        signs = frozenset[Role]({"audit"} if config.audit.witness or config.audit.sealing_key else ())
         self.workers = WORKERS | asks | signs
         """Whom the lane begins with nobody without."""
         self._shown: dict[Role, AnyMessage] = {}

@@ -19,6 +19,7 @@ from datetime import datetime
 import msgspec
 
 from gate.audit.log import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
+from gate.audit.sealing import AskedSealer
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor, civil_date
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
@@ -38,6 +39,8 @@ from gate.processes.messages import (
     ActVerified,
     AnyMessage,
     AskNonce,
+    DestroyedTold,
+    FieldsSealed,
     Histogram,
     Join,
     LaneHealth,
@@ -47,6 +50,7 @@ from gate.processes.messages import (
     OrderTaken,
     ProcessEnded,
     Role,
+    TellDestroyed,
     TransactionEnded,
     VerifyAct,
 )
@@ -57,7 +61,7 @@ from gate.processes.rules_watch import RulesWatch, open_schedule
 from gate.processes.vitals import Vitals
 from gate.processes.watchdog import Watchdog
 from gate.processes.worker import EXIT_CONFIG, arguments
-from gate.records import DecisionRecord, LinkWaived
+from gate.records import DecisionRecord, KeysDestroyed, LinkWaived
 from gate.registries.answers import Answers
 from gate.registries.asking import AskedRegistries
 from gate.registries.crossing_record import End
@@ -122,6 +126,9 @@ class LaneProcess:
             checkpoint=config.lane.checkpoint,
             limit_ms=config.timeouts.registry_ms,
         )
+        self._sealing = AskedSealer(lambda message: self.tell("audit", message), lambda: bool(self._peers.get("audit")))
+        if config.audit.sealing_key:
+            log.sealer = self._sealing
         self._ids = CommandIds(self._clock)
         watch = self._rules = RulesWatch(config, schedule, self._clock, floor=floor, log=log, tell=self._tell_rules)
         casework = self._casework = Casework(
@@ -222,6 +229,8 @@ class LaneProcess:
             self._peers[role].discard(channel)
             if role == "registries":
                 self._registries.gone()
+            if role == "audit":
+                self._sealing.gone()
             if not self._peers[role]:
                 self.actor.post(lambda: self.actor.on_peer(role, {}, joined=False))
 
@@ -258,6 +267,14 @@ class LaneProcess:
         if role == "registries":
             self._registries.heard(message)
             return
+        if role == "audit" and isinstance(message, FieldsSealed):
+            self._sealing.heard(message)
+            return
+        if role == "audit" and isinstance(message, TellDestroyed):
+            logging = self._loop.create_task(self._log_destroyed(message.destroyed))  # boxes come this way, too: listen on
+            self._acting.add(logging)
+            logging.add_done_callback(self._acting.discard)
+            return
         if role == "verifier":
             if isinstance(message, ActVerified):
                 self._officers.proven(message)
@@ -266,6 +283,12 @@ class LaneProcess:
         self.actor.post(lambda: self.actor.on_message(role, message))
         self.actor.post(handled.set)
         await handled.wait()
+
+    async def _log_destroyed(self, destroyed: KeysDestroyed) -> None:
+        """Put into the log that personal fields can be read no more; whoever says so repeats it until it stands there."""
+        with suppress(AuditError):
+            await self._log.append("event", "", destroyed, at=self._clock.wall(), boot=self._clock.boot())
+            self.tell("audit", DestroyedTold(number=destroyed.number))
 
     def _on_controller(self, event: GateEvent | LinkUp | LinkDown) -> None:
         """Called by the link's own thread. A lost link is said once, with its reason and its remedy, and waited for."""
@@ -325,6 +348,10 @@ class LaneProcess:
             audit_problem=self._display.audit_problem,
         )
 
+    def _hang_up(self, *roles: Role) -> None:
+        for channel in [channel for role in roles for channel in self._peers.get(role, ())]:
+            channel.abort()
+
     async def _until_ended(self) -> None:
         """SIGTERM: until whoever is inside was served or let out, :data:`DRAIN_S` at most. SIGINT: at once."""
         asked, hurried = asyncio.Event(), asyncio.Event()
@@ -352,10 +379,10 @@ class LaneProcess:
         server.close()
         for task in (*beside, ending):
             task.cancel()
-        for channel in [channel for channels in self._peers.values() for channel in channels]:
-            channel.abort()
+        self._hang_up(*(role for role in self._peers if role != "audit"))
         running.cancel()
-        await self._casework.settle()
+        await self._casework.settle()  # what is still to be written is sealed first
+        self._hang_up("audit")
         await asyncio.to_thread(self._log.close)
         with suppress(asyncio.CancelledError):
             await running  # a bug in the actor ends the process with its trace

@@ -9,9 +9,10 @@ from typing import Literal
 
 import msgspec
 
+from gate.audit.fields import Box
 from gate.evidence import Direction, Fact
 from gate.outcome import Outcome
-from gate.records import InspectionCheck, StageTiming, TransactionRecord
+from gate.records import InspectionCheck, KeysDestroyed, StageTiming, TransactionRecord
 from gate.registries.answers import Answers
 from gate.registries.crossing_record import Crossing, End
 
@@ -284,6 +285,34 @@ class AuditReport(Message, frozen=True, kw_only=True):
     bent: bool = False
 
 
+class SealFields(Message, frozen=True, kw_only=True):
+    """Lane → audit: seal the personal fields of a record that waits to be written, each kind of them by itself."""
+
+    number: int
+    transaction: str
+    record: str
+    parts: dict[str, bytes]
+
+
+class FieldsSealed(Message, frozen=True, kw_only=True):
+    """Audit → lane: the boxes; their keys are on the disk. None at all: they could not be sealed."""
+
+    number: int
+    parts: dict[str, Box]
+
+
+class TellDestroyed(Message, frozen=True, kw_only=True):
+    """Audit → lane: keys were destroyed; put it into the log."""
+
+    destroyed: KeysDestroyed
+
+
+class DestroyedTold(Message, frozen=True, kw_only=True):
+    """Lane → audit: it stands there."""
+
+    number: int
+
+
 # --- traveller's screen → lane --------------------------------------------------------------------------------------------
 
 
@@ -550,6 +579,10 @@ AnyMessage = (
     | VerifyAct
     | ActVerified
     | AuditReport
+    | SealFields
+    | FieldsSealed
+    | TellDestroyed
+    | DestroyedTold
     | OfficerOrder
     | OrderTaken
     | ProcessEnded

@@ -20,47 +20,59 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     for command, out in ((trial, "trial-report.html"), (sop, "sop-report.html")):
         command.add_argument("--state", type=Path, nargs="+", default=[state], metavar="DIR", help="state folders, one per gate")
         command.add_argument("--out", type=Path, default=Path(out))
+        command.add_argument(
+            "--sealing-key", type=Path, metavar="FILE", help="what opens personal fields, where it lies elsewhere"
+        )
     sop.add_argument("--json", action="store_true", help="print the figures too")
 
 
 def report_command(options: argparse.Namespace) -> int:
     """Write the report that was asked for. Returns 0, or 2 where a log cannot be read or the file not written."""
     if options.report == "sop":
-        return sop_command(options.state, options.out, as_json=options.json)
-    return trial_command(options.state, options.out)
+        return sop_command(options.state, options.out, as_json=options.json, sealing_key=options.sealing_key)
+    return trial_command(options.state, options.out, options.sealing_key)
 
 
-def trial_command(states: Sequence[Path], out: Path) -> int:
+def trial_command(states: Sequence[Path], out: Path, sealing_key: Path | None = None) -> int:
     """Write the trial report on the gates of ``states`` to ``out``. Returns 0 or 2."""
     from gate.report.trial import render_trial
 
     def write() -> str:
-        out.write_text(render_trial(_transactions(states)), encoding="utf-8")
+        out.write_text(render_trial(_transactions(states, sealing_key)), encoding="utf-8")
         return f"trial report: {out}"
 
     return _done(write, out)
 
 
-def sop_command(states: Sequence[Path], out: Path, *, as_json: bool = False) -> int:
+def sop_command(states: Sequence[Path], out: Path, *, as_json: bool = False, sealing_key: Path | None = None) -> int:
     """Write the report on issuing offices, from the gates of ``states``, to ``out``; print its figures or its name. Returns 0 or 2."""
     import msgspec
 
     from gate.report.sop import figures, page, sop_report
 
     def write() -> str:
-        report = sop_report(_transactions(states))
+        report = sop_report(_transactions(states, sealing_key))
         out.write_text(page(report), encoding="utf-8")
         return msgspec.json.encode(figures(report)).decode() if as_json else f"SOP report: {out}"
 
     return _done(write, out)
 
 
-def _transactions(states: Sequence[Path]) -> Iterator[TransactionRecord]:
-    from gate.audit.log import FILE_NAME, open_readonly
+def _transactions(states: Sequence[Path], sealing_key: Path | None) -> Iterator[TransactionRecord]:
+    """Those of whom everything can still be read; how many others there are is said on the standard error."""
+    from gate.audit.log import FILE_NAME, decode, open_readonly
+    from gate.records import TransactionRecord
 
     for state in states:
-        with open_readonly(state / FILE_NAME) as log:
-            yield from log.transactions()
+        left_out = 0
+        with open_readonly(state / FILE_NAME, sealing_key=sealing_key) as log:
+            for record in log.records("transaction"):
+                if {"findings", "document"} & set(record.gone):
+                    left_out += 1
+                else:
+                    yield decode(record, TransactionRecord)
+        if left_out:
+            print(f"{state}: {left_out} transactions are left out: what was found cannot be read any more", file=sys.stderr)
 
 
 def _done(write: Callable[[], str], out: Path) -> int:

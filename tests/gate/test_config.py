@@ -354,7 +354,7 @@ TRIAL = (
     .replace("http://127.0.0.1:8500", "https://registry.example/v1")
     .replace("[timeouts]", '[chip]\nlink = "pcsc"\nreader = "Reader 0 0"\n\n[timeouts]')
     + f'\n[rules]\nstore = "operator-rules"\nsigners = ["siti:{"03" * 32}", "budi:{"04" * 32}"]\n'
-    + f'\n[audit]\nkey = "audit.key"\nwitness = "https://witness.example/"\nwitness_key = "{WITNESS_KEY}"\n'
+    + f'\n[audit]\nkey = "audit.key"\nsealing_key = "sealing.key"\nwitness = "https://witness.example/"\nwitness_key = "{WITNESS_KEY}"\n'
 )
 
 
@@ -376,6 +376,7 @@ TRIAL = (
         ("https://witness.example/", "witness.jsonl", "audit.witness"),
         (f'witness_key = "{WITNESS_KEY}"\n', "", "audit.witness_key"),
         ("+00c0ffee", "", "audit.witness_key"),
+        ('sealing_key = "sealing.key"\n', "", "audit.sealing_key"),
         ("operator-trust", "trust", "trust.store"),
         (f', "second:{"02" * 32}"', "", "trust.signers"),
         ("second:", "first:", "trust.signers"),
@@ -407,7 +408,7 @@ def test_a_trial_goes_by_no_rules_but_those_that_two_people_signed(write, old, n
 
 def test_a_log_is_witnessed_only_where_the_gate_signs_for_it(write, tmp_path):
     without = TRIAL.replace('key = "audit.key"\n', "")
-    assert sorted(found for _, found in broken(write(without))) == ["audit.key", "audit.witness"]
+    assert sorted(found for _, found in broken(write(without))) == ["audit.key", "audit.sealing_key", "audit.witness"]
     assert load(write()).audit.key is None
     kept = load(write(GOOD + '\n[audit]\nkey = "audit.key"\nwitness = "/mnt/seen"\n')).audit
     assert (kept.key, kept.remote, kept.witness_file) == (tmp_path / "audit.key", False, Path("/mnt/seen"))
@@ -455,3 +456,10 @@ def test_health_has_a_port_of_its_own(write):
     assert load(write(GOOD)).health.port is None
     assert load(write(GOOD + "\n[health]\nport = 8412\n")).health.port == 8412
     assert [key for _, key in broken(write(GOOD + "\n[health]\nport = 8411\n"))] == ["health.port"]
+
+
+def test_fields_are_sealed_and_kept_for_a_while_only_where_a_process_does_it(write, tmp_path):
+    kept = load(write(GOOD + '\n[audit]\nkey = "audit.key"\nsealing_key = "sealing.key"\nretention = "periods.toml"\n')).audit
+    assert (kept.sealing_key, kept.retention) == (tmp_path / "sealing.key", tmp_path / "periods.toml")
+    assert [key for _, key in broken(write(GOOD + '\n[audit]\nsealing_key = "sealing.key"\n'))] == ["audit.sealing_key"]
+    assert [key for _, key in broken(write(GOOD + '\n[audit]\nkey = "k"\nretention = "periods.toml"\n'))] == ["audit.retention"]
