@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 DEMO_STATE = Path(".state/demo")
+TRAINING_STATE = Path(".state/training")
 
 
 def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list of commands, each in two or three lines
@@ -96,6 +97,12 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
 
         add_officers_arguments(officers)
 
+    train = commands.add_parser("train", help="exercises for officers: difficult cases on a simulated gate, scored")
+    if command == "train":
+        from gate.training.run import add_arguments as add_training_arguments
+
+        add_training_arguments(train, TRAINING_STATE)
+
     privacy = commands.add_parser("privacy", help="what is held of people; the notice that a breach demands")
     if command == "privacy":
         from gate.privacy.command import add_arguments as add_privacy_arguments
@@ -165,6 +172,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.trust_command import trust_command
 
             return trust_command(options)
+        case "train":
+            from gate.training.run import train_command
+
+            return train_command(options)
         case "officers":
             from gate.console.roster_command import officers_command
 

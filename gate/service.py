@@ -50,7 +50,11 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
     common = ["--config", str(config_path), "--runtime", str(runtime.folder)]
     screen = ["--lane", str(runtime.lane_socket), "--secret-file"]
     screens = config.screens
-    pages = {"traveller": [str(screens.traveller_port), *_offers(config)], "officer": [str(screens.officer_port)]}
+    exercise = ["--exercise"] if config.profile == "training" else []
+    pages = {
+        "traveller": [str(screens.traveller_port), *_offers(config), *exercise],
+        "officer": [str(screens.officer_port), *exercise],
+    }
     panel = {"panel": [*python, "gate.processes.panel", *common]} if config.panel.kind != "none" else {}
     registries = {"registries": [*python, "gate.processes.registries", *common]} if config.registries.named else {}
     return (

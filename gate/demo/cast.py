@@ -89,6 +89,10 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Whom or what they bring along; how they then stand under the sensor that counts is a matter of chance."""
     unplug_at: TravellerScreen | Literal[""] = ""
     """The gate controller is unplugged when the screen shows this."""
+    mains_off_at: TravellerScreen | Literal[""] = ""
+    """The mains fail when the screen shows this."""
+    blind_at: TravellerScreen | Literal[""] = ""
+    """The sensor that counts people is unsure from when the screen shows this until it shows something else."""
     silent: tuple[RegistryName, ...] = ()
     """Registries that do not answer while they are there."""
 

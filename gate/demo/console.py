@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,12 +28,16 @@ def begin_anew(state: Path) -> None:
         (state / name).unlink(missing_ok=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DemoConsole:
     """``port``: of its page; ``officers``: a file of those who may order, None: nobody, and one may look and make keys."""
 
     port: int
     officers: Path | None
+    _keys: dict[str, Ed25519PrivateKey] = field(
+        default_factory=lambda: {name: Ed25519PrivateKey.generate() for name in PEOPLE}, repr=False
+    )
+    _folder: Path = field(default=Path(), repr=False)
 
     def rules(self, folder: Path) -> Path:
         """The packaged rules, but for whom the exit's decision sends to the counter: they wait inside for an officer."""
@@ -47,12 +51,19 @@ class DemoConsole:
 
     def config(self, folder: Path) -> str:
         """Sign a roster into ``folder``; the section that names it. Raises PkiError, OSError."""
-        keys = {name: Ed25519PrivateKey.generate() for name in PEOPLE}
-        signers = tuple(f"{name}:{public_hex(key)}" for name, key in keys.items())
-        versions, now = RosterVersions(folder), datetime.now(UTC)
-        version = versions.add(parse_officers(read_file(self.officers, MAX_ROSTER)) if self.officers else ())
-        for key in keys.values():
-            versions.sign(version, key, now=now)
-        versions.activate(version, "activate", parse_signers(signers))
-        named = ", ".join(f'"{signer}"' for signer in signers)
+        self._folder = folder
+        self.sign()
+        named = ", ".join(f'"{signer}"' for signer in self._signers)
         return f'\n[console]\nport = {self.port}\nroster = "{folder}"\nsigners = [{named}]\n'
+
+    def sign(self) -> None:
+        """Put into force whoever stands in the file now. Raises PkiError, OSError."""
+        versions, now = RosterVersions(self._folder), datetime.now(UTC)
+        version = versions.add(parse_officers(read_file(self.officers, MAX_ROSTER)) if self.officers else ())
+        for key in self._keys.values():
+            versions.sign(version, key, now=now)
+        versions.activate(version, "activate", parse_signers(self._signers))
+
+    @property
+    def _signers(self) -> tuple[str, ...]:
+        return tuple(f"{name}:{public_hex(key)}" for name, key in self._keys.items())

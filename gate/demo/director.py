@@ -100,9 +100,9 @@ class Director:
                         pass
                 self._seen.changed.notify_all()
 
-    async def until_ready(self) -> None:
+    async def until_ready(self, limit_s: float = READY_TIMEOUT_S) -> None:
         """Wait until the lane is idle and its workers are warm. Raises DemoError."""
-        await self._until(lambda: self._seen.ready, READY_TIMEOUT_S, "the lane did not become ready")
+        await self._until(lambda: self._seen.ready, limit_s, "the lane did not become ready")
 
     async def _until(self, condition: Callable[[], bool], limit_s: float, what: str) -> None:
         try:
@@ -111,8 +111,8 @@ class Director:
         except TimeoutError as error:
             raise DemoError(f"{what} within {limit_s:.0f} s: see {self._stage.log}") from error
 
-    async def play(self, traveller: Traveller) -> TransactionRecord:
-        """Send one traveller through; return what the lane recorded. Raises DemoError when nothing more happens."""
+    async def play(self, traveller: Traveller, limit_s: float = TRANSACTION_TIMEOUT_S) -> TransactionRecord:
+        """Send one traveller through; return what the lane recorded. Raises DemoError when nothing more happens within ``limit_s``."""
         self._seen.ended.clear()
         self._seen.ready = self._seen.turn = False
         behaviour = traveller.behaviour
@@ -132,9 +132,7 @@ class Director:
         await asyncio.to_thread(self._stage.world.place, passport, conditions=traveller.page)
         acting = asyncio.create_task(self._act(traveller))
         try:
-            await self._until(
-                lambda: bool(self._seen.ended), TRANSACTION_TIMEOUT_S, f"{traveller.id}: the transaction did not end"
-            )
+            await self._until(lambda: bool(self._seen.ended), limit_s, f"{traveller.id}: the transaction did not end")
         finally:
             acting.cancel()
             await asyncio.gather(acting, return_exceptions=True)
@@ -149,6 +147,11 @@ class Director:
             if traveller.behaviour.unplug_at == screen and "unplug" not in done:
                 done.add("unplug")
                 await asyncio.to_thread(stage.controller.control, "unplug")
+            if traveller.behaviour.mains_off_at == screen and "mains" not in done:
+                done.add("mains")
+                await asyncio.to_thread(stage.controller.control, "mains", on=False)
+            if traveller.behaviour.blind_at:
+                await self._blind(traveller.behaviour.blind_at == screen, done)
             if screen == "face" and "face" not in done:
                 done.add("face")
                 await asyncio.to_thread(stage.world.show_face, stage.probe(traveller.face))
@@ -157,6 +160,11 @@ class Director:
                 await asyncio.sleep(LOOK_S)
                 await asyncio.to_thread(stage.world.lift)
             await self._screen_other_than(screen)
+
+    async def _blind(self, unsure: bool, done: set[str]) -> None:
+        if unsure != ("blind" in done):
+            (done.add if unsure else done.discard)("blind")
+            await asyncio.to_thread(self._stage.controller.control, "blind", on=unsure)
 
     async def _screen_other_than(self, screen: TravellerScreen) -> None:
         async with self._seen.changed:
@@ -171,6 +179,11 @@ class Director:
         if traveller.behaviour.unplug_at:
             await asyncio.sleep(PLUG_AGAIN_S)
             await asyncio.to_thread(stage.controller.control, "plug")
+        if traveller.behaviour.mains_off_at:
+            await asyncio.sleep(PLUG_AGAIN_S)
+            await asyncio.to_thread(stage.controller.control, "mains", on=True)
+        if traveller.behaviour.blind_at:
+            await asyncio.to_thread(stage.controller.control, "blind", on=False)
         if traveller.behaviour.silent:
             await asyncio.to_thread(stage.registries.silence, ())
         await asyncio.to_thread(stage.controller.control, "leave")

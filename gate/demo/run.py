@@ -163,7 +163,7 @@ async def _run(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     service = Service(change(commands(stage.config_path, config, stage.runtime)), stage.log, stage.runtime)
     try:
-        supervising = asyncio.create_task(_supervise(service))
+        supervising = asyncio.create_task(supervise(service))
         work = asyncio.create_task(_perform(stage, cast.traveller, options, terminal, open_configured(config), pack=pack))
         ending = asyncio.create_task(_wait(stop))
         done, _ = await asyncio.wait({supervising, work, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -183,7 +183,8 @@ async def _wait(event: asyncio.Event) -> None:
     await event.wait()
 
 
-async def _supervise(service: Service) -> None:
+async def supervise(service: Service) -> None:
+    """Start again what dies. Raises ServiceError where that does not help."""
     while True:
         service.poll()
         for name, why in service.given_up.items():
@@ -202,7 +203,7 @@ async def _perform(
 ) -> None:
     begun = time.monotonic()
     director = Director(stage, terminal)
-    await _join(director)
+    await join(director)
     await director.until_ready()
     terminal.warnings(notices(pack))
     terminal.say(f"  trust store {trust.label}")
@@ -258,7 +259,8 @@ def _crossings(stage: DemoStage, expected: int) -> list[str]:
     return told
 
 
-async def _join(director: Director) -> None:
+async def join(director: Director) -> None:
+    """Have ``director`` look on as soon as the lane is there. Raises ChannelClosed where it does not come."""
     deadline = time.monotonic() + CONNECT_TIMEOUT_S
     while True:
         try:

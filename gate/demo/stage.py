@@ -9,7 +9,7 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import cv2
 
@@ -39,7 +39,7 @@ PORTRAIT_SEED, PROBE_SEED = 1, 2
 """The chip's portrait and the camera's picture are different degradations of one photo."""
 CONFIG = """\
 # Written by the demonstration; every device in it is a simulator of this run.
-profile = "demo"
+profile = "{profile}"
 state_dir = "{state}"
 
 [lane]
@@ -112,14 +112,17 @@ class DemoStage:
         rules: Path | None = None,
         direction: Direction = Direction.DEPARTURE,
         console: DemoConsole | None = None,
+        profile: Literal["demo", "training"] = "demo",
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
         ``lane``: what stands there. ``line``: the serial line to the controller. ``panel``: the reader's lamp, buzzer and inputs. ``film``: a recording to look at instead of the
         simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere. ``rules``: a folder
         of rule files instead of the packaged ones. ``direction``: whether the travellers leave or arrive. ``console``: on which officers order.
+        ``profile``: that of the configuration.
         """
         self._rules, self._direction, self._console = rules, direction, console
+        self._profile = profile
         self._panel: PanelKind = panel
         self._film, self._health_port = film, health_port
         self._firmware: FirmwareKind = firmware
@@ -165,6 +168,7 @@ class DemoStage:
         self.registries.tell(registry_data(self._cast, self._portrait))
         rules = self._rules or (self._console.rules(folder / "rules") if self._console else None)
         text = CONFIG.format(
+            profile=self._profile,
             state=self.state,
             kind=self.lane,
             await_officer_s=AWAIT_OFFICER_S if self._console else AWAIT_NOBODY_S,

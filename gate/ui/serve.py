@@ -12,7 +12,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 
 from gate.doctor import refuse_foreign_names
 from gate.processes.hardening import harden
+from gate.ui.exercise import as_exercise
 from gate.ui.feed import officer_feed, traveller_feed
 from gate.ui.officer.app import create_app as officer_app
 from gate.ui.traveller.app import Offers
@@ -104,6 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--touch", action="store_true", help="the traveller's screen can be touched")
     parser.add_argument("--more-time", action="store_true", help="the lane waits longer for who asks for it")
     parser.add_argument("--prompts", choices=("off", "tones", "spoken"), default="off", help="what a traveller hears")
+    parser.add_argument("--exercise", action="store_true", help="the page says that nobody crosses a border")
     options = parser.parse_args(arguments)
     harden()
     refuse_foreign_names()
@@ -116,13 +118,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if options.ready_file:
         write_ready(options.ready_file, listener.getsockname()[1])
+    shown: Callable[[Starlette], Starlette] = as_exercise if options.exercise else lambda app: app
     if options.page == "traveller":
         feed = traveller_feed(options.lane, secret)
         offers = Offers(touch=options.touch, more_time=options.more_time, prompts=options.prompts)
-        asyncio.run(serve(traveller_app(feed, offers, feed.tell), feed, listener))
+        asyncio.run(serve(shown(traveller_app(feed, offers, feed.tell)), feed, listener))
     else:
         officers = officer_feed(options.lane, secret)
-        asyncio.run(serve(officer_app(officers), officers, listener))
+        asyncio.run(serve(shown(officer_app(officers)), officers, listener))
     return 0
 
 

@@ -1,0 +1,1 @@
+"""The exercise desk's page."""
