@@ -25,11 +25,16 @@ CHECKPOINT_ZONES = {"CGK": timedelta(hours=7), "SUB": timedelta(hours=7), "DPS":
 
 def civil_date(wall: datetime, checkpoint: str) -> date:
     """The date that the calendar at ``checkpoint`` shows at the moment ``wall``. Raises ValueError for a naive time or an unknown place."""
+    return civil_time(wall, checkpoint).date()
+
+
+def civil_time(wall: datetime, checkpoint: str) -> datetime:
+    """What calendar and clock at ``checkpoint`` show at the moment ``wall``, without zone. Raises ValueError as :func:`civil_date` does."""
     if wall.tzinfo is None:
         raise ValueError("a time without zone has no civil date")
     if checkpoint not in CHECKPOINT_ZONES:
         raise ValueError(f"no zone is known for checkpoint {checkpoint!r}")
-    return (wall.astimezone(UTC) + CHECKPOINT_ZONES[checkpoint]).date()
+    return (wall.astimezone(UTC) + CHECKPOINT_ZONES[checkpoint]).replace(tzinfo=None)
 
 
 class WallFloor:

@@ -356,7 +356,7 @@ class _Reader:
     def _check_console(self) -> None:
         port, origin = self._right.get("console.port"), self._right.get("console.origin")
         if self._right.get("console.roster") is None:
-            for key in (each for each in ("port", "origin") if self._right.get(f"console.{each}") is not None):
+            for key in (each for each in ("port", "origin", "supervision") if self._right.get(f"console.{each}") is not None):
                 self._find(f"console.{key}", "no officer is known", "name the roster, and those who sign for it")
             return
         if "console.signers" in self._right and are_not_two_people(self._right["console.signers"]):

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from gate.evidence import Direction
-from gate.profiles import REGISTRIES
+from gate.profiles import PROFILES, REGISTRIES
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", description="1 to 32 letters, digits, dots, hyphens")]
 Checkpoint = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", description="the three letters of a checkpoint")]
@@ -243,6 +243,12 @@ class Console(Section, frozen=True, kw_only=True):
     signers: tuple[Signer, ...] = ()
     lanes: tuple[Path, ...] = ()
     """State folders of further lanes on this machine that this gate's console shows."""
+    supervision: Literal["officers", "page"] | None = None
+    """What counts as supervision: officers who signed in, or that the officer page's process runs. Where it is left out: the page in
+    demonstrations, officers elsewhere.
+    """
+    watch_s: Annotated[float, Meta(ge=60, le=7200)] = 1800.0
+    """How long an officer who signed nothing more counts as being there."""
     pictures: bool = True
     """Whether officers may look at the chip's portrait and the live picture of whoever waits for them."""
 
@@ -299,3 +305,9 @@ class Config(Section, frozen=True, kw_only=True):
     screens: Screens = Screens()
     console: Console = Console()
     health: Health = Health()
+
+    @property
+    def officers_supervise(self) -> bool:
+        """Whether officers who signed in are the supervision, and not that the officer page's process runs."""
+        told = self.console.supervision
+        return told == "officers" if told else not PROFILES[self.profile].demonstration

@@ -175,6 +175,18 @@ _NO_STAND_INS = (
         what="missing: what was found out about travellers would lie open on the disk, and could not be destroyed",
         remedy="name a file with 64 hexadecimal digits, best a credential that is not on this disk",
     ),
+    Refusal(
+        key="console.roster",
+        refuses=lambda roster: roster is None,
+        what="missing: no officer could supervise",
+        remedy="autogate officers import makes one",
+    ),
+    Refusal(
+        key="console.supervision",
+        refuses=lambda told: told == "page",
+        what="a page that runs is no officer",
+        remedy='write "officers", or leave it out',
+    ),
     *(
         Refusal(
             key=f"registries.{name}.url",

@@ -135,6 +135,36 @@ class OfficerActed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """How many refused ones before this were not written, because it were more than can be."""
 
 
+class OfficerWatched(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An officer went on watch, which is what counts as supervision, or their watch ended.
+
+    ``beside``: the other parts of what was signed, in order, None in this lane's own place; with ``nonce`` and ``proof`` they prove whose it was.
+    """
+
+    officer: str
+    role: str = ""
+    event: str
+    """``signed``, ``refused``, ``signed_out``, ``ended``, ``console_gone``."""
+    refused: str = ""
+    seconds: float = 0.0
+    authenticator: str = ""
+    nonce: str = ""
+    beside: tuple[str | None, ...] = ()
+    proof: tuple[str, ...] = ()
+
+
+class CaseViewed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody opened the case of a traveller who waited: who it is, what was found. Written down before it is shown.
+
+    ``officer`` is who the console says; ``on_watch``: that officer had put a key on watch there, and it is their word that nobody else looked.
+    """
+
+    officer: str
+    on_watch: bool
+    transaction: str
+    refused: str = ""
+
+
 class PicturesShown(msgspec.Struct, frozen=True, kw_only=True):
     """Pictures of whoever waited for an officer were asked for, and then handed out. What the console said of who looked stands apart."""
 

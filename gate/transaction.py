@@ -70,6 +70,11 @@ class Transaction:
             known_word = fact.value == NOT_PERFORMED or fact.value in VOCABULARY[name]
             self._facts[name] = fact if known_word else not_performed("malformed", witness)
 
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """What is known so far."""
+        return dict(self._facts)
+
     def value(self, name: str) -> str:
         """The word known for ``name`` so far, or ``not_performed``."""
         fact = self._facts.get(name)

@@ -23,6 +23,8 @@ from msgspec import Meta
 
 from gate.console.acts import Role
 from gate.console.assertion import decoded, public_key
+from gate.console.passwords import HASH
+from gate.console.shifts import SHIFT, WHOLE_DAY
 from pki.durable import read_file, unusable, write_file
 from pki.errors import PkiError, ReasonCode
 from pki.signed_statement import Action, AnyStatement, SignedStatement
@@ -33,6 +35,7 @@ COMMAND = "autogate officers"
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z")]
 Base64Url = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,1400}\Z")]
+Shift = Annotated[str, Meta(pattern=SHIFT)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,53 +46,80 @@ class RosterStatement(AnyStatement):
     WHAT: ClassVar[str] = "roster of officers"
 
 
-class Officer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One authenticator of an officer. ``credential``: its id, ``key``: P-256, as SubjectPublicKeyInfo, both in base64url; days inclusive."""
+class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Somebody on a roster. Days are inclusive, the shift goes by the checkpoint's clock (:mod:`gate.console.shifts`)."""
 
     name: Name
     role: Role
-    credential: Base64Url
-    key: Base64Url
     since: date
     until: date
+    shift: Shift = WHOLE_DAY
 
 
-class Roster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Officer(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One authenticator of an officer. ``credential``: its id, ``key``: P-256, as SubjectPublicKeyInfo, both in base64url."""
+
+    credential: Base64Url
+    key: Base64Url
+
+
+class Viewer(Entry, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A password by which somebody may look at the console and do nothing. ``password``: as :func:`gate.console.passwords.hashed` makes it."""
+
+    password: Annotated[str, Meta(pattern=HASH)]
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who stands on a roster, as people write it."""
+
+    officers: Annotated[tuple[Officer, ...], Meta(max_length=MOST_OFFICERS)]
+    viewers: Annotated[tuple[Viewer, ...], Meta(max_length=MOST_OFFICERS)] = ()
+
+
+class Roster(Listed, frozen=True, kw_only=True, forbid_unknown_fields=True):
     format: int
     version: int
-    officers: Annotated[tuple[Officer, ...], Meta(max_length=MOST_OFFICERS)]
 
     def find(self, credential: str) -> Officer | None:
         return next((each for each in self.officers if each.credential == credential), None)
 
+    def viewer(self, name: str) -> Viewer | None:
+        return next((each for each in self.viewers if each.name == name), None)
 
-class _Draft(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    officers: Annotated[tuple[Officer, ...], Meta(max_length=MOST_OFFICERS)]
+
+def parse_roster(raw: bytes) -> Listed:
+    """``{"officers": […], "viewers": […]}`` as people write it; no viewers where they are left out. Raises PkiError(MALFORMED), nothing else."""
+    try:
+        listed = msgspec.json.decode(raw, type=Listed)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(str(error)) from None
+    _check(listed)
+    return listed
 
 
 def parse_officers(raw: bytes) -> tuple[Officer, ...]:
-    """``{"officers": […]}`` as people write it. Raises PkiError(MALFORMED), nothing else."""
-    try:
-        officers = msgspec.json.decode(raw, type=_Draft).officers
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _malformed(str(error)) from None
-    _check(officers)
-    return officers
+    """Those of :func:`parse_roster` who order by authenticators. Raises PkiError(MALFORMED), nothing else."""
+    return parse_roster(raw).officers
 
 
-def _check(officers: tuple[Officer, ...]) -> None:
+def _check(listed: Listed) -> None:
     """One key is one person's, one person has one role. Raises PkiError."""
+    officers, viewers = listed.officers, listed.viewers
     for officer in officers:
         try:
             decoded(officer.credential)
             public_key(officer.key)
         except ValueError as error:
             raise _malformed(f"{officer.name}: {error}") from None
-        if officer.since > officer.until:
-            raise _malformed(f"{officer.name}: valid until before it begins")
+    people: tuple[Entry, ...] = (*officers, *viewers)
+    for each in people:
+        if each.since > each.until:
+            raise _malformed(f"{each.name}: valid until before it begins")
     if len({each.credential for each in officers}) < len(officers) or len({each.key for each in officers}) < len(officers):
         raise _malformed("an authenticator stands there twice")
-    if len({(each.name, each.role) for each in officers}) > len({each.name for each in officers}):
+    if len({each.name for each in viewers}) < len(viewers):
+        raise _malformed("a viewer stands there twice")
+    if len({(each.name, each.role) for each in people}) > len({each.name for each in people}):
         raise _malformed("an officer has one role")
 
 
@@ -110,17 +140,18 @@ class RosterVersions(SignedVersions[RosterStatement]):
             raise unusable(version.path, "is no roster of officers") from None
         if (roster.format, roster.version) != (FORMAT, version.number):
             raise unusable(version.path, f"calls itself version {roster.version} in format {roster.format}")
-        _check(roster.officers)
+        _check(roster)
         return roster
 
-    def add(self, officers: tuple[Officer, ...]) -> Version:
-        """Keep ``officers`` as a new version. Raises PkiError, OSError."""
-        _check(officers)
+    def add(self, officers: tuple[Officer, ...], viewers: tuple[Viewer, ...] = ()) -> Version:
+        """Keep them as a new version. Raises PkiError, OSError."""
+        _check(Listed(officers=officers, viewers=viewers))
         self._prepare()
         with self._locked():
             newest = next(reversed(self.versions()), None)
             number = newest.number + 1 if newest else 1
-            raw = msgspec.json.format(msgspec.json.encode(Roster(format=FORMAT, version=number, officers=officers)))
+            roster = Roster(format=FORMAT, version=number, officers=officers, viewers=viewers)
+            raw = msgspec.json.format(msgspec.json.encode(roster))
             version = self.version(number, hashlib.sha256(raw).hexdigest())
             write_file(version.path, raw)
             return version

@@ -1,19 +1,22 @@
-"""``autogate officers import | sign | activate | rollback | list``: whose orders lanes take, put into force by two people.
+"""``autogate officers import | password | sign | activate | rollback | list``: whose orders lanes take, put into force by two people.
 
-``import`` makes a version of ``{"officers": [{"name", "role", "credential", "key", "since", "until"}, …]}``; credential and key come from the
-console's page, on which an officer's authenticator makes its key while an administrator watches. Keys of those who sign: ``autogate trust keygen``.
+``import`` makes a version of ``{"officers": [{"name", "role", "credential", "key", "since", "until", "shift"}, …], "viewers": […]}``; credential and key
+come from the console's page, on which an officer's authenticator makes its key while an administrator watches; ``password`` makes what stands in a
+viewer's line in their place. Keys of those who sign: ``autogate trust keygen``.
 """
 
 from __future__ import annotations
 
 import argparse
+import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 from gate.config import ConfigError, load_console
-from gate.console.roster import MAX_ROSTER, RosterStatement, RosterVersions, parse_officers
+from gate.console.passwords import hashed
+from gate.console.roster import MAX_ROSTER, Entry, Officer, RosterStatement, RosterVersions, parse_roster
 from gate.signer_key import key_of, public_hex
 from pki.durable import read_file
 from pki.errors import PkiError
@@ -34,6 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         return commands.add_parser(name, help=text, parents=[every])
 
     command("import", "make a version out of a file of officers").add_argument("file", type=Path)
+    commands.add_parser(
+        "password",
+        help="hash a password by which somebody may look and do nothing; reads it from the terminal, or a line of input",
+    )
     sign = command("sign", "sign that a version shall be in force; two people must")
     sign.add_argument("version", metavar="VERSION")
     sign.add_argument("--key", type=Path, required=True, metavar="FILE")
@@ -72,9 +79,15 @@ def _signers(options: argparse.Namespace) -> dict[str, str]:
 
 
 def _import(options: argparse.Namespace) -> Iterator[str]:
-    version = _store(options).add(parse_officers(read_file(options.file, MAX_ROSTER)))
+    listed = parse_roster(read_file(options.file, MAX_ROSTER))
+    version = _store(options).add(listed.officers, listed.viewers)
     yield f"version {version.number}, sha256 {version.digest}"
     yield f"next: {QUORUM} people sign it (autogate officers sign {version.number}), then autogate officers activate {version.number}"
+
+
+def _password(_: argparse.Namespace) -> Iterator[str]:
+    password = getpass.getpass("password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    yield f'"password": "{hashed(password)}"'
 
 
 def _sign(options: argparse.Namespace) -> Iterator[str]:
@@ -98,8 +111,11 @@ def _list(options: argparse.Namespace) -> Iterator[str]:
     for version in versions.versions():
         mark = "*" if signed and signed.statement.store == version.digest else " "
         yield f"{mark} {version.number:>4}  {version.digest[:16]}"
-        for one in versions.read(version).officers:
-            yield f"        {one.name:<20} {one.role:<10} {one.since} to {one.until}  {one.credential[:16]}"
+        listed = versions.read(version)
+        people: tuple[Entry, ...] = (*listed.officers, *listed.viewers)
+        for one in people:
+            how = one.credential[:16] if isinstance(one, Officer) else "password: may look"
+            yield f"        {one.name:<20} {one.role:<14} {one.since} to {one.until}, {one.shift}  {how}"
     for title, found in (("in force", [signed] if signed else []), ("pending", versions.pending())):
         for each in found:
             yield from _statement(each, signers, title)
@@ -115,6 +131,7 @@ def _statement(signed: SignedStatement[RosterStatement], signers: Mapping[str, s
 _COMMANDS: Mapping[str, Callable[[argparse.Namespace], Iterator[str]]] = {
     "import": _import,
     "list": _list,
+    "password": _password,
     "sign": _sign,
     "activate": _activate,
     "rollback": _activate,

@@ -11,7 +11,7 @@ import socket
 import sys
 from pathlib import Path
 
-from gate.clock import SystemClock, civil_date
+from gate.clock import SystemClock, civil_time
 from gate.config import Config, ConfigError, load
 from gate.console.app import Console
 from gate.console.lanes import Bank
@@ -19,6 +19,7 @@ from gate.console.roster import Roster, open_roster
 from gate.console.sessions import Sessions
 from gate.doctor import refuse_foreign_names
 from gate.processes.hardening import harden
+from gate.ui.exercise import PROFILE, as_exercise
 from gate.ui.serve import listen, serve, write_ready
 from pki.errors import PkiError
 from pki.signed_statement import parse_signers
@@ -56,10 +57,12 @@ async def _serve(config: Config, listener: socket.socket, ready: Path | None) ->
         return open_roster(folder, signers)[0]
 
     bank = Bank((config.state_dir, *console.lanes))
-    sessions = Sessions(roster, lambda: civil_date(clock.wall(), config.lane.checkpoint), console.page_origin)
+    sessions = Sessions(roster, lambda: civil_time(clock.wall(), config.lane.checkpoint), console.page_origin)
     if ready:
         write_ready(ready, listener.getsockname()[1])
-    await serve(Console(bank, sessions, console.page_origin).app(), bank, listener)
+    page = Console(bank, sessions, console.page_origin)
+    app = page.app()
+    await serve(as_exercise(app) if config.profile == PROFILE else app, page, listener)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,10 @@ from gate.console.acts import Refused
 from gate.console.assertion import Assertion, prove, public_key
 from gate.console.roster import COMMAND, Officer, Roster, open_roster
 from gate.processes.channel import Channel, ChannelClosed, connect
-from gate.processes.messages import ActVerified, VerifyAct
+from gate.processes.officer_messages import (
+    ActVerified,
+    VerifyAct,
+)
 from gate.processes.worker import JOIN_EVERY_S, LANE_START_S, worker_main
 from gate.runtime import Runtime
 from pki.durable import read_file, write_file
@@ -57,7 +60,14 @@ class Verifier:
         refused = proven.refused or self._counted(officer, proven.counter)
         if refused:
             return ActVerified(nonce=asked.nonce, refused=refused)
-        return ActVerified(nonce=asked.nonce, officer=officer.name, role=officer.role, since=officer.since, until=officer.until)
+        return ActVerified(
+            nonce=asked.nonce,
+            officer=officer.name,
+            role=officer.role,
+            since=officer.since,
+            until=officer.until,
+            shift=officer.shift,
+        )
 
     def _roster(self) -> Roster:
         before = seen.last_seen(self._state / SEEN_FILE, f"{COMMAND} list")

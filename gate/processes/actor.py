@@ -20,7 +20,20 @@ from gate.lane_guards import passable
 from gate.processes.bounds import bounded_backends
 from gate.processes.casework import Casework
 from gate.processes.display import Display
-from gate.processes.fitness import AT_REST, AWAITS_RESET, BENT, CLOSED, CONTROLLER, LINK, LONGEST, STOPPING, Fitness
+from gate.processes.fitness import (
+    AT_REST,
+    AWAITS_RESET,
+    BENT,
+    CLOSED,
+    CONTROLLER,
+    EMERGENCY_OPENED,
+    LINK,
+    LONGEST,
+    NOBODY_WATCHES,
+    STOPPING,
+    SUPERVISION,
+    Fitness,
+)
 from gate.processes.lag import LoopLag
 from gate.processes.messages import (
     AnyMessage,
@@ -103,8 +116,11 @@ class LaneActor:
         *,
         kind: str = "mantrap",
         longer_times: float = 1.0,
+        officers_supervise: bool = False,
     ) -> None:
-        """``kind``: of the lane, as the configuration names it; ``longer_times``: by how much it waits longer for who asks for it."""
+        """``kind``: of the lane, as the configuration names it; ``longer_times``: by how much it waits longer for who asks for it;
+        ``officers_supervise``: those on watch are the supervision, else it is the officer page's process.
+        """
         self._table, self._leased, self._kind = TABLES[kind], LEASED[kind], kind
         self._timeouts, self._clock, self._controller, self._case, self._display = timeouts, clock, controller, casework, display
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
@@ -117,6 +133,9 @@ class LaneActor:
         self._link_up = self._faulty = False
         self._witness = DoorWitness(frozenset(Door) if kind == "mantrap" else frozenset({Door.EXIT}))
         self.fitness = Fitness(dict.fromkeys(sorted(display.workers), "its process has not come yet"))
+        self._officers_supervise = officers_supervise
+        if officers_supervise:
+            self.fitness.note(SUPERVISION, NOBODY_WATCHES)
         self.rested = asyncio.Event()
         """After :meth:`withdraw`: nobody is being served, and no door is driven."""
         self.lag = LoopLag()
@@ -345,6 +364,7 @@ class LaneActor:
         """Hold nothing against the controller any more: one that still cannot will say so again."""
         self._faulty = False
         self.fitness.note(CONTROLLER, "")
+        self.fitness.note(EMERGENCY_OPENED, "")
 
     def _on_telemetry(self, told: Telemetry) -> None:
         self._witness.telemetry(told)
@@ -381,19 +401,32 @@ class LaneActor:
     # --- peers ------------------------------------------------------------------------------------------------------------
 
     def on_peer(self, role: Role, backends: Mapping[str, str], *, joined: bool) -> None:
-        """A peer came or went. The officer's page is the supervision; without it no exit opens."""
+        """A peer came or went. Where no officers supervise, their page's process does."""
         self._display.peer(role, joined=joined)
         self._case.backends |= bounded_backends(role, backends)
         if role in self._display.workers:
             self.fitness.note(role, "" if joined else "its process ended")
         if role == "officer_screen":
-            self._view = replace(self._view, supervised=joined)
-            self._apply(Event.SUPERVISION_BACK if joined else Event.SUPERVISION_LOST)
+            if not self._officers_supervise:
+                self._supervise(present=joined)
         elif not joined:
             self._case.worker_gone(role, self._lane.state)
             if role == "reader":
                 self._apply(Event.DOCUMENT_REMOVED)
         self._publish()
+
+    def watched(self, until: Mapping[str, float]) -> None:
+        """These officers are on watch, each until then (boot seconds); where officers supervise, no exit opens without one."""
+        self._display.watching = dict(until)
+        if self._officers_supervise:
+            self.fitness.note(SUPERVISION, "" if until else NOBODY_WATCHES)
+            if self._view.supervised is not bool(until):
+                self._supervise(present=bool(until))
+        self._publish()
+
+    def _supervise(self, *, present: bool) -> None:
+        self._view = replace(self._view, supervised=present)
+        self._apply(Event.SUPERVISION_BACK if present else Event.SUPERVISION_LOST)
 
     def on_message(self, role: Role, message: AnyMessage) -> None:
         """A message of a peer. What is not its business is dropped."""
@@ -457,6 +490,16 @@ class LaneActor:
             self._apply(Event.EXIT_REFERRED)
         if self._lane.state is State.HOLD:
             self._restart_timer(first=False)
+
+    def let_go(self, why: str) -> bool:
+        """Open in an emergency: drive no door any more. The controller alone then shuts the exit, and lets whoever is inside out of the entry.
+
+        So the lane stays until a supervisor has looked. Returns whether it moved.
+        """
+        moved = self.officer(Event.DEVICE_FAULT)
+        self.fitness.note(EMERGENCY_OPENED, why if moved else "")
+        self._publish()
+        return moved
 
     def close_lane(self, why: str) -> None:
         """Take nobody any more until an officer opens the lane again; serve whoever is inside to the end."""

@@ -27,9 +27,26 @@ from gate.policy.actions import LaneAction, lane_action
 from gate.policy.classes import document_class, enabled
 from gate.policy.schema import RuleSet
 from gate.processes import messages as m
-from gate.processes.bounds import MOST_STAGES, bounded_facts, bounded_inspection, bounded_stages, bounded_trail
+from gate.processes.bounds import (
+    MOST_STAGES,
+    bounded_facts,
+    bounded_inspection,
+    bounded_stages,
+    bounded_trail,
+    bounded_words,
+)
 from gate.profiles import PROFILES
-from gate.records import DecisionRecord, LaneEvent, OfficerActed, PanelEvent, PicturesShown, StageTiming, TransactionRecord
+from gate.records import (
+    CaseViewed,
+    DecisionRecord,
+    LaneEvent,
+    OfficerActed,
+    OfficerWatched,
+    PanelEvent,
+    PicturesShown,
+    StageTiming,
+    TransactionRecord,
+)
 from gate.registries.answers import Answers
 from gate.registries.crossing_record import End
 from gate.sop import flagged
@@ -49,6 +66,19 @@ ISSUER = "issuance"
 """The registry that knows the issuer's portrait of the holder."""
 DOCUMENT = "document"
 """What the reader still owes, beside the registries by name."""
+ZONE = (
+    "issuing_state",
+    "document_code",
+    "document_number",
+    "primary_identifier",
+    "secondary_identifier",
+    "date_of_birth",
+    "sex",
+)
+"""What officers are shown of the machine readable zone."""
+
+
+Noted = LaneEvent | PanelEvent | OfficerActed | OfficerWatched | CaseViewed
 
 
 class Helpers(Protocol):
@@ -92,6 +122,12 @@ class Casework:
         self._ruled: tuple[OfficerActed, ...] = ()
         self.first_pass = ""
         """The officer who let the running traveller pass, where it takes a second one."""
+        self.first_emergency = ""
+        """The officer who wants the lane opened in an emergency, while a second one is waited for."""
+        self.zone: tuple[tuple[str, str], ...] = ()
+        """The running traveller's machine readable zone, by field, for officers; it lasts as long as the transaction and is not written down."""
+        self.viewers: tuple[str, ...] = ()
+        """Officers who opened the running case."""
         self.running: Transaction | None = None
         self.progress = 0.0
         self.guidance: m.Guidance = ""
@@ -156,6 +192,7 @@ class Casework:
         self._unread, self.progress, self._referral, self._waiting = False, 0.0, None, {DOCUMENT}
         self._issuer_portrait, self._chip_portrait = None, ""
         self._passed, self._exit_opened, self._ruled, self.first_pass = False, False, (), ""
+        self.zone, self.viewers = (), ()
         self._helpers.tell("reader", m.ReadDocument(transaction=self.running.id, zero=zero))
 
     def on_message(self, role: m.Role, message: m.AnyMessage, state: State) -> None:
@@ -193,6 +230,7 @@ class Casework:
 
     def _mrz_read(self, running: Transaction, read: m.MrzRead) -> None:
         running.learn("reader", bounded_facts(read.facts))
+        self.zone = tuple((name, bounded_words(getattr(read, name))) for name in ZONE)
         word = document_class(read.issuing_state, read.document_code, read.document_number, self._rules)
         served = enabled(
             self._rules,
@@ -383,6 +421,7 @@ class Casework:
             record = msgspec.structs.replace(record, outcome=Outcome.COUNTER, reasons=(VOIDED,))
         record = msgspec.structs.replace(record, ruled=self._ruled)
         self.running, self._waiting, self.first_pass = None, set(), ""
+        self.zone, self.viewers = (), ()
         self.ended = (record, *self.ended)[: m.ENDED_KEPT]
         self._issuer_portrait, self._chip_portrait = None, ""
         self._forget(running)
@@ -402,7 +441,7 @@ class Casework:
         """Put into the log what the lane did outside a traveller's ordinary way. A log that refuses it refuses permits too."""
         self._spawn(self._note(self.running.id if self.running else "", event))
 
-    async def _note(self, transaction: str, event: LaneEvent | PanelEvent | OfficerActed, kind: str = "event") -> None:
+    async def _note(self, transaction: str, event: Noted, kind: str = "event") -> None:
         with suppress(AuditError):
             await self._audit.append(kind, transaction, event, at=self._clock.wall(), boot=self._clock.boot())
 
@@ -420,6 +459,24 @@ class Casework:
     def note_officer(self, acted: OfficerActed) -> None:
         """Put into the log what an officer ordered."""
         self._spawn(self._note(acted.transaction, acted, "officer"))
+
+    def note_watch(self, watched: OfficerWatched) -> None:
+        """Put into the log that an officer went on watch, or that a watch ended."""
+        self._spawn(self._note("", watched, "watch"))
+
+    def note_viewed(self, viewed: CaseViewed) -> None:
+        """Put into the log that somebody was not shown a case."""
+        self._spawn(self._note(viewed.transaction, viewed, "viewed"))
+
+    async def write_viewed(self, viewed: CaseViewed) -> bool:
+        """Make it durable that somebody looks, before they do. False: it is not."""
+        try:
+            await self._audit.append(
+                "viewed", viewed.transaction, viewed, at=self._clock.wall(), boot=self._clock.boot(), whole=True
+            )
+        except AuditError:
+            return False
+        return True
 
     async def officer_permit(self, acted: OfficerActed) -> bool:
         """Make an officer's pass durable before the exit opens. False: it is not, and the exit stays shut."""

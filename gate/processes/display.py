@@ -10,7 +10,6 @@ from gate.lane import State, View
 from gate.processes.casework import Casework
 from gate.processes.messages import (
     AnyMessage,
-    ConsoleView,
     EndedTransaction,
     LaneReady,
     OfficerView,
@@ -18,6 +17,9 @@ from gate.processes.messages import (
     PanelView,
     Role,
     TravellerView,
+)
+from gate.processes.officer_messages import (
+    ConsoleView,
 )
 from gate.processes.panel_watch import PanelWatch
 from gate.processes.pictures_lane import PictureDesk
@@ -55,6 +57,8 @@ class Display:
         """Why the log is not signed or witnessed up to now, for the officer; empty where it is."""
         self.troubles: tuple[str, ...] = ()
         """Why the lane takes nobody, for the officer."""
+        self.watching: dict[str, float] = {}
+        """Officers on watch, and when each one's watch ends (boot seconds)."""
         self._listed: tuple[TransactionRecord, ...] = ()
 
     def peer(self, role: Role, *, joined: bool) -> None:
@@ -164,6 +168,10 @@ class Display:
             reasons=(*last.reasons, *last.annotations) if last else (),
             offers=offered(state),
             first_pass=case.first_pass,
+            first_emergency=case.first_emergency,
+            watching=self.watching,
+            supervised=view.supervised,
+            viewers=case.viewers,
         )
 
     def _entry(self, view: View) -> str:

@@ -36,23 +36,28 @@ from gate.processes.fitness import DRAIN_S
 from gate.processes.hardening import harden
 from gate.processes.lag import BOUNDS_MS
 from gate.processes.messages import (
-    ActVerified,
     AnyMessage,
-    AskNonce,
     DestroyedTold,
     FieldsSealed,
     Histogram,
     Join,
     LaneHealth,
     MrzRead,
-    OfficerAct,
     OfficerOrder,
     OrderTaken,
     ProcessEnded,
     Role,
     TellDestroyed,
     TransactionEnded,
+)
+from gate.processes.officer_messages import (
+    ActVerified,
+    AskCase,
+    AskNonce,
+    OfficerAct,
+    OfficerWatch,
     VerifyAct,
+    WatchOver,
 )
 from gate.processes.officers import Officers
 from gate.processes.panel_watch import PanelWatch
@@ -138,8 +143,18 @@ class LaneProcess:
         pictures = PictureDesk(self._clock.boot, self.tell, casework.pictures_shown) if config.console.shows_pictures else None
         display = self._display = Display(config, self.tell, self._panel, pictures)
         longer = config.screens.longer_times
-        self.actor = LaneActor(config.timeouts, self._clock, self, casework, display, kind=config.lane.kind, longer_times=longer)
+        self.actor = LaneActor(
+            config.timeouts,
+            self._clock,
+            self,
+            casework,
+            display,
+            kind=config.lane.kind,
+            longer_times=longer,
+            officers_supervise=config.officers_supervise,
+        )
         self._officers = Officers(config, self._clock, self.actor, casework, self._ask_verifier)
+        self._officers.watching.pictures = lambda: display.pictures_address
         self._acting: set[asyncio.Task[None]] = set()
         self._link = self._open_link(config, key)
         self._vitals, self._started = Vitals(), self._clock.boot()
@@ -231,6 +246,8 @@ class LaneProcess:
                 self._registries.gone()
             if role == "audit":
                 self._sealing.gone()
+            if role == "console" and not self._peers[role]:
+                self._officers.watching.console_gone()
             if not self._peers[role]:
                 self.actor.post(lambda: self.actor.on_peer(role, {}, joined=False))
 
@@ -245,15 +262,27 @@ class LaneProcess:
 
     def _on_console(self, message: AnyMessage, channel: Channel) -> None:
         """What officers' screen asks for; the proof of an order takes its time beside everything else."""
-        if isinstance(message, AskNonce):
-            channel.tell(self._officers.nonce(message))
-        elif isinstance(message, OfficerAct):
-            acting = self._loop.create_task(self._act(message, channel))
-            self._acting.add(acting)
-            acting.add_done_callback(self._acting.discard)
+        match message:
+            case AskNonce():
+                channel.tell(self._officers.nonce(message))
+            case WatchOver():
+                self._officers.watching.over(message)
+            case OfficerAct():
+                self._answer(self._officers.act(message), channel)
+            case OfficerWatch():
+                self._answer(self._officers.watching.watch(message), channel)
+            case AskCase():
+                self._answer(self._officers.watching.show(message), channel)
+            case _:
+                pass
 
-    async def _act(self, act: OfficerAct, channel: Channel) -> None:
-        channel.tell(await self._officers.act(act))
+    def _answer(self, work: Coroutine[None, None, AnyMessage], channel: Channel) -> None:
+        async def answer() -> None:
+            channel.tell(await work)
+
+        acting = self._loop.create_task(answer())
+        self._acting.add(acting)
+        acting.add_done_callback(self._acting.discard)
 
     async def _on_service(self, channel: Channel) -> None:
         """Who starts the processes says why one ended."""

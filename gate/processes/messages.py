@@ -4,7 +4,7 @@ a message for another transaction is dropped, a malformed one ends the connectio
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -12,6 +12,21 @@ import msgspec
 from gate.audit.fields import Box
 from gate.evidence import Direction, Fact
 from gate.outcome import Outcome
+from gate.processes.message import Message
+from gate.processes.officer_messages import (
+    ActAnswered,
+    ActVerified,
+    AskCase,
+    AskNonce,
+    CaseShown,
+    ConsoleView,
+    NonceGiven,
+    OfficerAct,
+    OfficerWatch,
+    VerifyAct,
+    WatchAnswered,
+    WatchOver,
+)
 from gate.records import InspectionCheck, KeysDestroyed, StageTiming, TransactionRecord
 from gate.registries.answers import Answers
 from gate.registries.crossing_record import Crossing, End
@@ -53,13 +68,6 @@ ENDED_KEPT = 12
 """Transactions that the officer's page lists."""
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Base of all messages; the tag is the class name. What they carry (secrets, portraits, names) stays out of logs and traces."""
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {getattr(self, 'transaction', '')}>"
-
-
 # --- any peer → lane ---------------------------------------------------------------------------------------------------
 
 
@@ -68,7 +76,7 @@ class Join(Message, frozen=True, kw_only=True):
 
     role: Role
     secret: str = ""
-    backends: dict[str, str] = {}
+    backends: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 # --- reader → lane -----------------------------------------------------------------------------------------------------
@@ -370,95 +378,6 @@ class EndedTransaction(Message, frozen=True, kw_only=True):
     record: TransactionRecord
 
 
-# --- console (officers' screen, believed in nothing) → lane, and back ---------------------------------------------------------
-
-
-class ConsoleView(Message, frozen=True, kw_only=True):
-    """What officers see of a lane from their place, and nothing of who the traveller is."""
-
-    lane: str
-    checkpoint: str
-    direction: str
-    profile: str
-    state: str
-    since: float
-    """Boot seconds in which the lane came into it."""
-    troubles: tuple[str, ...] = ()
-    transaction: str = ""
-    document_class: str = ""
-    exit_permit: str = ""
-    occupancy: str = ""
-    outcome: Outcome | None = None
-    reasons: tuple[str, ...] = ()
-    offers: tuple[str, ...] = ()
-    """Actions that can have an effect now."""
-    first_pass: str = ""
-    """Who let the traveller pass already, where it takes two."""
-
-
-class AskNonce(Message, frozen=True, kw_only=True):
-    """Console → lane: an officer is about to sign."""
-
-    request: int
-
-
-class NonceGiven(Message, frozen=True, kw_only=True):
-    """Lane → console. ``transaction``: of whoever stands there; empty where nobody does."""
-
-    request: int
-    nonce: bytes
-    transaction: str
-
-
-class OfficerAct(Message, frozen=True, kw_only=True):
-    """Console → lane: an order, and what the officer's authenticator signed over it (:func:`gate.console.acts.challenge`)."""
-
-    action: str
-    transaction: str
-    lane: str
-    reason: str
-    nonce: bytes
-    credential: str
-    authenticator_data: bytes
-    client_data: bytes
-    signature: bytes
-
-
-class ActAnswered(Message, frozen=True, kw_only=True):
-    """Lane → console: what came of it. ``refused`` as :class:`gate.console.acts.Refused`; empty: it is carried out."""
-
-    nonce: bytes
-    refused: str
-    detail: str
-    awaits_second: bool
-    officer: str
-    before: str
-    after: str
-
-
-class VerifyAct(Message, frozen=True, kw_only=True):
-    """Lane → verifier: does an authenticator of the roster's sign ``challenge`` with this?"""
-
-    nonce: bytes
-    challenge: bytes
-    credential: str
-    authenticator_data: bytes
-    client_data: bytes
-    signature: bytes
-
-
-class ActVerified(Message, frozen=True, kw_only=True):
-    """Verifier → lane: whose it is, in which role, and on which days that counts; or why it is nobody's."""
-
-    nonce: bytes
-    refused: str = ""
-    detail: str = ""
-    officer: str = ""
-    role: str = ""
-    since: date | None = None
-    until: date | None = None
-
-
 # --- command (of the gate's own user, ``autogate lane``; demonstrations alone) → lane, and back --------------------------------
 
 Order = Literal["reset", "eject"]
@@ -576,6 +495,11 @@ AnyMessage = (
     | NonceGiven
     | OfficerAct
     | ActAnswered
+    | OfficerWatch
+    | WatchAnswered
+    | WatchOver
+    | AskCase
+    | CaseShown
     | VerifyAct
     | ActVerified
     | AuditReport

@@ -16,31 +16,34 @@ from typing import TypeVar
 
 import msgspec
 
-from gate.clock import SystemClock, civil_date
+from gate.clock import SystemClock
 from gate.config import Config
 from gate.console.acts import NONCE_BYTES, ActionRule, Refused, actions, challenge
 from gate.lane import Event
 from gate.processes.actor import LaneActor
 from gate.processes.bounds import bounded_words
+from gate.processes.budget import Budget
 from gate.processes.casework import Casework
 from gate.processes.messages import (
+    OfficerOrder,
+    OrderTaken,
+)
+from gate.processes.officer_messages import (
     ActAnswered,
     ActVerified,
     AskNonce,
     NonceGiven,
     OfficerAct,
-    OfficerOrder,
-    OrderTaken,
     VerifyAct,
 )
+from gate.processes.proving import Prover, oversized
+from gate.processes.watching import Watching
 from gate.profiles import PROFILES
 from gate.records import OfficerActed
 
 NONCE_S, MOST_NONCES = 60.0, 32
 SECOND_S = 60.0
 """The second of two officers must sign this soon after the first."""
-VERIFY_S = 2.0
-"""What takes the verifier milliseconds; a disk that hangs refuses the order."""
 CLOSED_FILE = "closed"
 """In the state folder: who closed the lane and why; empty where nobody did."""
 MOST_PENDING = 4
@@ -49,32 +52,11 @@ MOST_HOLDS = 3
 """Times that the wait for an officer may begin anew for one traveller: nobody stays shut in because somebody is busy."""
 NOTES, NOTE_EVERY_S = 30, 5.0
 """Refused orders that may be written at once, and the time in which one more is: a mad console must not keep permits from the disk."""
-PROOFS, PROOF_EVERY_S = 12, 0.5
-"""Orders that may be proven at once, and the time in which one more may be: a mad console must not use up the processor."""
-LONGEST_SIGNED = 2048
-"""Octets of what an authenticator and a browser hand over; an honest order has three hundred."""
-HARMLESS = frozenset({"counter", "secondary", "hold", "eject", "close"})
+HARMLESS = frozenset({"counter", "secondary", "hold", "eject", "close", "emergency"})
 """Carried out with a doubtful clock, too: they open no exit and take nobody in."""
 _EVENTS = {"counter": Event.OFFICER_EJECT, "secondary": Event.OFFICER_EJECT, "eject": Event.OFFICER_EJECT}
 
 T = TypeVar("T")
-
-
-class _Budget:
-    """So many at once, and one more every so often."""
-
-    def __init__(self, most: int, every_s: float, boot: Callable[[], float]) -> None:
-        self._most, self._every_s, self._boot = most, every_s, boot
-        self._left, self._since = float(most), boot()
-
-    def spend(self) -> bool:
-        now = self._boot()
-        self._left = min(self._most, self._left + (now - self._since) / self._every_s)
-        self._since = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,22 +79,27 @@ class _Ruling:
     awaits_second: bool = False
 
 
+def _challenge(act: OfficerAct) -> bytes:
+    return challenge(action=act.action, transaction=act.transaction, lane=act.lane, reason=act.reason, nonce=act.nonce)
+
+
 class Officers:
     """Runs on the lane's loop alone. ``ask`` sends a question to the verifier; False where there is none."""
 
     def __init__(
         self, config: Config, clock: SystemClock, actor: LaneActor, case: Casework, ask: Callable[[VerifyAct], bool]
     ) -> None:
-        self._config, self._clock, self._actor, self._case, self._ask = config, clock, actor, case, ask
+        self._config, self._clock, self._actor, self._case = config, clock, actor, case
+        self._prover = Prover(ask, clock, config.lane.checkpoint)
         self._nonces: dict[bytes, _Given] = {}
-        self._proofs: dict[bytes, asyncio.Future[ActVerified]] = {}
         self._turn, self._pending = asyncio.Lock(), 0
-        self._first: tuple[_Given, str] | None = None
+        self._first: dict[str, tuple[_Given, str]] = {}
+        """By action: the first of two officers, and what they signed for."""
         self._last: tuple[str, str] = ("", "")
         """The transaction last ruled on, and who did what."""
         self._holds: tuple[str, int] = ("", 0)
-        self._notes, self._left_out = _Budget(NOTES, NOTE_EVERY_S, clock.boot), 0
-        self._proving = _Budget(PROOFS, PROOF_EVERY_S, clock.boot)
+        self._notes, self._left_out = Budget(NOTES, NOTE_EVERY_S, clock.boot), 0
+        self.watching = Watching(config, clock, actor, case, prover=self._prover, take=self._taken, notes=self._notes)
 
     # --- what peers say -------------------------------------------------------------------------------------------------------
 
@@ -126,10 +113,15 @@ class Officers:
         return NonceGiven(request=asked.request, nonce=nonce, transaction=given.transaction)
 
     def proven(self, told: ActVerified) -> None:
-        """The verifier's answer. What nobody waits for is dropped."""
-        waiting = self._proofs.get(told.nonce)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(told)
+        """The verifier's answer."""
+        self._prover.proven(told)
+
+    def _taken(self, nonce: bytes) -> Refused | None:
+        """Take a nonce back; why it is worth nothing."""
+        given = self._nonces.pop(nonce, None)
+        if given is None:
+            return Refused.NONCE_UNKNOWN
+        return Refused.NONCE_EXPIRED if self._clock.boot() - given.since > NONCE_S else None
 
     async def act(self, act: OfficerAct) -> ActAnswered:
         """Carry out ``act``, or say why not; either way it goes into the log."""
@@ -138,12 +130,14 @@ class Officers:
         refused = self._unsound(act, given)
         if refused or given is None:
             return self._answer(act, before, ActVerified(nonce=act.nonce), _Ruling(refused=refused or Refused.NONCE_UNKNOWN))
-        if self._pending >= MOST_PENDING or not self._proving.spend():
+        if self._pending >= MOST_PENDING or not self._prover.budget.spend():
             return self._answer(act, before, ActVerified(nonce=act.nonce), _Ruling(refused=Refused.BUSY))
         self._pending += 1
         try:
             async with self._turn:  # one after the other: whoever comes second sees what the first one did
-                who = await self._prove(act)
+                who = await self._prover.prove(act, _challenge(act))
+                if not who.refused:
+                    self.watching.signed(who)
                 ruling = (
                     _Ruling(refused=Refused(who.refused), detail=who.detail) if who.refused else await self._rule(act, given, who)
                 )
@@ -185,8 +179,7 @@ class Officers:
     def _unsound(self, act: OfficerAct, given: _Given | None) -> Refused | None:
         """Why ``act`` is not worth a proof."""
         rule = actions().get(act.action)
-        sizes = (len(act.authenticator_data), len(act.client_data), len(act.signature), len(act.credential))
-        if max(sizes) > LONGEST_SIGNED:
+        if oversized(act):
             return Refused.MALFORMED
         if rule is None:
             return Refused.UNKNOWN_ACTION
@@ -202,29 +195,6 @@ class Officers:
             return Refused.OTHER_TRANSACTION
         return None
 
-    async def _prove(self, act: OfficerAct) -> ActVerified:
-        """Whose order it is, as the verifier says; nobody's where it does not say."""
-        signed = challenge(action=act.action, transaction=act.transaction, lane=act.lane, reason=act.reason, nonce=act.nonce)
-        question = VerifyAct(
-            nonce=act.nonce,
-            challenge=signed,
-            credential=act.credential,
-            authenticator_data=act.authenticator_data,
-            client_data=act.client_data,
-            signature=act.signature,
-        )
-        waiting: asyncio.Future[ActVerified] = asyncio.get_running_loop().create_future()
-        self._proofs[act.nonce] = waiting
-        try:
-            if self._ask(question):
-                await asyncio.wait({waiting}, timeout=VERIFY_S)
-        finally:
-            del self._proofs[act.nonce]
-        told = waiting.result() if waiting.done() else None
-        if told is not None and told.refused in {"", *Refused}:
-            return told
-        return ActVerified(nonce=act.nonce, refused=Refused.NOT_VERIFIABLE)
-
     # --- what it may do ---------------------------------------------------------------------------------------------------------
 
     async def _rule(self, act: OfficerAct, given: _Given, who: ActVerified) -> _Ruling:
@@ -238,8 +208,7 @@ class Officers:
         return await self._in_turn(lambda: self._let_pass(given, who, ruling))
 
     def _may(self, act: OfficerAct, rule: ActionRule, given: _Given, who: ActVerified) -> _Ruling | None:
-        today = civil_date(self._clock.wall(), self._config.lane.checkpoint)
-        if who.since is None or who.until is None or not who.since <= today <= who.until:
+        if self._prover.duty_left_s(who) <= 0:
             return _Ruling(refused=Refused.OFFICER_NOT_VALID)
         if who.role not in rule.roles:
             return _Ruling(refused=Refused.ROLE_MAY_NOT)
@@ -262,6 +231,8 @@ class Officers:
                 return self._passes(given, who)
             case "hold":
                 return self._hold(given)
+            case "emergency":
+                return self._open_in_emergency(act, given, who)
             case "close":
                 self._actor.close_lane(f"{who.officer}: {act.reason}")
                 return _Ruling()
@@ -291,18 +262,43 @@ class Officers:
             return _Ruling(refused=Refused.NOT_PASSABLE)
         if not running.held:
             return _Ruling()
-        first = self._first
-        if first is None or self._moved_on(first[0]) or self._clock.boot() - first[0].since > SECOND_S:
+        ruling = self._by_two("pass", given, who, lapsed=self._moved_on)
+        if ruling.awaits_second:
+            self._case.first_pass = who.officer
+        return ruling
+
+    def _by_two(self, action: str, given: _Given, who: ActVerified, lapsed: Callable[[_Given], bool]) -> _Ruling:
+        """Wait for a second officer, or find that this is the one: within a minute, by name, and before the first one's signature ``lapsed``."""
+        first = self._first.get(action)
+        if first is None or lapsed(first[0]) or self._clock.boot() - first[0].since > SECOND_S:
             now = _Given(transaction=given.transaction, visit=given.visit, since=self._clock.boot())
-            self._first, self._case.first_pass = (now, who.officer), who.officer
+            self._first[action] = (now, who.officer)
             return _Ruling(awaits_second=True)
         if first[1] == who.officer:
             return _Ruling(refused=Refused.SAME_OFFICER, detail=first[1])
         return _Ruling(first=first[1])
 
+    def _open_in_emergency(self, act: OfficerAct, given: _Given, who: ActVerified) -> _Ruling:
+        """Two officers, whoever stands there meanwhile. It waits for no disk: it opens no exit."""
+        ruling = self._by_two("emergency", given, who, lapsed=lambda _: False)
+        if not ruling.refused and not ruling.awaits_second:
+            del self._first["emergency"]
+            if not self._actor.let_go(f"{ruling.first} and {who.officer}: {act.reason}"):
+                ruling = _Ruling(refused=Refused.NOT_NOW, first=ruling.first)
+            self._case.first_emergency = ""
+        if ruling.awaits_second:
+            self._case.first_emergency = who.officer
+            asyncio.get_running_loop().call_later(SECOND_S, self._forget_emergency)
+        return ruling
+
+    def _forget_emergency(self) -> None:
+        first = self._first.get("emergency")
+        if first is None or self._clock.boot() - first[0].since >= SECOND_S:
+            self._case.first_emergency = ""
+
     def _let_pass(self, given: _Given, who: ActVerified, ruling: _Ruling) -> _Ruling:
         """The permit is durable: open, if all is as it was."""
-        self._first = None
+        self._first.pop("pass", None)
         if self._moved_on(given) or not self._actor.officer(Event.OFFICER_PASS):
             return _Ruling(refused=Refused.NOT_PASSABLE, first=ruling.first)
         self._last = (given.transaction, f"{who.officer}: pass")

@@ -165,10 +165,11 @@ def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_
     sari.put_into(cdp, device)
     page.locator("#enter").click()
     page.locator("#bank").wait_for()
-    assert page.locator("#who").inner_text() == "Sari · officer"
+    assert page.locator("#who").inner_text().startswith("Sari · Petugas")
 
     page.locator('.lane[data-state="hold"] .case').wait_for(timeout=LIMIT_S * 1000)
     shown = page.locator(".case code").all_inner_texts()
+    sees_both_pictures(page)
     shoot(page, "console-referred")
     page.locator('[data-action="pass"]').click()
     shoot(page, "console-reasons")
@@ -196,6 +197,7 @@ def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_
     with demo.log() as log:
         assert log.verify() == []
         orders = [decode(record, OfficerActed) for record in log.records("officer")]
+        assert [record.transaction for record in log.records("pictures")] == [sent], "that somebody looked is written down"
         records = {record.transaction: record for record in log.transactions()}
     told = [(each.officer, each.role, each.action, each.reason, each.transaction, each.refused) for each in orders]
     assert told == [
@@ -205,6 +207,14 @@ def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_
     assert [each.action for each in records[passed].ruled] == ["pass"]
     for order in orders:
         assert proves_itself(order, sari, demo.address.rstrip("/"))
+
+
+def sees_both_pictures(page) -> None:
+    """The portrait in the chip beside the person: on the page as it ships, its Content-Security-Policy included."""
+    page.locator("#open").click()
+    for which, width in (("chip", 373), ("live", 853)):
+        page.locator(f"#{which}").wait_for()
+        assert page.evaluate(f"document.querySelector('#{which}').naturalWidth") == width
 
 
 def makes_a_key(page) -> None:

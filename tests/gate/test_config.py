@@ -344,6 +344,7 @@ def test_a_registry_over_https_wants_certificates_and_one_of_crossings_a_sealed_
 
 
 WITNESS_KEY = f"witness.example/w1+00c0ffee+{'A' * 44}"
+CONSOLE = f'\n[console]\nport = 8412\nroster = "roster"\nsigners = ["ratna:{"05" * 32}", "yusuf:{"06" * 32}"]\n'
 TRIAL = (
     GOOD.replace('"demo"\nstate_dir', '"trial"\nstate_dir')
     .replace('kind = "simulator"\naddress = "world/scanner.sock"', f'{SERIAL}\naddress = "/dev/ttyUSB1"')
@@ -355,6 +356,7 @@ TRIAL = (
     .replace("[timeouts]", '[chip]\nlink = "pcsc"\nreader = "Reader 0 0"\n\n[timeouts]')
     + f'\n[rules]\nstore = "operator-rules"\nsigners = ["siti:{"03" * 32}", "budi:{"04" * 32}"]\n'
     + f'\n[audit]\nkey = "audit.key"\nsealing_key = "sealing.key"\nwitness = "https://witness.example/"\nwitness_key = "{WITNESS_KEY}"\n'
+    + CONSOLE
 )
 
 
@@ -377,6 +379,8 @@ TRIAL = (
         (f'witness_key = "{WITNESS_KEY}"\n', "", "audit.witness_key"),
         ("+00c0ffee", "", "audit.witness_key"),
         ('sealing_key = "sealing.key"\n', "", "audit.sealing_key"),
+        (CONSOLE, "", "console.roster"),
+        ('roster = "roster"\n', 'roster = "roster"\nsupervision = "page"\n', "console.supervision"),
         ("operator-trust", "trust", "trust.store"),
         (f', "second:{"02" * 32}"', "", "trust.signers"),
         ("second:", "first:", "trust.signers"),

@@ -1,47 +1,25 @@
-// Draws what /events says, and carries what an officer signs. Every text goes in as text, never as markup.
+// The console: which lane is looked at, what an officer presses, what the lanes say.
 "use strict";
 
 const RETRY_MS = 1000;
-const $ = (selector) => document.querySelector(selector);
+const PICTURE_TRIES = 5;
+const HERE_EVERY_MS = 60000;
+const WATCH_WARNS_S = 180;
 
-function el(name, className, ...children) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
+let me = null;
+let actions = [];
+let lanes = [];
+let events = null;
+let chosen = "";
+let opened = null; // {lane, transaction, told}: the case that this officer opened
+let asking = null;
+let waiting = new Set();
+let keysOn = true;
+let hereAt = 0;
 
-function both([indonesian, english]) {
-  if (indonesian === english) return el("span", "", indonesian);
-  const en = el("span", "", english);
-  en.lang = "en";
-  return el("span", "", indonesian, " ", en);
-}
-
-const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-const text64 = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-
-function say(tone, ...parts) {
-  $("#said").className = tone;
-  $("#said").replaceChildren(...parts);
-}
-
-async function post(path, body) {
-  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-  const told = await answer.json();
-  if (answer.status === 401) enter();
-  if (!answer.ok) throw Object.assign(new Error(told.refused), { words: told.words });
-  return told;
-}
-
-// --- the officer's key ----------------------------------------------------------------------------------------------------
-
-async function signed(challenge, rp, credential) {
-  const allowed = credential ? [{ type: "public-key", id: bytes(credential) }] : [];
-  const made = await navigator.credentials.get({ publicKey: { challenge: bytes(challenge), rpId: rp, allowCredentials: allowed, userVerification: "required", timeout: 60000 } });
-  const { authenticatorData, clientDataJSON, signature } = made.response;
-  return { credential: text64(made.rawId), authenticator_data: text64(authenticatorData), client_data: text64(clientDataJSON), signature: text64(signature) };
-}
+const laneNamed = (name) => lanes.find((lane) => lane.name === name);
+const waits = (lane) => lane.urgency !== null && lane.urgency !== undefined;
+const queue = () => lanes.filter(waits).sort((a, b) => a.urgency - b.urgency || a.came - b.came);
 
 async function attempt(work) {
   try {
@@ -52,40 +30,79 @@ async function attempt(work) {
   }
 }
 
+// --- signing in, and staying -----------------------------------------------------------------------------------------------
+
+function sayWatch(watch) {
+  const refused = watch.filter((each) => each.refused);
+  if (refused.length) say("bad", ...refused.flatMap((each) => [`${each.lane}: `, both(each.words), " "]));
+  else say("");
+}
+
 async function signIn() {
-  const { challenge, rp } = await post("/signin/begin", {});
-  await post("/signin", { challenge, ...(await signed(challenge, rp)) });
+  wakeSound();
+  const { watch } = await goOnWatch("/signin");
+  sayWatch(watch);
+  await enter();
+}
+
+async function lookIn() {
+  await post("/signin/password", { name: $("#viewer").value, password: $("#password").value });
+  $("#password").value = "";
   say("");
   await enter();
 }
 
-async function makeKey() {
-  const name = $("#name");
-  if (!name.value || !name.reportValidity()) return;
-  const made = await navigator.credentials.create({ publicKey: {
-    challenge: crypto.getRandomValues(new Uint8Array(32)), rp: { id: location.hostname, name: "autogate" },
-    user: { id: crypto.getRandomValues(new Uint8Array(16)), name: name.value, displayName: name.value },
-    pubKeyCredParams: [{ type: "public-key", alg: -7 }], attestation: "none",
-    authenticatorSelection: { residentKey: "required", userVerification: "required" },
-  } });
-  const line = { name: name.value, credential: text64(made.rawId), key: text64(made.response.getPublicKey()) };
-  $("#made").value = JSON.stringify(line);
+async function stay() {
+  wakeSound();
+  sayWatch((await goOnWatch("/watch")).watch);
 }
 
-// --- orders ---------------------------------------------------------------------------------------------------------------
+function watchEnds() {
+  const reachable = lanes.filter((lane) => lane.reachable);
+  return reachable.length ? Math.min(...reachable.map((lane) => lane.watching[me.officer] || 0)) : 0;
+}
 
-let actions = [];
-let asking = null;
+function drawWatch() {
+  const node = $("#watch");
+  node.hidden = !me?.watches || !lanes.some((lane) => lane.reachable);
+  if (node.hidden) return false;
+  const left = watchEnds() - Date.now() / 1000;
+  const late = left < WATCH_WARNS_S;
+  node.className = late ? "late" : "";
+  const words = left <= 0 ? ["Belum berjaga", "Not on watch"] : [`Berjaga ${Math.ceil(left / 60)} menit lagi`, `On watch for ${Math.ceil(left / 60)} min`];
+  fill(node, words, () => [both(words), " ", el("kbd", "", "W")]);
+  return late;
+}
+
+// --- the case ----------------------------------------------------------------------------------------------------------------
+
+async function openCase(tries = PICTURE_TRIES) {
+  const lane = laneNamed(chosen);
+  if (!lane?.case || lane.state !== "hold" || !me.opens) return;
+  const { transaction } = lane.case;
+  const told = await post("/case", { lane: lane.name, transaction });
+  if (laneNamed(lane.name)?.case?.transaction !== transaction) return; // gone meanwhile
+  opened = { lane: lane.name, transaction, told };
+  draw();
+  if (!told.pictures && tries > 1) setTimeout(() => { if (opened?.transaction === transaction) attempt(() => openCase(tries - 1)); }, RETRY_MS);
+}
+
+function dropClosed() {
+  const lane = opened && laneNamed(opened.lane);
+  if (opened && !(lane?.reachable && lane.state === "hold" && lane.case?.transaction === opened.transaction)) opened = null;
+}
+
+// --- orders ------------------------------------------------------------------------------------------------------------------
 
 function ask(lane, action) {
   asking = { lane, action };
   const who = lane.case ? ` · ${lane.case.transaction.slice(0, 8)}` : "";
   $("#asked").replaceChildren(both(action.words), ` · ${lane.name}${action.about === "traveller" ? who : ""}`);
-  $("#why").replaceChildren(...action.reasons.map(({ code, words }) => { // none is chosen beforehand: an officer means the one that is signed
+  $("#why").replaceChildren(...action.reasons.map(({ code, words }, number) => { // none is chosen beforehand: an officer means the one that is signed
     const choice = el("input");
     Object.assign(choice, { type: "radio", name: "reason", value: code });
     choice.onchange = () => { $("#sign").disabled = false; };
-    return el("label", "", choice, both(words));
+    return el("label", "", choice, el("kbd", "", String(number + 1)), both(words));
   }));
   $("#sign").disabled = true;
   $("#ask").showModal();
@@ -105,75 +122,86 @@ async function order() {
   else say("good", ...label, both(["dilaksanakan", "carried out"]));
 }
 
-// --- drawing ----------------------------------------------------------------------------------------------------------------
+const allowed = (lane) => (lane?.reachable && me?.acts ? actions.filter((action) => action.roles.includes(me.role) && lane.offers.includes(action.id)) : []);
 
-let me = null;
-let bank = [];
-let drawnAt = 0;
-let events = null;
+// --- drawing -----------------------------------------------------------------------------------------------------------------
 
-function caseOf(lane) {
-  const told = lane.case;
-  if (!told) return null;
-  const rows = [[["Dokumen", "Document"], both(told.class)], [["Izin keluar", "Exit permit"], both(told.permit)], [["Di dalam", "Inside"], told.inside]];
-  if (told.outcome) rows.push([["Hasil", "Outcome"], both(told.outcome.words)]);
-  if (told.first_pass) rows.push([["Tanda tangan pertama", "First signature"], told.first_pass]);
-  const list = el("dl", "", ...rows.flatMap(([name, value]) => [el("dt", "", both(name)), el("dd", "", value)]));
-  const reasons = told.reasons.map((reason) => el("li", "", both(reason.words), " ", el("code", "", reason.code),
-    el("ul", "", ...reason.checks.map((check) => el("li", "", both(check))))));
-  return el("div", "case", list, el("ul", "", ...reasons));
+function choose(name) {
+  chosen = name;
+  draw();
 }
 
-function laneOf(lane) {
-  const node = el("article", `lane ${lane.reachable ? lane.tone : "bad"}`);
-  node.dataset.lane = lane.name;
-  node.dataset.state = lane.state || "unreachable";
-  if (lane.state === "hold") node.classList.add("waits");
-  const clock = el("span", "clock");
-  clock.dataset.waited = lane.waited || 0;
-  node.append(el("h2", "", lane.name, lane.reachable ? el("small", "", `${lane.checkpoint} · ${lane.profile}`) : null, clock));
-  if (!lane.reachable) {
-    node.append(el("p", "state", both(["Tidak terhubung", "Unreachable"])));
+function drawDesk(lane) {
+  const desk = $("#desk");
+  desk.hidden = !lane;
+  if (!lane) return;
+  desk.className = `lane ${lane.reachable ? lane.tone : "bad"}`;
+  Object.assign(desk.dataset, { lane: lane.name, state: stateOf(lane) });
+  $("#lane-name").textContent = lane.name;
+  $("#lane-where").textContent = lane.reachable ? `${lane.checkpoint} · ${lane.direction[0]} · ${lane.profile}` : "";
+  $("#lane-clock").dataset.came = lane.came;
+  fill($("#lane-state"), wordsOf(lane), () => [both(wordsOf(lane))]);
+  const troubles = [...(lane.troubles || [])];
+  if (lane.first_emergency) troubles.push([`Buka darurat: ${lane.first_emergency}, perlu petugas kedua`, `Open in emergency: ${lane.first_emergency}, it takes a second officer`]);
+  fill($("#troubles"), troubles, () => troubles.map((trouble) => el("li", "", both(trouble))));
+  $("#case").hidden = !lane.case;
+  fill($("#case"), lane.case, () => (lane.case ? caseOf(lane.case) : []));
+  const mine = allowed(lane);
+  fill($("#acts"), [lane.name, mine.map((action) => action.id)], () => mine.map((action) => {
+    const node = button(action.words, action.key, () => ask(laneNamed(lane.name), action));
+    Object.assign(node.dataset, { action: action.id, key: action.id });
     return node;
-  }
-  node.append(el("p", "state", both(lane.words)), el("ul", "troubles", ...lane.troubles.map((trouble) => el("li", "", both(trouble)))));
-  const told = caseOf(lane);
-  if (told) node.append(told);
-  const buttons = actions.filter((action) => action.roles.includes(me.role) && lane.offers.includes(action.id)).map((action) => {
-    const button = el("button", "", both(action.words));
-    button.type = "button";
-    button.dataset.action = action.id;
-    button.onclick = () => ask(lane, action);
-    return button;
-  });
-  node.append(el("div", "acts", ...buttons));
-  return node;
+  }));
+  const open = opened?.lane === lane.name ? opened.told : null;
+  $("#open").hidden = !(me?.opens && lane.case && lane.state === "hold" && !open);
+  drawOpened(open);
 }
 
 function draw() {
-  const focused = document.activeElement?.closest?.(".lane")?.dataset.lane;
-  const action = document.activeElement?.dataset?.action;
-  drawnAt = performance.now();
-  const urgent = [...bank].sort((a, b) => (b.state === "hold") - (a.state === "hold"));
-  $("#bank").replaceChildren(...urgent.map(laneOf));
-  if (focused && action) $(`.lane[data-lane="${CSS.escape(focused)}"] [data-action="${CSS.escape(action)}"]`)?.focus();
+  dropClosed();
+  const urgent = queue();
+  if (!waits(laneNamed(chosen) || {}) && urgent.length) chosen = urgent[0].name;
+  if (!laneNamed(chosen)) chosen = lanes[0]?.name || "";
+  fill($("#queue"), urgent.map((lane) => [lane.name, lane.case, lane.words, lane.came]), () => urgent.map((lane, number) => queueItem(lane, number + 1, choose)));
+  $("#nobody").hidden = urgent.length > 0;
+  fill($("#tiles"), [chosen, ...lanes.map((lane) => [lane.name, stateOf(lane), lane.came, lane.troubles, lane.urgency])], () => lanes.map((lane) => tileOf(lane, chosen, choose)));
+  drawDesk(laneNamed(chosen));
+  $("#practice").hidden = !lanes.some((lane) => lane.profile === "demo"); // a training says so by itself
+  document.title = `${urgent.length ? `(${urgent.length}) ` : ""}autogate · konsol petugas`;
+  heed(urgent);
   tick();
 }
 
-function tick() {
-  for (const clock of document.querySelectorAll(".clock")) {
-    const seconds = Number(clock.dataset.waited) + (performance.now() - drawnAt) / 1000;
-    clock.textContent = `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
-  }
+// Somebody who waits, and a watch that ends, are heard until an officer turns to them.
+function heed(urgent) {
+  const now = new Set(urgent.map((lane) => `${lane.name} ${lane.case?.transaction || lane.state}`));
+  const fresh = [...now].some((each) => !waiting.has(each));
+  waiting = now;
+  const unopened = urgent.some((lane) => !lane.case?.viewers.length);
+  const late = me ? drawWatch() : false;
+  soundAlert(Boolean(me) && (unopened || late), fresh);
+}
+
+function hear(number, told) {
+  lanes[number] = told;
+  draw();
 }
 
 function follow() {
   events?.close();
+  const heard = new Set();
   events = new EventSource("/events");
-  events.addEventListener("bank", (event) => { bank = JSON.parse(event.data); draw(); });
+  events.addEventListener("lanes", (event) => {
+    lanes = lanes.slice(0, Number(event.data));
+    for (let number = 0; number < Number(event.data); number += 1) {
+      if (heard.has(number)) continue;
+      heard.add(number);
+      events.addEventListener(`lane${number}`, (told) => hear(number, JSON.parse(told.data)));
+    }
+  });
   events.onerror = () => {
     events.close();
-    bank = bank.map((lane) => ({ name: lane.name, reachable: false }));
+    lanes = lanes.map((lane) => ({ name: lane.name, came: lane.came, reachable: false }));
     draw();
     setTimeout(enter, RETRY_MS);
   };
@@ -188,16 +216,76 @@ async function enter() {
   }
   me = told.officer ? told : null;
   actions = told.actions || [];
-  $("#who").textContent = me ? `${me.officer} · ${me.role}` : "";
-  $("#signout").hidden = $("#bank").hidden = !me;
+  fill($("#who"), me && [me.officer, me.role_words, me.acts], () => (me ? [`${me.officer} · `, both(me.role_words), me.acts ? "" : both([" · hanya melihat", "looks only"])] : []));
+  for (const id of ["#signout", "#sound", "#shortcuts", "#bank"]) $(id).hidden = !me;
   $("#signin").hidden = Boolean(me);
   if (me) follow();
-  else events?.close();
+  else {
+    events?.close();
+    [lanes, opened, chosen] = [[], null, ""];
+    draw();
+    $("#watch").hidden = true;
+  }
+}
+
+// --- keys --------------------------------------------------------------------------------------------------------------------
+
+function inDialog(event) {
+  if (event.key === "Enter") {
+    event.preventDefault();
+    if (!$("#sign").disabled) $("#sign").click();
+  } else if (/^[1-9]$/.test(event.key)) {
+    $(`#why label:nth-child(${event.key}) input`)?.click();
+  }
+}
+
+function move(by) {
+  const at = lanes.findIndex((lane) => lane.name === chosen);
+  if (lanes.length) choose(lanes[(at + by + lanes.length) % lanes.length].name);
+}
+
+function onKey(event) {
+  here();
+  if ($("#ask").open) return inDialog(event);
+  if (!me || !keysOn || event.ctrlKey || event.altKey || event.metaKey || event.target.closest("input")) return undefined;
+  const key = event.key.toLowerCase();
+  const action = allowed(laneNamed(chosen)).find((each) => each.key === key);
+  const pressed = { o: () => attempt(() => openCase()), w: () => me.watches && attempt(stay), m: () => $("#sound").click(), j: () => move(1), k: () => move(-1) };
+  if (action) ask(laneNamed(chosen), action);
+  else if (/^[1-9]$/.test(key) && queue()[Number(key) - 1]) choose(queue()[Number(key) - 1].name);
+  else if (pressed[key]) pressed[key]();
+  else return undefined;
+  return event.preventDefault();
+}
+
+// That somebody sits here keeps them signed in; a screen that nobody touches is left, and its officer's watch with it.
+function here() {
+  if (!me || performance.now() - hereAt < HERE_EVERY_MS) return;
+  hereAt = performance.now();
+  post("/here", {}).catch(() => {});
+}
+
+function toggle(node, set) {
+  node.onclick = () => {
+    const on = node.getAttribute("aria-pressed") !== "true";
+    node.setAttribute("aria-pressed", String(on));
+    set(on);
+  };
 }
 
 $("#enter").onclick = () => attempt(signIn);
-$("#make").onclick = () => attempt(makeKey);
+$("#password-form").onsubmit = (event) => { event.preventDefault(); attempt(lookIn); };
+$("#make").onclick = () => attempt(async () => {
+  const name = $("#name");
+  if (name.value && name.reportValidity()) $("#made").value = JSON.stringify(await makeKey(name.value));
+});
 $("#sign").onclick = () => attempt(order);
+$("#open").onclick = () => attempt(() => openCase());
+$("#watch").onclick = () => attempt(stay);
 $("#signout").onclick = () => attempt(async () => { await post("/signout", {}); await enter(); });
-setInterval(tick, 500);
+toggle($("#sound"), (on) => { alerting.on = on; if (on) wakeSound(); });
+toggle($("#shortcuts"), (on) => { keysOn = on; });
+document.addEventListener("keydown", onKey);
+document.addEventListener("pointerdown", here);
+setInterval(() => { tick(); if (me) heed(queue()); }, 500);
 enter();

@@ -133,7 +133,7 @@ def _ended(record: TransactionRecord) -> Json:
         "reasons": _reasons(_told(record)),
         "seconds": round((record.ended - record.started).total_seconds(), 1),
         "stages": [_stage(stage) for stage in record.stages],
-        "checks": [*_check_tree(record.decisions), *_inspection(record.inspection)],
+        "checks": [*_check_tree(record.decisions), *inspection(record.inspection)],
         "decisions": [_decision(decision) for decision in record.decisions],
         "backends": record.backends,
         "demonstration": record.demonstration,
@@ -161,17 +161,22 @@ def _result_tone(result: str) -> str:
 
 
 def _check_tree(decisions: Iterable[DecisionRecord]) -> list[Json]:
-    """Every fact of the newest evidence in its group; a fact that nobody delivered stands there as not performed."""
+    """Every fact of the newest evidence in its group."""
     facts: Mapping[str, Fact] = {}
     for decision in decisions:
         facts = {**facts, **decision.evidence.facts}
+    return check_tree(facts)
+
+
+def check_tree(facts: Mapping[str, Fact]) -> list[Json]:
+    """``facts`` in their groups and colours; one that nobody delivered stands there as not performed."""
     return [
         {"name": name, "checks": [{"name": check, **_check(facts.get(fact, Fact()))} for fact, check in members]}
         for name, members in words.CHECK_TREE
     ]
 
 
-def _inspection(checks: tuple[InspectionCheck, ...]) -> list[Json]:
+def inspection(checks: tuple[InspectionCheck, ...]) -> list[Json]:
     """The electronic proof step by step, as a group of its own; none where there was none."""
     steps = [
         {

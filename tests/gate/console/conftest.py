@@ -33,6 +33,7 @@ from gate.signer_key import public_hex
 
 ORIGIN = "http://localhost:8412"
 TODAY = datetime.now(UTC).date()
+DAY = timedelta(days=1)  # the calendar of the checkpoint is ahead of the one of the tests
 
 
 class Authenticator:
@@ -65,7 +66,7 @@ class Authenticator:
         signature = self._key.sign(data + hashlib.sha256(raw).digest(), ECDSA(SHA256()))
         return {"authenticator_data": data, "client_data": raw, "signature": signature}
 
-    def officer(self, name: str, role: str = "officer", since: date = TODAY, until: date = TODAY) -> Officer:
+    def officer(self, name: str, role: str = "officer", since: date = TODAY - DAY, until: date = TODAY + DAY) -> Officer:
         return Officer(name=name, role=role, credential=self.credential, key=self.public, since=since, until=until)
 
 

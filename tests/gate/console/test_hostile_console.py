@@ -12,6 +12,7 @@ from gate.console.roster import RosterVersions
 from gate.console.verifier import COUNTERS_FILE, SEEN_FILE, Verifier
 from gate.lane import State
 from gate.processes import officers as module
+from gate.processes import proving
 from gate.processes.messages import ActVerified, AskNonce, DocumentRemoved
 from gate.processes.officers import MOST_NONCES, MOST_PENDING, NOTES
 from hardware.controller.protocol import Leaf
@@ -19,9 +20,10 @@ from hardware.controller.protocol import Leaf
 
 async def refused(desk, act, why: str) -> None:
     """The lane says so, the log says so, and nothing moved."""
+    before = len(await desk.written(0))
     answer = await desk.send(act)
     assert answer.refused == why
-    assert (await desk.written(1))[-1].refused == why
+    assert (await desk.written(before + 1))[-1].refused == why
     assert desk.hand.state is State.HOLD
     assert not desk.hand.opened_exit()
 
@@ -67,8 +69,8 @@ FOREIGN = {
 @pytest.fixture
 def patient(waiting, monkeypatch):
     """A lane that proves and writes down as many as come."""
-    monkeypatch.setattr(waiting.officers._proving, "_left", 1e9)
-    monkeypatch.setattr(waiting.officers._proving, "_most", 1e9)
+    monkeypatch.setattr(waiting.officers._prover.budget, "_left", 1e9)
+    monkeypatch.setattr(waiting.officers._prover.budget, "_most", 1e9)
     monkeypatch.setattr(waiting.officers._notes, "_left", 1e9)
     monkeypatch.setattr(waiting.officers._notes, "_most", 1e9)
     return waiting
@@ -206,7 +208,7 @@ async def test_no_verifier_no_order(waiting, monkeypatch):
 
 
 async def test_a_verifier_that_says_nothing_or_nonsense(waiting, monkeypatch):
-    monkeypatch.setattr(module, "VERIFY_S", 0.05)
+    monkeypatch.setattr(proving, "VERIFY_S", 0.05)
     waiting.verifier = type("Silent", (), {"answer": lambda _, asked: ActVerified(nonce=b"other")})()
     await refused(waiting, waiting.prepared("Sari", "pass"), "not_verifiable")
     waiting.verifier = type("Odd", (), {"answer": lambda _, asked: ActVerified(nonce=asked.nonce, refused="well")})()
@@ -225,18 +227,18 @@ async def test_a_flood_of_nonces_costs_the_console_its_own_alone(waiting):
 
 
 async def test_a_flood_of_orders_is_proven_in_small_helpings_and_fills_no_log(waiting, monkeypatch):
-    monkeypatch.setattr(waiting.officers._proving, "_every_s", 1e9)
+    monkeypatch.setattr(waiting.officers._prover.budget, "_every_s", 1e9)
     acts = [waiting.prepared("Sari", "hold", flags=0x01) for _ in range(MOST_PENDING + 3)]
     answers = await asyncio.gather(*(waiting.officers.act(act) for act in acts))
     assert [each.refused for each in answers].count("busy") == 3
     for _ in range(200):
         await waiting.officers.act(waiting.prepared("Sari", "pass", flags=0x01))
         await waiting.officers.act(msgspec.structs.replace(waiting.prepared("Sari", "pass"), nonce=secrets.token_bytes(32)))
-    assert waiting.asked <= module.PROOFS
+    assert waiting.asked <= proving.PROOFS
     await waiting.hand.settle()
     assert NOTES <= len(await waiting.written(NOTES)) <= NOTES + 3
     assert waiting.officers._left_out > 300
-    monkeypatch.setattr(waiting.officers._proving, "_left", 5.0)
+    monkeypatch.setattr(waiting.officers._prover.budget, "_left", 5.0)
     assert (await waiting.act("Made", "eject")).refused == "", "an honest officer is heard again"
     assert (await waiting.written(NOTES + 1))[-1].left_out > 300
 
