@@ -100,6 +100,28 @@ _SIMULATORS_ONLY = (
     ),
 )
 
+_EXERCISES_ONLY = (
+    *_SIMULATORS_ONLY,
+    Refusal(
+        key="chip.reader",
+        refuses=lambda reader: reader is not None and not reader.startswith("Virtual PCD"),
+        what="a real reader",
+        remedy="leave it out: chips lie in the simulated scanner",
+    ),
+    Refusal(
+        key="console.lanes",
+        refuses=bool,
+        what="lanes that are no part of the exercise",
+        remedy="leave it out: a trainee's console shows one lane, the simulated one",
+    ),
+    Refusal(
+        key="audit.witness",
+        refuses=lambda witness: witness is not None and not witness.startswith("/") and _is_remote(witness),
+        what="not on this machine",
+        remedy="leave it out: nobody remembers exercises off the gate",
+    ),
+)
+
 _NO_STAND_INS = (
     Refusal(key="scanner.kind", refuses=lambda kind: kind == "simulator", what="a simulator", remedy="name a real scanner"),
     Refusal(key="camera.kind", refuses=lambda kind: kind == "simulator", what="a simulator", remedy="name a real camera"),
@@ -198,4 +220,4 @@ _NO_STAND_INS = (
     ),
 )
 
-REFUSALS: dict[str, tuple[Refusal, ...]] = {"demo": _SIMULATORS_ONLY, "training": _SIMULATORS_ONLY, "trial": _NO_STAND_INS}
+REFUSALS: dict[str, tuple[Refusal, ...]] = {"demo": _SIMULATORS_ONLY, "training": _EXERCISES_ONLY, "trial": _NO_STAND_INS}
