@@ -223,12 +223,14 @@ def readable(log: AuditReader, known: int) -> Iterator[Row | int]:
 
 
 def _one_by_one(log: AuditReader, after: int, newest: int) -> Iterator[Row | int]:
-    """Where the file does not even tell where it ends, one number at least is called lost."""
+    """Where the file does not even tell where it ends, the first number that cannot be read is called lost, whatever comes behind it."""
+    told = False
     for seq in range(after + 1, after + BATCH + 1):
         try:
             row = log.row(seq)
         except AuditError:
-            if seq <= max(newest, 1):
+            if seq <= newest or not told:
+                told = True
                 yield seq
         else:
             if row is not None:

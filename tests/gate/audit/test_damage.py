@@ -101,6 +101,17 @@ def test_a_file_that_was_cut_off_tells_what_is_lost(gate, pages):
     assert verdict.findings
 
 
+def test_a_tail_that_cannot_be_read_is_told_without_checkpoints_too(gate):
+    """Nothing knows then how many records there were."""
+    for page in range(50, gate.log.stat().st_size // PAGE):
+        overwrite(gate, page)
+    with open_readonly(gate.log, KEY) as log:
+        verdict = verify_log(log, None, Evidence())
+    (run,) = verdict.lost
+    assert run[0] == max(readable(gate)) + 1
+    assert "cannot be read" in verdict.findings[-1].what
+
+
 def test_a_first_page_that_is_gone_tells_how_many_records_there_were(gate, capsys):
     overwrite(gate, 0)
     (gate.folder / "gate.key").write_text("k" * 32)
