@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from faceverify.description import PackError
+from faceverify.onnx_writer import GraphBuilder
 
 if TYPE_CHECKING:
     from faceverify.description import NetSpec, Pack
@@ -101,6 +102,7 @@ def session_options() -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")  # so that nothing in the pool stays
     return options
 
 
@@ -121,6 +123,27 @@ def _share_arena() -> None:
         "max_dead_bytes_per_chunk": -1,
     }
     onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg(growth))
+
+
+def wipe_activations() -> None:
+    """Give back to the system all that networks worked in, and with it what of a face still lies there.
+
+    It is overwritten where freed memory is (``gate.processes.hardening``); the next run asks for memory anew. Call it once before
+    networks run: what is made later, and stays, would keep a part of the pool.
+    """
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    _smallest_session().run(None, {"input": np.zeros(1, np.float32)}, options)
+
+
+@cache
+def _smallest_session() -> Any:
+    """A network that does next to nothing, in the pool that all share: only a run empties a pool."""
+    graph = GraphBuilder()
+    graph.node("Relu", "input", output="output")
+    return open_session(graph.model(inputs={"input": (1,)}, outputs={"output": (1,)}), "the smallest network")
 
 
 def give_back_memory() -> None:

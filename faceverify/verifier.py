@@ -21,7 +21,7 @@ from faceverify.description import PackError
 from faceverify.detect import DetectedFace, Detector
 from faceverify.extract import Extractor, Extracts, Features
 from faceverify.image import FaceImage, ImageError
-from faceverify.nets import give_back_memory
+from faceverify.nets import give_back_memory, wipe_activations
 from faceverify.pad import Pad, PadResult
 from faceverify.quality import FaceQuality, measure
 from faceverify.samples import NotPerformed, Probe, Reference, Sample
@@ -68,6 +68,7 @@ class FaceVerifier:
     def warm_up(self) -> None:
         """Run every network once on noise and start the decoder's process. Raises PackError where an output is not as declared."""
         self._decoder.begin()
+        wipe_activations()  # there is nothing yet: the next time is a traveller's
         size = self.pack.recogniser.size
         noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
         self._detector.in_frame(noise)

@@ -22,6 +22,7 @@ from gate.config import Config, ConfigError, load
 from gate.notify import OWN, Relay
 from gate.processes.channel import ChannelClosed, say
 from gate.processes.fitness import DRAIN_S
+from gate.processes.hardening import WIPING
 from gate.processes.messages import ProcessEnded
 from gate.processes.worker import EXIT_CONFIG, EXIT_DEVICE
 from gate.runtime import Runtime
@@ -149,7 +150,8 @@ class Service:
         ]
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
-        environment = {name: value for name, value in os.environ.items() if name not in OWN} | {"ORT_DISABLE_TELEMETRY": "1"}
+        kept = {name: value for name, value in os.environ.items() if name not in OWN}
+        environment = kept | WIPING | {"ORT_DISABLE_TELEMETRY": "1"}
         log = self._log  # a process group of its own: Ctrl-C is for the service, which ends the lane in order
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, process_group=0)
 

@@ -33,7 +33,7 @@ from gate.processes.casework import Casework
 from gate.processes.channel import Channel, ChannelClosed, serve
 from gate.processes.display import WORKERS, Display
 from gate.processes.fitness import DRAIN_S
-from gate.processes.hardening import harden
+from gate.processes.hardening import harden, overwrite_what_is_freed
 from gate.processes.lag import BOUNDS_MS
 from gate.processes.messages import (
     AnyMessage,
@@ -240,6 +240,7 @@ class LaneProcess:
                     self._on_console(message, channel)
                 else:
                     await self._on_message(role, message)
+                del message  # it may carry a portrait, and the next one may be long in coming
         finally:
             self._peers[role].discard(channel)
             if role == "registries":
@@ -421,6 +422,7 @@ def main() -> int:
     """Entry point. Returns the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the loop knows better, the end is the end
     harden()
+    overwrite_what_is_freed()
     refuse_foreign_names()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     first_in_line()

@@ -20,6 +20,7 @@ from typing import assert_never
 import msgspec
 
 from faceverify.confined import ConfinedDecoder
+from faceverify.nets import wipe_activations
 from faceverify.packs import Pack, PackError, demo_pack, installed_pack
 from faceverify.pad import LABEL
 from faceverify.permission import Waiver, label, may_run
@@ -263,6 +264,8 @@ class FaceWatcher:
         if subject is not None and isinstance(subject.reference, Reference):
             subject.reference.wipe()
             subject.reference = NotPerformed(reason="forgotten")
+        if subject is not None:
+            wipe_activations()
         if for_officer:
             return
         if self._pictures is not None:

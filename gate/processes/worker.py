@@ -15,7 +15,7 @@ from pathlib import Path
 from gate.config import Config, ConfigError, load
 from gate.doctor import refuse_foreign_names
 from gate.processes.channel import Channel, ChannelClosed, connect
-from gate.processes.hardening import harden
+from gate.processes.hardening import harden, overwrite_what_is_freed
 from gate.processes.messages import AnyMessage, Role
 from gate.runtime import Runtime
 from hardware.ports import DeviceError
@@ -106,8 +106,9 @@ def arguments(role: str) -> tuple[Config, Runtime]:
 
 
 def worker_main(role: str, serve: Callable[[Config, Runtime], Awaitable[None]]) -> int:
-    """Entry point of a worker process: harden, load the configuration, serve. Returns the exit status."""
+    """Entry point of a worker process: harden, overwrite what is freed, load the configuration, serve. Returns the exit status."""
     harden()
+    overwrite_what_is_freed()
     refuse_foreign_names()
     config, runtime = arguments(role)
 

@@ -1,0 +1,403 @@
+"""A demonstration's gate that is looked into while it serves: who comes, what chip and camera handed over, and what is left of it.
+
+The scanner and the camera are simulated in this very process, which so knows every picture that it handed over; the features are made
+anew from them, by the same code and weights. This process, the simulated controller and the registries' reference server are no part of
+the gate: they hold the invented people on purpose, and are not searched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections import Counter, deque
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+from unittest.mock import patch
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+import gate.demo.director
+import gate.demo.stage
+import gate.service
+from benchmarks import biometric_search as search
+from benchmarks import machine
+from benchmarks.biometric_search import Found, Secret, Windows
+from faceverify.image import decode
+from faceverify.packs import demo_pack
+from faceverify.samples import Sample
+from faceverify.verifier import FaceVerifier, NotPerformed, Reference
+from gate.config import load
+from gate.demo.cast import Traveller, load_cast
+from gate.demo.director import Director
+from gate.demo.faces import chip_portrait
+from gate.demo.stage import DemoStage
+from gate.processes.capture import Capture
+from gate.processes.channel import ChannelClosed
+from gate.service import Service, commands
+from hardware.emrtd.lds_face import dg2_image
+from hardware.ports import Frame
+from hardware.sim import camera
+from hardware.sim.controller import SimulatedController
+from hardware.sim.world import World, WorldServer
+
+Pixels = NDArray[np.uint8]
+
+AFTER_IDLE_S = 2.0
+"""So long after the lane is idle again nothing may be left."""
+LIMIT_S = 60.0
+TRAVEL_S, WALK_S, LOOK_S = 0.1, 0.1, 0.05
+TIMEOUTS = "document_s = 4\nentry_s = 2\nwalk_in_s = 2\ncapture_s = 4\nexit_s = 3\nawait_officer_s = 1"
+BIOMETRIC = ("lane", "reader", "vision")
+"""Processes through which faces go."""
+SHARED_MEMORY = Path("/dev/shm")
+DISK_EVERY_S = 0.25
+HOARDER = Path(__file__).with_name("biometric_hoarder.py")
+FRAMES_KEPT = 60
+FRAMES, FRAME_ROWS, PORTRAIT_ROWS, CROP_ROWS = 4, 16, 8, 6
+"""How many of the last frames, and every so manieth row of a picture, are searched for: what is left behind is rarely a single row."""
+STARTS = 2
+"""Vision may have met the first frame while it only looked whether the camera was there: what it measured began with the next one."""
+MIDDLE = (slice(120, 600, FRAME_ROWS), slice(440, 840))
+"""Where a face is in the simulated camera's picture."""
+
+
+class RecordedCamera(camera.CameraStage):
+    """Remembers the frames that it handed over while somebody stood there, from their first one on."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.frames: deque[bytes] = deque(maxlen=FRAMES_KEPT)
+
+    def handle(self, header: Any, bodies: list[bytes]) -> Any:
+        answer, pixels = super().handle(header, bodies)
+        if pixels and self._person is not None:
+            self.frames.append(pixels[0])
+        return answer, pixels
+
+
+class OwnWorld(World):
+    """The simulated scanner and camera, in this process."""
+
+    _server: WorldServer | None = None
+
+    def start(self, vpcd_port: int | None = None) -> None:
+        with patch.object(camera, "CameraStage", RecordedCamera):
+            self._server = WorldServer(self._folder, self._secret, vpcd_port)
+
+    def frames(self) -> list[bytes]:
+        """Those since this was last asked."""
+        assert self._server is not None
+        assert isinstance(self._server.camera, RecordedCamera)
+        frames = list(self._server.camera.frames)
+        self._server.camera.frames.clear()
+        return frames
+
+    def stop(self) -> None:
+        super().stop()
+        if self._server:
+            self._server.close()
+
+
+class QuickDoors(SimulatedController):
+    def __init__(self, folder: Path, key: bytes, **how: Any) -> None:
+        super().__init__(folder, key, travel_s=TRAVEL_S, **how)
+
+
+# --- what must be gone -------------------------------------------------------------------------------------------------------
+
+
+def picture(name: str, pixels: Pixels) -> list[Secret]:
+    """Pixels (height, width, 3) as they may lie somewhere: blue first, red first, plane by plane."""
+    return [Secret(name=name, content=each.tobytes()) for each in (pixels, pixels[..., ::-1], pixels.transpose(2, 0, 1))]
+
+
+def vector(name: str, features: NDArray[np.float32]) -> list[Secret]:
+    """Features as the network gives them and with unit norm, in single and in double precision."""
+    double = features.astype(np.float64)
+    unit = double / np.linalg.norm(double)
+    return [Secret(name=name, content=each.tobytes()) for each in (features, unit.astype(np.float32), double, unit)]
+
+
+def grey_portrait() -> bytes:
+    """What every portrait of the demonstration's begins with: a picture of nobody, encoded likewise."""
+    return chip_portrait(np.full((531, 413, 3), 128, np.uint8), seed=0)
+
+
+def document(dg2: bytes) -> list[Secret]:
+    """DG2, as base64 too, which text has it in; and the portrait's pixels."""
+    texts = [Secret(name="DG2", content=base64.b64encode(dg2[shift:])) for shift in range(3)]
+    portrait = decode(dg2_image(dg2).image)
+    return [Secret(name="DG2", content=dg2), *texts, *picture("portrait pixels", portrait[::PORTRAIT_ROWS])]
+
+
+class TellingVerifier(FaceVerifier):
+    """Measures as vision does, and tells what it came by."""
+
+    def begin(self) -> None:
+        self.told: list[Secret] = []
+
+    def _sample(self, pixels: Pixels, face: Any, watch: Any) -> Any:
+        if (crop := self._crop(pixels, face)) is not None:
+            self.told += picture("aligned face pixels", crop[::CROP_ROWS])
+        return super()._sample(pixels, face, watch)
+
+    def told_of(self, sample: Sample | NotPerformed) -> None:
+        if isinstance(sample, Sample):
+            name = "reference features" if isinstance(sample, Reference) else "probe features"
+            self.told += vector(name, sample.features)
+
+    def reference(self, image: Any) -> Any:
+        self.told_of(made := super().reference(image))
+        return made
+
+    def probe(self, pixels: Pixels, sighting: Any = None) -> Any:
+        self.told_of(made := super().probe(pixels, sighting))
+        return made
+
+    def fuse(self, probes: Any) -> Any:
+        self.told_of(made := super().fuse(probes))
+        return made
+
+
+class Replayed:
+    """A camera that shows once more what it showed."""
+
+    def __init__(self, frames: list[bytes]) -> None:
+        self._frames = deque(frames)
+
+    def over(self) -> bool:
+        return not self._frames
+
+    def newest(self, timeout: float) -> Frame:
+        pixels = np.frombuffer(self._frames.popleft(), np.uint8).reshape(camera.HEIGHT, camera.WIDTH, 3).copy()
+        return Frame(pixels=pixels, boot=camera.boot())
+
+    def close(self) -> None:
+        pass
+
+
+def face(verifier: TellingVerifier, dg2: bytes, frames: list[bytes]) -> list[Secret]:
+    """Features and aligned faces that vision made of the portrait and of ``frames``, and the last of these themselves."""
+    verifier.begin()
+    reference = verifier.reference(dg2_image(dg2).image)
+    for start in range(min(STARTS, len(frames))) if isinstance(reference, Reference) else ():
+        replayed = Replayed(frames[start:])
+        Capture(verifier, replayed, lambda _: None, replayed.over).look(reference, LIMIT_S)
+    shown = [np.frombuffer(frame, np.uint8).reshape(camera.HEIGHT, camera.WIDTH, 3)[MIDDLE] for frame in frames[-FRAMES:]]
+    return [*verifier.told, *(secret for each in shown for secret in picture("frame pixels", each))]
+
+
+# --- the gate ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What became of a traveller, the windows that were looked for, and where any were found."""
+
+    outcome: str
+    windows: Windows = field(repr=False)
+    in_memory: dict[str, Found]
+    on_disk: dict[str, Found]
+
+
+class WatchedGate:
+    """A gate that runs, and what may be asked about its memory and its disk. For one thread."""
+
+    def __init__(self, folder: Path, hoarding: bool = False) -> None:
+        """``hoarding``: its processes keep all that they see (``biometric_hoarder``), until :meth:`crash` brings honest ones."""
+        cast = load_cast()
+        self.cast: dict[str, Traveller] = {traveller.id: traveller for traveller in cast.traveller}
+        self.folder, self._hoarding = folder, hoarding
+        self._verifier = TellingVerifier(demo_pack(folder / "packs"))
+        ports = machine.free_ports(2)
+        self.stage = DemoStage(cast, folder / "state", (ports[0], ports[1]), folder / "packs")
+        self._there_before = search.files_below([SHARED_MEMORY])
+        self._met_on_disk: dict[str, Found] = {}
+        self._frames: list[bytes] = []
+        self._cores = core_files()
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        self.stage.__enter__()
+        try:
+            self._runner.run(self._open())
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.run(self._close())
+        self._runner.close()
+        self._verifier.close()
+        self.stage.__exit__()
+
+    async def _open(self) -> None:
+        text = self.stage.config_path.read_text(encoding="utf-8")
+        quick = text.replace("capture_s = 8\nawait_officer_s = 3", TIMEOUTS)
+        assert quick != text
+        self.stage.config_path.write_text(quick, encoding="utf-8")
+        config = load(self.stage.config_path)
+        self._honest = commands(self.stage.config_path, config, self.stage.runtime)
+        started = self._hoarders() if self._hoarding else self._honest
+        self.service = Service(started, self.stage.log, self.stage.runtime)
+        self._supervision = asyncio.create_task(self._supervise())
+        self.director = Director(self.stage, SimpleNamespace(stage=lambda _: None))  # type: ignore[arg-type]  # nobody watches
+        await self._until(self._joined, "the lane listens")
+        await self.director.until_ready()
+
+    def _hoarders(self) -> dict[str, list[str]]:
+        """The commands, with the processes that see faces replaced: ``python -m gate.processes.ROLE …`` becomes the hoarder."""
+        hoarders = {role: [sys.executable, "-P", str(HOARDER), role, *self._honest[role][3:]] for role in BIOMETRIC}
+        return {**self._honest, **hoarders}
+
+    async def _close(self) -> None:
+        if hasattr(self, "director"):
+            self._supervision.cancel()
+            await self.director.leave()
+        if hasattr(self, "service"):
+            await asyncio.to_thread(self.service.stop, at_once=True)
+
+    async def _joined(self) -> bool:
+        try:
+            await self.director.join()
+        except ChannelClosed:
+            return False
+        return True
+
+    async def _supervise(self) -> None:
+        while True:
+            self.service.poll()
+            await asyncio.sleep(0.05)
+
+    async def _until(self, condition: Any, what: str) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while not await condition():
+            assert time.monotonic() < deadline, f"{what}: not within {LIMIT_S:.0f} s, see {self.stage.log}"
+            await asyncio.sleep(0.02)
+
+    # --- travellers ------------------------------------------------------------------------------------------------------------
+
+    def send(self, name: str) -> Left:
+        """One traveller, from the first step to the last, and whatever the lane does before it takes the next one."""
+        return self._runner.run(self._looked_into(name, self._walk(name)))
+
+    def send_into_crash(self, name: str, role: str, number: signal.Signals, after_s: float) -> Left:
+        """A traveller under whom a process of the gate dies, so many seconds after they set out."""
+        return self._runner.run(self._looked_into(name, self._walk_into_crash(name, role, number, after_s)))
+
+    def crash(self, name: str, number: signal.Signals) -> Left:
+        """Have the processes that see faces die, and wait for honest ones; what is left of ``name``, who was there last."""
+
+        async def all_die() -> str:
+            await self._crash(set(BIOMETRIC), number)
+            return "crashed"
+
+        return self._runner.run(self._looked_into(name, all_die()))
+
+    async def _walk(self, name: str) -> str:
+        return str((await self.director.play(self._quick(name))).outcome)
+
+    def _quick(self, name: str) -> Traveller:
+        traveller = self.cast[name]
+        return msgspec.structs.replace(traveller, behaviour=msgspec.structs.replace(traveller.behaviour, walk_s=WALK_S))
+
+    async def _walk_into_crash(self, name: str, role: str, number: signal.Signals, after_s: float) -> str:
+        walk = asyncio.create_task(self._walk(name))
+        await asyncio.wait({walk}, timeout=after_s)
+        await self._crash({role}, number)
+        if role == "lane":  # who looks on cannot tell any more what became of them
+            walk.cancel()
+            await asyncio.gather(walk, return_exceptions=True)
+            await self.director._walk_away(self._quick(name))
+            return "crashed"
+        return await walk
+
+    async def _crash(self, roles: set[str], number: signal.Signals) -> None:
+        before = self.service.pids
+        for process in self.service._processes:
+            process.command = self._honest[process.name]
+        for role in roles:
+            os.kill(before[role], number)
+        self.director._seen.ready = False
+
+        async def replaced() -> bool:
+            return all(self.service.pids[role] != before[role] for role in roles)
+
+        await self._until(replaced, f"{sorted(roles)} are started again")
+
+    # --- what is left ------------------------------------------------------------------------------------------------------------
+
+    async def _looked_into(self, name: str, work: Coroutine[Any, Any, str]) -> Left:
+        """Do ``work`` while the disk is looked at all the time; then, :data:`AFTER_IDLE_S` after the lane is idle, look everywhere."""
+        dg2 = self.stage.passports[name].files.get("DG2", b"")
+        known = Windows(document(dg2) if dg2 else [], [grey_portrait()])
+        watch = asyncio.create_task(self._watch_disk(known))
+        try:
+            outcome = await work
+            await self.director.until_ready()
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        idle = time.monotonic()
+        windows = await asyncio.to_thread(self._secrets, dg2)
+        await asyncio.sleep(idle + AFTER_IDLE_S - time.monotonic())
+        in_memory = await asyncio.to_thread(search.in_processes, self.service.pids, windows)
+        on_disk = {**self._met_on_disk, **await asyncio.to_thread(self._on_disk, windows)}
+        return Left(outcome=outcome, windows=windows, in_memory=in_memory, on_disk=on_disk)
+
+    def _secrets(self, dg2: bytes) -> Windows:
+        """What the chip showed and what the camera last saw of anybody, and what was made of both."""
+        world = self.stage.world
+        assert isinstance(world, OwnWorld)
+        self._frames = world.frames() or self._frames
+        return Windows([*document(dg2), *face(self._verifier, dg2, self._frames)] if dg2 else [], [grey_portrait()])
+
+    async def _watch_disk(self, windows: Windows) -> None:
+        while True:
+            self._met_on_disk.update(await asyncio.to_thread(self._on_disk, windows))
+            await asyncio.sleep(DISK_EVERY_S)
+
+    def _on_disk(self, windows: Windows) -> dict[str, Found]:
+        """By file: the state folder with log and journals, the temporary folder of the run, shared memory, and any core file."""
+        places = [self.folder / "state", self.folder / "tmp", SHARED_MEMORY]
+        found = search.in_files(places, windows, frozenset(self._there_before))
+        return found | {str(core): Counter({"a core": 1}) for core in core_files() - self._cores}
+
+
+def core_files() -> set[Path]:
+    """Where the kernel writes cores, as far as it writes files at all (core(5))."""
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text(encoding="utf-8").strip()
+    if pattern.startswith("|"):
+        return set()
+    place = Path.cwd() / pattern
+    return set(place.parent.glob(place.name.split("%")[0] + "*"))
+
+
+@contextlib.contextmanager
+def watched_gate(*, hoarding: bool = False) -> Iterator[WatchedGate]:
+    """A gate in a folder of its own, where its temporary files lie, too."""
+    with tempfile.TemporaryDirectory(prefix="ag-") as name, contextlib.ExitStack() as patches:
+        folder = Path(name)
+        (folder / "tmp").mkdir()
+        patches.enter_context(patch.dict(os.environ, {"TMPDIR": str(folder / "tmp")}))
+        patches.enter_context(patch.object(tempfile, "tempdir", str(folder / "tmp")))
+        patches.enter_context(patch.object(gate.demo.stage, "World", OwnWorld))
+        patches.enter_context(patch.object(gate.demo.stage, "SimulatedController", QuickDoors))
+        patches.enter_context(patch.object(gate.demo.director, "LOOK_S", LOOK_S))
+        patches.enter_context(
+            patch.object(gate.service, "RESTARTS", 1000)
+        )  # more are killed here in a minute than elsewhere in years
+        with WatchedGate(folder, hoarding) as watched:
+            yield watched

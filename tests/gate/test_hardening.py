@@ -1,0 +1,66 @@
+"""What hardened processes do differently, each beside a process that was not hardened."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gate.processes import hardening
+
+SURVIVORS = "from gate.processes import hardening as h; print([size for size in h._TRIED if h._survives_free(size)])"
+PATTERN = Path("/proc/sys/kernel/core_pattern")
+
+
+def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if name not in hardening.WIPING}
+    return subprocess.run(
+        [sys.executable, "-c", script], env=clean | environment, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_what_is_freed_is_overwritten_with_the_settings_and_stays_without_them():
+    assert run(SURVIVORS, **hardening.WIPING).stdout == "[]\n"
+    assert run(SURVIVORS).stdout == f"{list(hardening._TRIED)}\n"
+
+
+def test_without_the_second_setting_the_threads_cache_keeps_small_blocks():
+    assert run(SURVIVORS, GLIBC_TUNABLES="glibc.malloc.perturb=255").stdout == "[64, 600]\n"
+
+
+def test_a_process_started_without_the_settings_starts_itself_again_with_them():
+    script = "import os; from gate.processes import hardening as h; before = os.getpid(); h.overwrite_what_is_freed(); "
+    told = run(script + "print([size for size in h._TRIED if h._survives_free(size)])")
+    assert (told.returncode, told.stdout) == (0, "[]\n"), told.stderr
+
+
+def test_a_memory_that_keeps_what_was_freed_is_an_error_and_no_loop(monkeypatch):
+    for name, value in hardening.WIPING.items():
+        monkeypatch.setenv(name, value)  # too late for this very process
+    with pytest.raises(OSError, match="keep what they held"):
+        hardening.overwrite_what_is_freed()
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
+def test_a_hardened_process_that_crashes_writes_no_core_where_another_would(tmp_path, number):
+    if PATTERN.read_text().startswith(("|", "/")) or resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
+        pytest.skip("cores do not go into a process's own folder here")
+
+    def crash(folder: str, first: str) -> list[str]:
+        (tmp_path / folder).mkdir()
+        script = (
+            "import os, resource; from gate.processes.hardening import dump_nothing\n"
+            "limits = resource.getrlimit(resource.RLIMIT_CORE); resource.setrlimit(resource.RLIMIT_CORE, (limits[1],) * 2)\n"
+            f"{first}; os.kill(os.getpid(), {number})"
+        )
+        ended = subprocess.run([sys.executable, "-c", script], cwd=tmp_path / folder, timeout=60, check=False)
+        assert ended.returncode == -number
+        return [path.name for path in (tmp_path / folder).iterdir()]
+
+    assert crash("plain", "pass") != []
+    assert crash("hardened", "dump_nothing()") == []
