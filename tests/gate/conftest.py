@@ -143,7 +143,7 @@ class Hand:
             await asyncio.sleep(0.005)
 
     async def until(self, condition) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             while not condition():
                 await asyncio.sleep(0.002)
 

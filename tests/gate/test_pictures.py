@@ -99,7 +99,9 @@ class House:
             await self.hand.peer(join.role, joined=False)
 
     async def open(self) -> None:
-        self.hand.actor._timeouts = msgspec.structs.replace(self.hand.actor._timeouts, await_officer_s=60)
+        self.hand.actor._timeouts = msgspec.structs.replace(
+            self.hand.actor._timeouts, await_officer_s=60, walk_in_s=60, capture_s=60
+        )
         self.server = await channel.serve(self.lane, SECRET, self._on_peer)
         self._thread.start()
         await self.start()

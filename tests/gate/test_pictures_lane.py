@@ -21,7 +21,7 @@ ATTACK = {"face": successful("match"), "pad": Fact(value="attack", result=CheckR
 @pytest.fixture
 async def listening(hand):
     """A lane that waits long for officers, and whose pictures process is there."""
-    hand.actor._timeouts = msgspec.structs.replace(hand.actor._timeouts, await_officer_s=60)
+    hand.actor._timeouts = msgspec.structs.replace(hand.actor._timeouts, await_officer_s=60, walk_in_s=60, capture_s=60)
     await comes(hand)
     return hand
 
