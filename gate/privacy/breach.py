@@ -71,6 +71,8 @@ class Concerned:
     officers: set[str] = field(default_factory=set)
     unread: int = 0
     hidden: int = 0
+    vague: int = 0
+    """Crossings of which nobody can tell any more who was a child, or a foreigner."""
     lanes: set[str] = field(default_factory=set)
     checkpoints: set[str] = field(default_factory=set)
     first: datetime | None = None
@@ -130,11 +132,14 @@ class Breach:
     steps: tuple[Step, ...]
 
 
-def breach(question: Question, states: Sequence[Path]) -> Breach:
-    """From the logs in state folders, or copies of them. Raises AuditError where one is absent; of a damaged one what can be read counts."""
+def breach(question: Question, states: Sequence[Path], sealing_key: Path | None = None) -> Breach:
+    """From the logs in state folders, or copies of them. Raises AuditError where one is absent; of a damaged one what can be read counts.
+
+    ``sealing_key``: the file with the key that opens personal fields, by default a demonstration's. Whatever stays shut is counted as such.
+    """
     concerned, steps = Concerned(), list[Step]()
     for state in states:
-        with open_readonly(state / FILE_NAME) as log:
+        with open_readonly(state / FILE_NAME, sealing_key=sealing_key) as log:
             steps += _read(log, question, concerned)
     return Breach(question=question, concerned=concerned, steps=tuple(sorted(steps, key=lambda step: step.at)))
 
@@ -166,7 +171,8 @@ def _crossed(record: AuditRecord, question: Question, concerned: Concerned) -> s
     """Count a crossing if it is concerned. Returns its lane."""
     crossing = decode(record, TransactionRecord)
     if question.concerns(crossing):
-        concerned.count(crossing)
+        concerned.count(crossing, hidden="document" in record.gone)
+        concerned.vague += "findings" in record.gone
     return crossing.lane
 
 

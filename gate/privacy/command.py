@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     commands = parser.add_subparsers(dest="privacy", required=True, metavar="COMMAND")
     notice = commands.add_parser("breach-notice", help="the notice that UU 27/2022 art. 46 wants within 3 × 24 hours, from logs")
     notice.add_argument("--state", type=Path, nargs="+", default=[state], metavar="DIR", help="state folders, or copies of them")
+    notice.add_argument("--sealing-key", type=Path, metavar="FILE", help="what opens personal fields, where it lies elsewhere")
     when = "as 2026-03-02T10:00+07:00"
     notice.add_argument("--from", required=True, dest="begin", type=_instant, metavar="TIME", help=f"when it began, {when}")
     notice.add_argument("--to", required=True, dest="end", type=_instant, metavar="TIME", help="when it was over")
@@ -49,7 +50,7 @@ def privacy_command(options: argparse.Namespace) -> int:
         return EXIT_OK
     try:
         asked = Question(begin=options.begin, end=options.end, known=options.known, exposed=tuple(options.exposed or ("log",)))
-        found = breach(asked, options.state)
+        found = breach(asked, options.state, options.sealing_key)
         _write(found, options.out, options.crossings)
     except (AuditError, OSError, ValueError) as error:
         print(f"autogate privacy breach-notice: {error}", file=sys.stderr)

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from gate.audit.retention import load_retention
+
 FILE = Path(__file__).with_name("inventory.toml")
 Words = tuple[str, str]
 """Bahasa Indonesia, English."""
@@ -19,7 +21,10 @@ Category = Literal["general", "specific", "none"]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One kind of data. ``category`` as UU 27/2022 art. 4 divides them. ``fields`` of our types and ``facts`` hold it."""
+    """One kind of data. ``category`` as UU 27/2022 art. 4 divides them. ``fields`` of our types and ``facts`` hold it.
+
+    ``sealed``: which kind of personal field of the log it is (:mod:`gate.audit.fields`); empty: it is none that is sealed.
+    """
 
     id: str
     what: Words
@@ -27,6 +32,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     whose: Literal["traveller", "officer", "listed", "nobody"]
     fields: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
+    sealed: str = ""
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,10 +84,12 @@ def inventory() -> Inventory:
 
 
 def table() -> str:
-    """The inventory in English, as a Markdown table."""
+    """The inventory in English, as a Markdown table. Periods are those that come with the software."""
     rows = ["| where | what | category | whose | until | behind |", "|---|---|---|---|---|---|"]
+    periods = load_retention().periods
     for store in inventory().store:
         for number, item in enumerate(store.item):
             where, until, behind = (store.name[1], store.until[1], store.behind[1]) if number == 0 else ("", "", "")
-            rows.append(f"| {where} | {item.what[1]} | {item.category} | {item.whose} | {until} | {behind} |")
+            days = f"{periods[item.sealed].days} days" if item.sealed else until
+            rows.append(f"| {where} | {item.what[1]} | {item.category} | {item.whose} | {days} | {behind} |")
     return "\n".join(rows)

@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.__main__ import main
+from gate.audit.chain import encode
+from gate.audit.fields import sealed, taken
 from gate.audit.log import FILE_NAME, AuditLog
 from gate.privacy.breach import EXPOSABLE, Concerned, Question, breach
 from gate.privacy.inventory import inventory
@@ -87,11 +89,35 @@ def test_whoever_cannot_be_told_from_others_counts_each_time(crossing):
     assert (concerned.people, concerned.hidden, concerned.unread) == (4, 3, 0)
 
 
+def test_of_a_log_whose_keys_are_gone_every_crossing_may_be_another_person(crossing, write_log):
+    state = write_log([crossing(1, "aa", age="under_6")])
+    log = AuditLog(state / FILE_NAME, b"k" * 32)
+    for minute in (2, 3):
+        clear, parts = taken("transaction", encode(crossing(minute, "bb", age="under_6")))
+        assert {"document", "findings"} <= parts.keys()
+        log.append("transaction", f"T-{minute}", sealed(clear, dict.fromkeys(parts)), at(minute + 1), 1.0)
+    log.close()
+    found = breach(asked(), [state])
+    assert (found.concerned.people, found.concerned.hidden, len(found.concerned.books)) == (3, 2, 1)
+    text = plain(render(found))
+    assert "Crossings whose personal data cannot be opened: 2 (the key is not here, or was destroyed)" in text
+    assert "Children among them: 1 (at least)" in text
+
+
 def test_officers_whose_acts_stand_in_a_log_that_was_read_are_counted(crossing, write_log):
     acts = [OfficerActed(officer=name, role="officer", action="pass") for name in ("sari", "sari", "budi", "")]
     state = write_log([crossing(1, "aa"), *acts])
     assert len(breach(asked(), [state]).concerned.officers) == 2
     assert not breach(asked(10, 20, "memory"), [state]).concerned.officers
+
+
+def test_looks_at_cases_and_pictures_are_counted_while_it_went_on(crossing, write_log):
+    state = write_log([crossing(1, "aa")])
+    log = AuditLog(state / FILE_NAME, b"k" * 32)
+    for minute, kind in ((9, "viewed"), (10, "viewed"), (12, "pictures"), (12, "viewed"), (20, "viewed")):
+        log.append(kind, "T-1", b"{}", at(minute), 1.0)
+    log.close()
+    assert dict(breach(asked(), [state]).concerned.looked) == {"viewed": 2, "pictures": 1}
 
 
 def test_of_a_damaged_log_what_can_be_read_is_told_with_a_warning(crossing, write_log):

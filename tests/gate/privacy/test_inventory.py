@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
 
 from gate import records
 from gate.__main__ import main
-from gate.evidence import VOCABULARY, Evidence
+from gate.audit.fields import kinds
+from gate.audit.fields import table as personal
+from gate.evidence import VOCABULARY, Evidence, Fact
 from gate.outcome import PolicyDecision
 from gate.privacy.inventory import inventory, table
 from gate.processes.messages import AnyMessage, Histogram
@@ -24,12 +26,12 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def structs() -> set[type[msgspec.Struct]]:
-    """Every type that goes into the log, between processes, to registries, into the outbox or onto the disk. (Facts go by their names.)"""
+    """Every type that goes into the log, between processes, to registries, into the outbox or onto the disk."""
     own = {each for each in vars(records).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)}
     own = {each for each in own if each.__module__ == records.__name__}
     asked = {each for contract in CONTRACTS.values() for each in (contract.question, contract.reply, contract.record) if each}
     asked |= {ListedPerson, ListedDocument, PersonQuery, IssuanceStage}
-    return own | {*get_args(AnyMessage), Histogram, Evidence, PolicyDecision, Answers, Crossing} | asked
+    return own | {*get_args(AnyMessage), Histogram, Evidence, Fact, PolicyDecision, Answers, Crossing} | asked
 
 
 FIELDS = sorted(f"{struct.__name__}.{field}" for struct in structs() for field in struct.__struct_fields__)
@@ -38,6 +40,40 @@ FIELDS = sorted(f"{struct.__name__}.{field}" for struct in structs() for field i
 def test_every_field_that_is_recorded_sent_or_kept_is_in_the_inventory_once():
     wrong = {field: places for field in FIELDS if len(places := inventory().places(field)) != 1}
     assert not wrong, "say in gate/privacy/inventory.toml what these fields hold of whom, in one place each"
+
+
+RECORDS = {
+    "permit": records.DecisionRecord,
+    "decision": records.DecisionRecord,
+    "transaction": records.TransactionRecord,
+    "officer": records.OfficerActed,
+}
+
+
+def held_by(struct: type, path: list[str]) -> str:
+    """The ``Struct.field`` that a path of ``personal.toml`` ends at."""
+    for name in path[:-1]:
+        kind = struct if name == "*" else get_type_hints(struct)[name]
+        struct = next((each for each in get_args(kind) if isinstance(each, type) and each not in {str, type(None)}), kind)
+    return f"{struct.__name__}.{path[-1]}"
+
+
+def test_what_the_log_seals_is_personal_here_and_ends_with_the_same_period():
+    items = {item.id: item for store in inventory().store for item in store.item}
+    sealed = {
+        (held_by(RECORDS[kind], row.path.split(".")), row.kind) for row in personal() for kind in row.records if kind in RECORDS
+    }
+    assert len(sealed) > 15
+    for field, kind in sealed:
+        (place,) = inventory().places(field)
+        assert (items[place].sealed, items[place].category != "none") == (kind, True), field
+    assert {item.sealed for item in items.values()} - {""} == set(kinds())
+
+
+def test_no_specific_data_of_a_traveller_lie_open_on_the_disk():
+    for store in (store for store in inventory().store if store.files and store.id != "outbox"):  # which is sealed as a whole
+        for item in store.item:
+            assert item.sealed or item.category != "specific" or item.whose != "traveller", item.id
 
 
 def test_every_fact_is_in_the_inventory_once():

@@ -10,6 +10,7 @@ import tomllib
 import zipfile
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from itertools import cycle
 from pathlib import Path
 
 import msgspec
@@ -110,7 +111,7 @@ def ended(planted: tuple[str, ...]):
 
 def planted_config(state: Path, words: tuple[str, ...]) -> Config:
     """The example's configuration, every free text and path of it replaced by one of ``words``."""
-    given_ = iter(words * 40)
+    given_ = cycle(words)
 
     def fill(value: object) -> object:
         if isinstance(value, msgspec.Struct):
