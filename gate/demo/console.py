@@ -30,10 +30,13 @@ def begin_anew(state: Path) -> None:
 
 @dataclass(slots=True)
 class DemoConsole:
-    """``port``: of its page; ``officers``: a file of those who may order, None: nobody, and one may look and make keys."""
+    """``port``: of its page; ``officers``: a file of those who may order, None: nobody, and one may look and make keys;
+    ``supervised``: the lane serves while one of them is on watch.
+    """
 
     port: int
     officers: Path | None
+    supervised: bool = False
     _keys: dict[str, Ed25519PrivateKey] = field(
         default_factory=lambda: {name: Ed25519PrivateKey.generate() for name in PEOPLE}, repr=False
     )
@@ -54,7 +57,8 @@ class DemoConsole:
         self._folder = folder
         self.sign()
         named = ", ".join(f'"{signer}"' for signer in self._signers)
-        return f'\n[console]\nport = {self.port}\nroster = "{folder}"\nsigners = [{named}]\n'
+        supervision = "officers" if self.supervised else "page"
+        return f'\n[console]\nport = {self.port}\nroster = "{folder}"\nsigners = [{named}]\nsupervision = "{supervision}"\n'
 
     def sign(self) -> None:
         """Put into force whoever stands in the file now. Raises PkiError, OSError."""

@@ -19,6 +19,8 @@ from gate.records import TransactionRecord
 from hardware.sim.occupancy import PERSONS
 
 READY_TIMEOUT_S = 60.0
+SIGN_IN_S = 600.0
+"""How long the first traveller waits for an officer."""
 TRANSACTION_TIMEOUT_S = 90.0
 WALK_TIMEOUT_S = 20.0
 JOIN_EVERY_S = 0.05

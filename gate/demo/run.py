@@ -19,7 +19,7 @@ from faceverify.permission import label
 from gate.config import ConfigError, load
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
 from gate.demo.console import DemoConsole
-from gate.demo.director import DemoError, Director
+from gate.demo.director import READY_TIMEOUT_S, SIGN_IN_S, DemoError, Director
 from gate.demo.faces import PictureMissingError
 from gate.demo.panel import PanelKind
 from gate.demo.stage import DemoStage
@@ -133,7 +133,7 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             health_port=options.health_port,
             rules=options.rules,
             direction=options.direction,
-            console=DemoConsole(options.console, options.officers) if options.console else None,
+            console=_console(options),
         )
         with stage:
             return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
@@ -143,6 +143,11 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
     except (DemoError, ServiceError, ChannelClosed) as error:
         print(f"autogate demo: {error}", file=sys.stderr)
         return EXIT_STUCK
+
+
+def _console(options: argparse.Namespace) -> DemoConsole | None:
+    supervised = options.officers is not None
+    return DemoConsole(options.console, options.officers, supervised=supervised) if options.console else None
 
 
 def _faces(options: argparse.Namespace) -> tuple[Pack, Path]:
@@ -204,7 +209,9 @@ async def _perform(
     begun = time.monotonic()
     director = Director(stage, terminal)
     await join(director)
-    await director.until_ready()
+    if options.console and options.officers:
+        print(f"  the lane serves once an officer has signed in at http://localhost:{options.console}/", flush=True)
+    await director.until_ready(SIGN_IN_S if options.officers else READY_TIMEOUT_S)
     terminal.warnings(notices(pack))
     terminal.say(f"  trust store {trust.label}")
     terminal.say(f"  ready in {time.monotonic() - begun:.1f} s")

@@ -24,7 +24,7 @@ from gate.console.acts import challenge
 from gate.console.assertion import Assertion, encoded, prove, public_key
 from gate.console.roster import parse_officers
 from gate.demo.cast import DEFAULT_CAST
-from gate.records import OfficerActed
+from gate.records import CaseViewed, OfficerActed, OfficerWatched
 
 pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.timeout(180)]
 LIMIT_S = 90
@@ -166,6 +166,7 @@ def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_
     page.locator("#enter").click()
     page.locator("#bank").wait_for()
     assert page.locator("#who").inner_text().startswith("Sari · Petugas")
+    goes_on_watch(page)
 
     page.locator('.lane[data-state="hold"] .case').wait_for(timeout=LIMIT_S * 1000)
     shown = page.locator(".case code").all_inner_texts()
@@ -199,12 +200,16 @@ def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_
         orders = [decode(record, OfficerActed) for record in log.records("officer")]
         assert [record.transaction for record in log.records("pictures")] == [sent], "that somebody looked is written down"
         records = {record.transaction: record for record in log.transactions()}
+        watched = [decode(record, OfficerWatched) for record in log.records("watch")]
+        viewed = [decode(record, CaseViewed) for record in log.records("viewed")]
     told = [(each.officer, each.role, each.action, each.reason, each.transaction, each.refused) for each in orders]
     assert told == [
         ("Sari", "officer", "counter", "NOT_SETTLED_HERE", sent, ""),
         ("Sari", "officer", "pass", "FACE_COMPARED_BY_EYE", passed, ""),
     ]
     assert [each.action for each in records[passed].ruled] == ["pass"]
+    assert {(each.officer, each.event) for each in watched} >= {("Sari", "signed")}
+    assert [(each.officer, each.on_watch, each.transaction, each.refused) for each in viewed] == [("Sari", True, sent, "")]
     for order in orders:
         assert proves_itself(order, sari, demo.address.rstrip("/"))
 
@@ -215,6 +220,24 @@ def sees_both_pictures(page) -> None:
     for which, width in (("chip", 373), ("live", 853)):
         page.locator(f"#{which}").wait_for()
         assert page.evaluate(f"document.querySelector('#{which}').naturalWidth") == width
+
+
+def goes_on_watch(page) -> None:
+    """Signing in may have been too early for the lane; a key on the keyboard makes good for it, and only then the lane serves."""
+    page.locator("#watch:not(:empty)").wait_for(timeout=LIMIT_S * 1000)
+    if "Not on watch" in page.locator("#watch").inner_text():
+        page.keyboard.press("w")
+    page.locator("#watch", has_text="On watch for").wait_for()
+
+
+def opens_the_case(page) -> None:
+    """Who it is, and every check, are shown once the officer asks."""
+    assert page.locator("#zone dd").count() == 0
+    page.keyboard.press("o")
+    page.locator("#zone dd").first.wait_for()
+    assert len([text for text in page.locator("#zone dd").all_inner_texts() if text]) >= 5
+    assert page.locator("#checks .check.bad").count() >= 1
+    assert page.locator(".case dd", has_text="Sari").count() == 1, "the others see who opened it"
 
 
 def makes_a_key(page) -> None:
