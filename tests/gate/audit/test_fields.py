@@ -340,3 +340,9 @@ def test_any_file_of_periods_is_read_or_refused(tmp_path_factory, raw):
     path.write_bytes(raw)
     with pytest.raises(RetentionError):
         load_retention(path)
+
+
+def test_the_page_on_retention_says_what_the_file_says():
+    page = (FILE.parents[2] / "docs" / "retention.md").read_text(encoding="utf-8")
+    for name, period in load_retention().periods.items():
+        assert f"| `{name}` | {period.days} |" in page
