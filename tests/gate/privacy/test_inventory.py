@@ -12,6 +12,7 @@ from gate import records
 from gate.__main__ import main
 from gate.audit.fields import kinds
 from gate.audit.fields import table as personal
+from gate.console.roster import Officer, Viewer
 from gate.evidence import VOCABULARY, Evidence, Fact
 from gate.outcome import PolicyDecision
 from gate.privacy.inventory import inventory, table
@@ -30,7 +31,7 @@ def structs() -> set[type[msgspec.Struct]]:
     own = {each for each in vars(records).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)}
     own = {each for each in own if each.__module__ == records.__name__}
     asked = {each for contract in CONTRACTS.values() for each in (contract.question, contract.reply, contract.record) if each}
-    asked |= {ListedPerson, ListedDocument, PersonQuery, IssuanceStage}
+    asked |= {ListedPerson, ListedDocument, PersonQuery, IssuanceStage, Officer, Viewer}
     return own | {*get_args(AnyMessage), Histogram, Evidence, Fact, PolicyDecision, Answers, Crossing} | asked
 
 
@@ -47,6 +48,8 @@ RECORDS = {
     "decision": records.DecisionRecord,
     "transaction": records.TransactionRecord,
     "officer": records.OfficerActed,
+    "watch": records.OfficerWatched,
+    "viewed": records.CaseViewed,
 }
 
 
@@ -78,6 +81,16 @@ def test_no_specific_data_of_a_traveller_lie_open_on_the_disk():
 
 def test_every_fact_is_in_the_inventory_once():
     assert sorted(inventory().facts()) == sorted(VOCABULARY)
+
+
+def test_the_inventory_names_nothing_that_is_not_there():
+    named = {field for store in inventory().store for item in store.item for field in item.fields}
+    named |= set(inventory().nothing_personal.fields)
+    types = {struct.__name__ for struct in structs()}
+    for field in named:
+        struct, _, name = field.partition(".")
+        assert struct in types, field
+        assert name == "*" or field in FIELDS, field
 
 
 def test_a_field_that_nobody_looked_at_is_missed():
