@@ -8,7 +8,6 @@ the gate: they hold the invented people on purpose, and are not searched.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import os
 import signal
@@ -24,34 +23,24 @@ from typing import Any, Self
 from unittest.mock import patch
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 import gate.demo.director
 import gate.demo.stage
 import gate.service
 from benchmarks import biometric_search as search
 from benchmarks import machine
-from benchmarks.biometric_search import Found, Secret, Windows
-from faceverify.image import decode
+from benchmarks.biometric_search import Found, Windows
+from benchmarks.biometric_secrets import TellingVerifier, document, face, grey_portrait
 from faceverify.packs import demo_pack
-from faceverify.samples import Sample
-from faceverify.verifier import FaceVerifier, NotPerformed, Reference
 from gate.config import load
 from gate.demo.cast import Traveller, load_cast
 from gate.demo.director import Director
-from gate.demo.faces import chip_portrait
 from gate.demo.stage import DemoStage
-from gate.processes.capture import Capture
 from gate.processes.channel import ChannelClosed
 from gate.service import Service, commands
-from hardware.emrtd.lds_face import dg2_image
-from hardware.ports import Frame
 from hardware.sim import camera
 from hardware.sim.controller import SimulatedController
 from hardware.sim.world import World, WorldServer
-
-Pixels = NDArray[np.uint8]
 
 AFTER_IDLE_S = 2.0
 """So long after the lane is idle again nothing may be left."""
@@ -64,12 +53,6 @@ SHARED_MEMORY = Path("/dev/shm")
 DISK_EVERY_S = 0.25
 HOARDER = Path(__file__).with_name("biometric_hoarder.py")
 FRAMES_KEPT = 60
-FRAMES, FRAME_ROWS, PORTRAIT_ROWS, CROP_ROWS = 4, 16, 8, 6
-"""How many of the last frames, and every so manieth row of a picture, are searched for: what is left behind is rarely a single row."""
-STARTS = 2
-"""Vision may have met the first frame while it only looked whether the camera was there: what it measured began with the next one."""
-MIDDLE = (slice(120, 600, FRAME_ROWS), slice(440, 840))
-"""Where a face is in the simulated camera's picture."""
 
 
 class RecordedCamera(camera.CameraStage):
@@ -95,6 +78,9 @@ class OwnWorld(World):
         with patch.object(camera, "CameraStage", RecordedCamera):
             self._server = WorldServer(self._folder, self._secret, vpcd_port)
 
+    def place(self, passport: Any, **how: Any) -> None:
+        super().place(passport, **{**how, "kbit_s": None})  # the air takes no time
+
     def frames(self) -> list[bytes]:
         """Those since this was last asked."""
         assert self._server is not None
@@ -112,90 +98,6 @@ class OwnWorld(World):
 class QuickDoors(SimulatedController):
     def __init__(self, folder: Path, key: bytes, **how: Any) -> None:
         super().__init__(folder, key, travel_s=TRAVEL_S, **how)
-
-
-# --- what must be gone -------------------------------------------------------------------------------------------------------
-
-
-def picture(name: str, pixels: Pixels) -> list[Secret]:
-    """Pixels (height, width, 3) as they may lie somewhere: blue first, red first, plane by plane."""
-    return [Secret(name=name, content=each.tobytes()) for each in (pixels, pixels[..., ::-1], pixels.transpose(2, 0, 1))]
-
-
-def vector(name: str, features: NDArray[np.float32]) -> list[Secret]:
-    """Features as the network gives them and with unit norm, in single and in double precision."""
-    double = features.astype(np.float64)
-    unit = double / np.linalg.norm(double)
-    return [Secret(name=name, content=each.tobytes()) for each in (features, unit.astype(np.float32), double, unit)]
-
-
-def grey_portrait() -> bytes:
-    """What every portrait of the demonstration's begins with: a picture of nobody, encoded likewise."""
-    return chip_portrait(np.full((531, 413, 3), 128, np.uint8), seed=0)
-
-
-def document(dg2: bytes) -> list[Secret]:
-    """DG2, as base64 too, which text has it in; and the portrait's pixels."""
-    texts = [Secret(name="DG2", content=base64.b64encode(dg2[shift:])) for shift in range(3)]
-    portrait = decode(dg2_image(dg2).image)
-    return [Secret(name="DG2", content=dg2), *texts, *picture("portrait pixels", portrait[::PORTRAIT_ROWS])]
-
-
-class TellingVerifier(FaceVerifier):
-    """Measures as vision does, and tells what it came by."""
-
-    def begin(self) -> None:
-        self.told: list[Secret] = []
-
-    def _sample(self, pixels: Pixels, face: Any, watch: Any) -> Any:
-        if (crop := self._crop(pixels, face)) is not None:
-            self.told += picture("aligned face pixels", crop[::CROP_ROWS])
-        return super()._sample(pixels, face, watch)
-
-    def told_of(self, sample: Sample | NotPerformed) -> None:
-        if isinstance(sample, Sample):
-            name = "reference features" if isinstance(sample, Reference) else "probe features"
-            self.told += vector(name, sample.features)
-
-    def reference(self, image: Any) -> Any:
-        self.told_of(made := super().reference(image))
-        return made
-
-    def probe(self, pixels: Pixels, sighting: Any = None) -> Any:
-        self.told_of(made := super().probe(pixels, sighting))
-        return made
-
-    def fuse(self, probes: Any) -> Any:
-        self.told_of(made := super().fuse(probes))
-        return made
-
-
-class Replayed:
-    """A camera that shows once more what it showed."""
-
-    def __init__(self, frames: list[bytes]) -> None:
-        self._frames = deque(frames)
-
-    def over(self) -> bool:
-        return not self._frames
-
-    def newest(self, timeout: float) -> Frame:
-        pixels = np.frombuffer(self._frames.popleft(), np.uint8).reshape(camera.HEIGHT, camera.WIDTH, 3).copy()
-        return Frame(pixels=pixels, boot=camera.boot())
-
-    def close(self) -> None:
-        pass
-
-
-def face(verifier: TellingVerifier, dg2: bytes, frames: list[bytes]) -> list[Secret]:
-    """Features and aligned faces that vision made of the portrait and of ``frames``, and the last of these themselves."""
-    verifier.begin()
-    reference = verifier.reference(dg2_image(dg2).image)
-    for start in range(min(STARTS, len(frames))) if isinstance(reference, Reference) else ():
-        replayed = Replayed(frames[start:])
-        Capture(verifier, replayed, lambda _: None, replayed.over).look(reference, LIMIT_S)
-    shown = [np.frombuffer(frame, np.uint8).reshape(camera.HEIGHT, camera.WIDTH, 3)[MIDDLE] for frame in frames[-FRAMES:]]
-    return [*verifier.told, *(secret for each in shown for secret in picture("frame pixels", each))]
 
 
 # --- the gate ----------------------------------------------------------------------------------------------------------------

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import (
+    console_demo,
     console_hour,
     kill_syscalls,
     soak_audit,
+    soak_biometrics,
     soak_faces,
     soak_mrz_serial,
     soak_oracles,
@@ -73,10 +75,12 @@ SUITES: dict[str, Suite] = {
         cases=20_000, prepare=believed_unchanged(soak_rules.rule_sets), must_see=frozenset({"STORE_NOT_SIGNED", "MALFORMED"})
     ),
     "audit_tamperings": Suite(cases=1_250, prepare=soak_audit.tamperings, must_see=soak_audit.MUST_SEE | {"honest"}),
+    "console_demonstrations": Suite(cases=1, prepare=console_demo.demonstrations, must_see=frozenset({"resolved"})),
     "console_hours": Suite(cases=2, prepare=console_hour.hours, must_see=frozenset({"an hour"})),
     "killed_at_every_call": Suite(
         cases=len(kill_syscalls.SCENES), prepare=kill_syscalls.scenes, must_see=frozenset(kill_syscalls.SCENES)
     ),
+    "biometrics_left_behind": Suite(cases=150, prepare=soak_biometrics.nothing_left, must_see=soak_biometrics.MUST_SEE),
     "rule_set_keepers_killed": Suite(cases=500, prepare=soak_rules.killed_keepers, must_see=soak_rules.MUST_SEE),
     "certificate_mutations": Suite(
         cases=50_000, prepare=believed_unchanged(certificates), must_see=frozenset({"not issued", "MALFORMED"})
