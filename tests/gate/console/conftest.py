@@ -6,6 +6,8 @@ import asyncio
 import hashlib
 import json
 import secrets
+import shutil
+from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gate.audit.log import FILE_NAME, decode, open_readonly
+from gate.clock import civil_time
 from gate.console.acts import actions, challenge
 from gate.console.assertion import encoded
 from gate.console.roster import Officer, RosterVersions
+from gate.console.shifts import WHOLE_DAY
 from gate.console.verifier import Verifier
 from gate.evidence import CheckResult, Fact, successful
 from gate.lane import State
@@ -34,6 +38,12 @@ from gate.signer_key import public_hex
 ORIGIN = "http://localhost:8412"
 TODAY = datetime.now(UTC).date()
 DAY = timedelta(days=1)  # the calendar of the checkpoint is ahead of the one of the tests
+
+
+def another_shift() -> str:
+    """One of an hour, half a day away from now."""
+    now = civil_time(datetime.now(UTC), "CGK")
+    return f"{(now.hour + 12) % 24:02}:00-{(now.hour + 13) % 24:02}:00"
 
 
 class Authenticator:
@@ -66,8 +76,10 @@ class Authenticator:
         signature = self._key.sign(data + hashlib.sha256(raw).digest(), ECDSA(SHA256()))
         return {"authenticator_data": data, "client_data": raw, "signature": signature}
 
-    def officer(self, name: str, role: str = "officer", since: date = TODAY - DAY, until: date = TODAY + DAY) -> Officer:
-        return Officer(name=name, role=role, credential=self.credential, key=self.public, since=since, until=until)
+    def officer(
+        self, name: str, role: str = "officer", since: date = TODAY - DAY, until: date = TODAY + DAY, shift: str = WHOLE_DAY
+    ) -> Officer:
+        return Officer(name=name, role=role, credential=self.credential, key=self.public, since=since, until=until, shift=shift)
 
 
 class Administration:
@@ -86,13 +98,15 @@ class Administration:
         versions.activate(version, "activate", signers or {public_hex(key): name for name, key in self.keys.items()})
 
 
-class Desk:
-    """Officers before a console that passes on what they sign, or what the test would rather have it pass on."""
+class Staff:
+    """Officers with their keys, and the roster that they stand on."""
 
-    def __init__(self, hand: Any, folder: Path) -> None:
-        self.hand, self.folder = hand, folder
-        self.office = Administration(folder / "roster")
-        self.keys = {name: Authenticator() for name in ("Sari", "Made", "Chief", "Former", "Future", "Stranger")}
+    def __init__(self, folder: Path) -> None:
+        self.office = Administration(folder)
+        self.keys = {
+            name: Authenticator()
+            for name in ("Sari", "Made", "Chief", "Former", "Future", "Night", "Auditor", "Engineer", "Stranger")
+        }
         past, future = TODAY - timedelta(days=9), TODAY + timedelta(days=9)
         self.people = [
             self.keys["Sari"].officer("Sari"),
@@ -100,8 +114,22 @@ class Desk:
             self.keys["Chief"].officer("Chief", "supervisor"),
             self.keys["Former"].officer("Former", since=past, until=past),
             self.keys["Future"].officer("Future", since=future, until=future),
+            self.keys["Night"].officer("Night", shift=another_shift()),
+            self.keys["Auditor"].officer("Auditor", "auditor"),
+            self.keys["Engineer"].officer("Engineer", "engineer"),
         ]
         self.office.put_in_force(*self.people)
+
+
+class Desk:
+    """Officers before a console that passes on what they sign, or what the test would rather have it pass on."""
+
+    def __init__(self, hand: Any, folder: Path, house: Staff) -> None:
+        self.hand, self.folder = hand, folder
+        shutil.copytree(house.office.folder, folder / "roster")
+        self.office, self.people = copy(house.office), list(house.people)
+        self.office.folder = folder / "roster"
+        self.keys = {name: copy(key) for name, key in house.keys.items()}
         self.verifier: Verifier | None = Verifier(folder, self.office.folder, self.office.signers, ORIGIN)
         self.asked = 0
         self.officers = Officers(hand.case._config, hand.clock, hand.actor, hand.case, self._ask)
@@ -160,10 +188,15 @@ def new_authenticator():
     return Authenticator
 
 
+@pytest.fixture(scope="session")
+def staff(tmp_path_factory):
+    return Staff(tmp_path_factory.mktemp("staff") / "roster")
+
+
 @pytest.fixture
-def desk(hand, tmp_path):
+def desk(hand, tmp_path, staff):
     hand.actor._timeouts = msgspec.structs.replace(hand.actor._timeouts, await_officer_s=60)
-    return Desk(hand, tmp_path)
+    return Desk(hand, tmp_path, staff)
 
 
 @pytest.fixture

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import timedelta
+from typing import get_args
 
 import msgspec
 import pytest
 
 from gate.clock import SystemClock
+from gate.console.acts import actions
 from gate.lane import State
 from gate.processes import officers as module
-from gate.processes.messages import OfficerOrder
+from gate.processes.messages import AnyMessage, Forget, OfficerOrder, PrepareReference, ShowPictures, StartCapture
 from hardware.controller.protocol import Close, Door, Fault, Leaf, OpenEntry, Purpose
 
 
@@ -229,3 +232,108 @@ async def test_what_the_console_is_shown_names_nobody_and_says_what_may_be_order
     )
     assert {"pass", "counter", "secondary", "hold", "eject"} <= set(view.offers)
     assert waiting.hand.clock.boot() - view.since < timedelta(minutes=1).total_seconds()
+
+
+# --- in an emergency --------------------------------------------------------------------------------------------------------------
+
+
+async def test_in_an_emergency_two_officers_make_the_lane_let_go_and_a_supervisor_ends_it(waiting):
+    hand = waiting.hand
+    first = await waiting.act("Sari", "emergency")
+    assert (first.refused, first.awaits_second, first.after) == ("", True, "hold")
+    assert hand.case.first_emergency == "Sari"
+    renewed, before = hand.renewed, len(hand.commands)
+    second = await waiting.act("Made", "emergency")
+    assert (second.refused, second.after) == ("", "fault")
+    assert [trouble for trouble in hand.actor.fitness.words if trouble.startswith("emergency: Sari and Made")]
+    renewed = hand.renewed
+    await asyncio.sleep(0.2)
+    assert hand.renewed == renewed, "no lease: the controller alone lets whoever is inside out of the entry"
+    assert not [command for command in hand.commands[before:] if isinstance(command, OpenEntry)]
+    assert not hand.opened_exit()
+    assert hand.case.first_emergency == ""
+    assert (await waiting.act("Sari", "reset")).refused == "role_may_not"
+    assert (await waiting.act("Chief", "reset")).refused == ""
+    assert not [trouble for trouble in hand.actor.fitness.words if trouble.startswith("emergency")]
+    acted = [(each.officer, each.awaits_second, each.first_officer) for each in await waiting.written(2)]
+    assert acted[:2] == [("Sari", True, ""), ("Made", False, "Sari")]
+
+
+async def test_one_officer_with_two_keys_is_not_two_in_an_emergency_either(waiting):
+    waiting.keys["Sari's second key"] = type(waiting.keys["Sari"])()
+    waiting.office.put_in_force(*waiting.people, waiting.keys["Sari's second key"].officer("Sari"))
+    assert (await waiting.act("Sari", "emergency")).awaits_second
+    assert (await waiting.act("Sari's second key", "emergency")).refused == "same_officer"
+    assert waiting.hand.state is State.HOLD
+
+
+async def test_the_first_signature_in_an_emergency_lapses_after_a_minute(waiting, monkeypatch):
+    assert (await waiting.act("Sari", "emergency")).awaits_second
+    monkeypatch.setattr(module, "SECOND_S", -1.0)
+    assert (await waiting.act("Made", "emergency")).awaits_second
+    waiting.officers._forget_emergency()
+    assert (waiting.hand.state, waiting.hand.case.first_emergency) == (State.HOLD, "")
+
+
+async def test_a_pass_and_an_emergency_are_no_two_halves_of_one_another(held):
+    assert (await held.act("Sari", "pass")).awaits_second
+    assert (await held.act("Made", "emergency")).awaits_second
+    assert held.hand.state is State.HOLD
+    assert not held.hand.opened_exit()
+
+
+async def test_an_emergency_of_a_lane_that_has_let_go_already_is_of_no_effect(desk):
+    await desk.hand.controller(Fault(code=1, what="stuck"))
+    assert (await desk.act("Sari", "emergency")).refused == "not_now"
+
+
+async def test_letting_go_in_an_emergency_waits_for_no_disk(waiting):
+    waiting.hand.log.gate.clear()
+    assert (await waiting.officers.act(waiting.prepared("Sari", "emergency"))).awaits_second
+    assert (await waiting.officers.act(waiting.prepared("Made", "emergency"))).after == "fault"
+
+
+# --- who may what -----------------------------------------------------------------------------------------------------------------
+
+
+async def test_who_may_not_rule_rules_on_nobody(waiting, monkeypatch):
+    monkeypatch.setattr(waiting.officers._prover.budget, "_left", 1e9)
+    monkeypatch.setattr(waiting.officers._prover.budget, "_most", 1e9)
+    for who in ("Auditor", "Engineer"):
+        for action in ("pass", "counter", "secondary", "hold", "eject", "open", "emergency"):
+            assert (await waiting.act(who, action)).refused == "role_may_not"
+    assert waiting.hand.state is State.HOLD
+
+
+async def test_an_engineer_may_close_a_lane_and_an_auditor_may_not(desk):
+    assert (await desk.act("Auditor", "close")).refused == "role_may_not"
+    assert (await desk.act("Engineer", "close")).refused == ""
+    assert (await desk.act("Engineer", "open")).refused == "role_may_not"
+
+
+async def test_an_officer_out_of_the_shift_orders_nothing(waiting):
+    assert (await waiting.act("Night", "eject")).refused == "officer_not_valid"
+    assert waiting.hand.state is State.HOLD
+
+
+# --- thresholds -------------------------------------------------------------------------------------------------------------------
+
+
+def test_nobody_changes_a_threshold_at_run_time():
+    """There is no order for it, no message carries one to whoever compares faces, and no process takes one from another."""
+    assert not [rule.id for rule in actions().values() if "threshold" in json.dumps(msgspec.to_builtins(rule))]
+    carried = {
+        kind.__name__: [field.name for field in msgspec.structs.fields(kind) if "threshold" in field.name]
+        for kind in get_args(AnyMessage)
+    }
+    assert {name for name, fields in carried.items() if fields} == set()
+    taken = {kind.__name__ for kind in (PrepareReference, StartCapture, Forget, ShowPictures)}
+    assert all(
+        set(_words(kind)).isdisjoint({"threshold", "score", "pack", "model"})
+        for kind in get_args(AnyMessage)
+        if kind.__name__ in taken
+    )
+
+
+def _words(kind: type) -> list[str]:
+    return [word for field in msgspec.structs.fields(kind) for word in field.name.split("_")]
