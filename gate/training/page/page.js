@@ -89,15 +89,24 @@ async function decide() {
 
 let view = { phase: "wait" };
 let drawnAt = 0;
+let opened = false; // the list of what was in order
 
 function evidenceOf({ outcome, reasons, facts }) {
   const why = reasons.map((reason) => el("li", "", both(reason.words), " ", el("code", "", reason.code), el("ul", "", ...reason.checks.map((check) => el("li", "", both(check))))));
-  const rows = facts.map((fact) => {
+  const good = facts.filter((fact) => fact.result === "successful");
+  const rest = el("details", "", el("summary", "", both([`${good.length} pemeriksaan lain berhasil`, `${good.length} further checks were successful`])), tableOf(good));
+  rest.open = opened;
+  rest.ontoggle = () => { opened = rest.open; };
+  return el("div", "", el("p", "", both(outcome.words), " ", el("code", "", outcome.code)), el("ul", "", ...why),
+    tableOf(facts.filter((fact) => fact.result !== "successful")), rest);
+}
+
+function tableOf(facts) {
+  return el("table", "", el("tbody", "", ...facts.map((fact) => {
     const label = el("th", "", both(fact.label));
     label.scope = "row";
     return el("tr", fact.result, label, el("td", "", el("code", "", fact.value)), el("td", "", both(fact.words)));
-  });
-  return el("div", "", el("p", "", both(outcome.words), " ", el("code", "", outcome.code)), el("ul", "", ...why), el("table", "", el("tbody", "", ...rows)));
+  })));
 }
 
 function lookOf(look) {
