@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gate.audit.log import FILE_NAME, decode, gate_key, open_readonly
-from gate.console.acts import challenge
+from gate.console.acts import challenge, watch_challenge, watch_part
 from gate.console.assertion import decoded, encoded
-from gate.console.roster import RosterVersions
+from gate.console.passwords import hashed
+from gate.console.roster import RosterVersions, Viewer
 from gate.processes import messages as m
 from gate.processes.channel import ChannelClosed, connect
 from gate.profiles import DEMO_MARKER
-from gate.records import OfficerActed
+from gate.records import OfficerActed, OfficerWatched
 from gate.runtime import Runtime
 from gate.signer_key import public_hex
 from hardware.sim.controller import SimulatedController
 
 pytestmark = pytest.mark.processes
 LIMIT_S = 30
+WORDS = "seven words that nobody guesses"
 CONFIG = """\
 profile = "demo"
 state_dir = "{folder}/state"
@@ -57,7 +59,11 @@ store = "{folder}/trust"
 port = {port}
 roster = "{folder}/roster"
 signers = {signers}
+supervision = "officers"
 """
+
+
+ANY_WORDS = ["Dengan kata sandi hanya dapat melihat", "With a password one may only look"]
 
 
 def eventually(condition, what: str) -> Any:
@@ -87,7 +93,12 @@ class House:
         (self.state / "gate.key").write_text("5b1e9c02d7f4438a60b93e77c1250fae" * 2)
         keys = {name: Ed25519PrivateKey.generate() for name in ("Ratna", "Yusuf")}
         versions = RosterVersions(folder / "roster")
-        version = versions.add((authenticator.officer("Sari"),))
+        self.auditor, self.second = type(authenticator)(), type(authenticator)()
+        today = datetime.now(UTC).date()
+        days = {"since": today - timedelta(days=1), "until": today + timedelta(days=1)}
+        viewer = Viewer(name="Nia", role="engineer", password=hashed(WORDS), **days)
+        people = (authenticator.officer("Sari"), self.auditor.officer("Oditor", "auditor"), self.second.officer("Made"))
+        version = versions.add(people, (viewer,))
         for key in keys.values():
             versions.sign(version, key, now=datetime.now(UTC))
         versions.activate(version, "activate", {public_hex(key): name for name, key in keys.items()})
@@ -145,17 +156,38 @@ class House:
         self.headers = told
         return status, json.loads(raw)
 
-    def sign_in(self, **signing: Any) -> str:
+    def sign_in(self, path: str = "/signin", *, key: Any = None, cookie: str | None = None, **signing: Any) -> str:
         _, begun = self.post("/signin/begin", {})
-        proof = self.proof(decoded(begun["challenge"]), **signing)
-        status, told = self.post("/signin", {"challenge": begun["challenge"]} | proof)
+        proof = self.proof(decoded(begun["challenge"]), key=key, **signing)
+        with_cookie = {} if cookie is None else {"Cookie": cookie}
+        status, self.told = self.post(path, {"challenge": begun["challenge"]} | proof, **with_cookie)
         if status != 200:
-            return f"refused: {told['refused']}"
-        return self.headers["set-cookie"].partition(";")[0]
+            return f"refused: {self.told['refused']}"
+        return self.headers.get("set-cookie", "").partition(";")[0]
 
-    def proof(self, signed: bytes, **signing: Any) -> dict[str, str]:
-        made = self.key.sign(signed, **({"origin": self.origin} | signing))
-        return {name: encoded(part) for name, part in made.items()} | {"credential": self.key.credential}
+    def look_in(self, name: str = "Nia", words: str = WORDS) -> tuple[int, str]:
+        status, told = self.post("/signin/password", {"name": name, "password": words})
+        return status, self.headers["set-cookie"].partition(";")[0] if status == 200 else told["refused"]
+
+    def proof(self, signed: bytes, *, key: Any = None, **signing: Any) -> dict[str, str]:
+        key = key or self.key
+        made = key.sign(signed, **({"origin": self.origin} | signing))
+        return {name: encoded(part) for name, part in made.items()} | {"credential": key.credential}
+
+    def watched(self) -> list[OfficerWatched]:
+        with open_readonly(self.state / FILE_NAME) as log:
+            return [decode(record, OfficerWatched) for record in log.records("watch")]
+
+    def events(self, cookie: str, count: int = 2) -> list[Any]:
+        """The first parts of the stream: how many lanes, and what is told of the first."""
+        line = HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
+        line.request("GET", "/events", None, {"Host": f"localhost:{self.port}", "Cookie": cookie})
+        answer, parts = line.getresponse(), []
+        while len(parts) < count:
+            if (text := answer.readline().decode()).startswith("data: "):
+                parts.append(json.loads(text[6:]))
+        line.close()
+        return parts
 
     @staticmethod
     def order(action: str) -> dict[str, str]:
@@ -302,6 +334,86 @@ def test_a_stolen_session_orders_nothing(house):
 def test_a_flood_of_requests_is_slowed_down(house):
     known = {"Origin": house.origin, "Content-Type": "application/json"}
     assert 429 in {house.ask("POST", "/signin/begin", b"{}", **known)[0] for _ in range(200)}
+
+
+# --- being on watch, looking -------------------------------------------------------------------------------------------------
+
+
+def on_watch(house) -> set[str]:
+    return set(house.speak("console", m.AskNonce(request=1), hear=m.ConsoleView).watching)
+
+
+def test_signing_in_is_going_on_watch_and_signing_out_its_end(house):
+    assert house.sign_in("/watch") == ""
+    assert house.told["watch"][0]["refused"] == ""
+    assert 0 < house.told["watch"][0]["seconds"] <= 1800
+    one, other = house.sign_in(key=house.second), house.sign_in(key=house.second)
+    assert {"Sari", "Made"} <= on_watch(house)
+    assert house.post("/signout", {}, Cookie=other)[0] == 200
+    assert "Made" in on_watch(house), "still signed in at another screen"
+    assert house.post("/signout", {}, Cookie=one)[0] == 200
+    eventually(lambda: "Made" not in on_watch(house), "the watch is over")
+    house.sign_in(key=house.second)
+    assert "Made" in on_watch(house)
+    eventually(
+        lambda: (
+            [each.event for each in house.watched() if each.officer == "Made"] == ["signed", "signed", "signed_out", "signed"]
+        ),
+        "the log tells it",
+    )
+
+
+def test_nobody_stays_on_watch_by_somebody_elses_key(house):
+    assert house.sign_in("/watch", key=house.auditor) == "refused: role_may_not"
+    assert house.sign_in("/watch", key=type(house.key)()) == "refused: unknown_authenticator"
+    assert house.sign_in("/watch", cookie="") == "refused: not_signed_in"
+
+
+def test_who_signs_in_without_supervising_is_on_watch_nowhere(house):
+    before = len(house.watched())
+    cookie = house.sign_in(key=house.auditor)
+    assert house.told["watch"] == []
+    me = json.loads(house.get("/me", Cookie=cookie)[2])
+    assert (me["officer"], me["watches"], me["opens"]) == ("Oditor", False, False)
+    assert house.post("/case", {"lane": "T1", "transaction": "x"}, Cookie=cookie)[1]["refused"] == "role_may_not"
+    assert len(house.watched()) == before
+
+
+def test_a_password_shows_lanes_and_does_nothing(house):
+    status, cookie = house.look_in()
+    assert status == 200
+    me = json.loads(house.get("/me", Cookie=cookie)[2])
+    assert (me["officer"], me["role"], me["acts"], me["watches"], me["opens"]) == ("Nia", "engineer", False, False, False)
+    assert house.events(cookie)[0] == 1
+    for path in ("/prepare", "/act", "/case", "/watch"):
+        assert house.post(path, house.order("close"), Cookie=cookie) == (403, {"refused": "view_only", "words": ANY_WORDS})
+    assert house.sign_in("/watch", cookie=cookie) == "refused: view_only"
+
+
+def test_passwords_are_refused_alike_and_slowly(house):
+    assert house.look_in("Nia", "not the words it takes") == (403, "wrong_password")
+    assert house.look_in("Nobody", WORDS) == (403, "wrong_password")
+    known = {"Origin": house.origin, "Content-Type": "application/json"}
+    raw = json.dumps({"name": "Guessed", "password": "x"}).encode()
+    assert 429 in {house.ask("POST", "/signin/password", raw, **known)[0] for _ in range(8)}
+
+
+def test_a_case_that_nobody_waits_for_is_not_shown(house):
+    status, told = house.post("/case", {"lane": "T1", "transaction": "0" * 32})
+    assert (status, told["refused"]) == (409, "too_late")
+    assert house.post("/case", {"lane": "T9", "transaction": "0" * 32})[0] == 404
+
+
+def test_a_console_that_names_an_officer_who_is_not_on_watch_is_shown_nothing(house):
+    shown = house.speak("console", m.AskCase(request=7, transaction="", officer="Chief"), hear=m.CaseShown)
+    assert (shown.refused, shown.zone, shown.facts) == ("too_late", (), {})
+
+
+def test_a_console_that_puts_officers_on_watch_by_itself_supervises_nothing(house):
+    given = house.speak("console", m.AskNonce(request=1), hear=m.NonceGiven)
+    made = type(house.key)().sign(watch_challenge((watch_part("T1", given.nonce),)), origin=house.origin)
+    told = m.OfficerWatch(nonce=given.nonce, parts=(watch_part("T1", given.nonce),), credential=house.key.credential, **made)
+    assert house.speak("console", told, hear=m.WatchAnswered).refused == "signature_bad"
 
 
 # --- a console that was broken into speaks to the lane itself ---------------------------------------------------------------
