@@ -23,6 +23,15 @@ CONNECTIONS = 16
 """At once: two pictures on a few officers' pages."""
 BOUNDARY = "next-picture"
 JPEG, MOVING = "image/jpeg", f"multipart/x-mixed-replace; boundary={BOUNDARY}"
+NEXT = f"\r\n--{BOUNDARY}\r\nContent-Type: {JPEG}\r\n\r\n".encode()
+"""Goes before a picture. It is sent as soon as the last one is out, because browsers draw no picture before they know that another one begins."""
+FROZEN_S = 2.0
+"""A live picture that does not move for this long is taken away: nobody must rule on who stood there a while ago."""
+_ONE_CODE = "01" + "00" * 16
+NO_PICTURE = bytes.fromhex(
+    f"ffd8ffdb004300{'ff' * 64}ffc0000b080008000801011100ffc4001400{_ONE_CODE}ffc4001410{_ONE_CODE}ffda0008010100003f003fffd9"
+)
+"""Eight by eight points of grey, as JPEG: within one moving picture browsers draw no other kind."""
 REASONS = {
     200: "OK",
     400: "Bad Request",
@@ -147,13 +156,21 @@ class Server:
         return "\r\n".join(lines).encode()
 
     async def _move(self, picture: bytes, writer: asyncio.StreamWriter) -> None:
-        """One picture after the other, each in the place of the last. The boundary follows at once: browsers wait for it to draw."""
-        writer.write(self._head(200, MOVING) + f"--{BOUNDARY}\r\n".encode())
+        """One picture after the other, each in the place of the last."""
+        writer.write(self._head(200, MOVING) + NEXT)
         while True:
-            part = f"Content-Type: {JPEG}\r\nContent-Length: {len(picture)}\r\n\r\n"
-            writer.write(part.encode() + picture + f"\r\n--{BOUNDARY}\r\n".encode())
-            await _taken(writer)
-            picture = await self._case.newer("live", picture)
+            await _next(writer, picture)
+            try:
+                async with asyncio.timeout(FROZEN_S):
+                    picture = await self._case.newer("live", picture)
+            except TimeoutError:
+                await _next(writer, NO_PICTURE)
+                picture = await self._case.newer("live", picture)
+
+
+async def _next(writer: asyncio.StreamWriter, picture: bytes) -> None:
+    writer.write(picture + NEXT)
+    await _taken(writer)
 
 
 async def _taken(writer: asyncio.StreamWriter) -> None:

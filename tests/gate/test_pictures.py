@@ -27,7 +27,7 @@ from gate.evidence import CheckResult, Fact, successful
 from gate.lane import Event, State
 from gate.processes import channel, pictures, pictures_http
 from gate.processes import messages as m
-from gate.processes.pictures_http import BOUNDARY, REASONS, Case, Server
+from gate.processes.pictures_http import BOUNDARY, NEXT, REASONS, Case, Server
 from gate.processes.pictures_vision import PictureSender
 from gate.processes.vision import FaceWatcher
 from gate.records import PicturesShown
@@ -179,14 +179,14 @@ class House:
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200 ")
         assert f"multipart/x-mixed-replace; boundary={BOUNDARY}".encode() in head
+        assert await reader.readexactly(len(NEXT)) == NEXT
         return reader, writer
 
 
 async def part(reader: asyncio.StreamReader) -> np.ndarray:
     """The next picture of a moving one."""
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
-    return cv2.imdecode(np.frombuffer(await reader.readexactly(length), np.uint8), cv2.IMREAD_COLOR)
+    octets = (await reader.readuntil(NEXT)).removesuffix(NEXT)
+    return cv2.imdecode(np.frombuffer(octets, np.uint8), cv2.IMREAD_COLOR)
 
 
 async def until(condition, what: str) -> None:
@@ -317,6 +317,26 @@ async def test_what_vision_does_not_send_is_waited_for_and_then_said(monkeypatch
         writer.write(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: {ORIGIN}\r\n\r\n".encode())
         assert (await reader.read()).split(b" ")[1] == status
         writer.close()
+    listener.close()
+
+
+async def test_a_live_picture_that_no_longer_moves_is_taken_away_until_it_does(monkeypatch):
+    monkeypatch.setattr(pictures_http, "FROZEN_S", 0.05)
+    case = Case(lambda _: None)
+    case.offered(m.OfferPictures(transaction="t", token="x"))
+    listener = await Server(case, ORIGIN).listen()
+    port = listener.sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET /x/live HTTP/1.1\r\nHost: localhost:{port}\r\nOrigin: {ORIGIN}\r\n\r\n".encode())
+    await until(lambda: case._asked, "the question is heard")
+    case.take(m.Picture(transaction="t", which="live", jpeg=PORTRAIT))
+    await reader.readuntil(NEXT)
+    for moved in (PORTRAIT + b" ", PORTRAIT):
+        assert is_of(await part(reader), CHIP)
+        grey = await part(reader)
+        assert (grey.shape, is_of(grey, (128, 128, 128))) == ((8, 8, 3), True)
+        case.take(m.Picture(transaction="t", which="live", jpeg=moved))
+    writer.close()
     listener.close()
 
 
