@@ -409,9 +409,10 @@ class LaneProcess:
         server.close()
         for task in (*beside, ending):
             task.cancel()
+        await self._casework.settle()  # whoever waits for a transaction's end hears of it: first it is sealed and written
         self._hang_up(*(role for role in self._peers if role != "audit"))
         running.cancel()
-        await self._casework.settle()  # what is still to be written is sealed first
+        await self._casework.settle()
         self._hang_up("audit")
         await asyncio.to_thread(self._log.close)
         with suppress(asyncio.CancelledError):
