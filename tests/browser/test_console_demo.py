@@ -129,22 +129,43 @@ def sari():
 
 
 @pytest.fixture
-def demo(tmp_path_factory, sari):
-    running = Demo(tmp_path_factory.mktemp("c"), sari)
+def made():
+    return Key("Made")
+
+
+@pytest.fixture
+def demo(tmp_path_factory, sari, made):
+    running = Demo(tmp_path_factory.mktemp("c"), sari, made)
     yield running
     running.stop()
 
 
 @pytest.fixture
-def page(browser):
-    context = browser.browser.new_context()
-    page = context.new_page()
-    page.set_viewport_size({"width": 1280, "height": 800})
-    page.complaints = []
-    page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("console", lambda told: page.complaints.append(told.text) if told.type == "error" else None)
-    yield page
-    context.close()
+def open_screen(browser):
+    """``open_screen()`` → a screen of an officer's own, 1280 × 800."""
+    contexts = []
+
+    def open_():
+        contexts.append(context := browser.browser.new_context())
+        page = context.new_page()
+        page.set_viewport_size({"width": 1280, "height": 800})
+        page.complaints = []
+        page.on("pageerror", lambda error: page.complaints.append(str(error)))
+        page.on("console", lambda told: page.complaints.append(told.text) if told.type == "error" else None)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+
+
+def signs_in(page, demo, key) -> tuple[object, str]:
+    page.goto(demo.address)
+    cdp, device = authenticator(page.context, page)
+    key.put_into(cdp, device)
+    page.locator("#enter").click()
+    page.locator("#bank").wait_for()
+    return cdp, device
 
 
 def rule(page, action: str, reason: str) -> None:
@@ -155,41 +176,47 @@ def rule(page, action: str, reason: str) -> None:
     page.locator("#said.good").wait_for()
 
 
-def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_it_was(demo, page, sari, shoot):
+def test_two_officers_rule_on_referred_travellers_and_the_log_proves_whose_orders_they_were(demo, open_screen, sari, made, shoot):
     demo.listens()
+    page, other = open_screen(), open_screen()
     page.goto(demo.address)
     cdp, device = authenticator(page.context, page)
     makes_a_key(page)
+    cdp.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": device})
     page.complaints.clear()  # the browser calls the refusal an error
-    cdp.send("WebAuthn.clearCredentials", {"authenticatorId": device})
-    sari.put_into(cdp, device)
-    page.locator("#enter").click()
-    page.locator("#bank").wait_for()
+    cdp, device = signs_in(page, demo, sari)
     assert page.locator("#who").inner_text().startswith("Sari · Petugas")
     goes_on_watch(page)
+    signs_in(other, demo, made)
+    goes_on_watch(other)
 
     page.locator('.lane[data-state="hold"] .case').wait_for(timeout=LIMIT_S * 1000)
     shown = page.locator(".case code").all_inner_texts()
+    opens_the_case(page)
     sees_both_pictures(page)
     shoot(page, "console-referred")
-    page.locator('[data-action="pass"]').click()
-    shoot(page, "console-reasons")
-    page.locator("#ask button[value=cancel]").click()
-    assert page.locator("#said").inner_text() == ""
+    other.locator(".case dd", has_text="Sari").wait_for()
+    assert other.locator("#zone dd").count() == 0, "who has not opened it is not shown who it is"
+    assert page.evaluate("alerting.played") >= 1, "it was heard"
+    refuses_without_reason_or_holder(page, cdp, device, shoot)
 
-    cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
-    page.locator('[data-action="pass"]').click()
-    assert page.locator("#sign").is_disabled(), "no reason, no order"
-    page.locator("#why input").first.check()
-    page.locator("#sign").click()
-    page.locator("#said.bad").wait_for()
-    cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})
-
-    rule(page, "counter", "NOT_SETTLED_HERE")
+    page.keyboard.press("c")  # both have their order before them, by the keyboard alone, and press at once
+    page.keyboard.press("4")
+    other.keyboard.press("e")
+    other.keyboard.press("4")
+    for each in (page, other):
+        each.keyboard.press("Enter")
+    page.locator("#said.good, #said.bad").wait_for()
+    other.locator("#said.good, #said.bad").wait_for()
+    won, lost = (page, other) if page.locator("#said.good").count() else (other, page)
+    assert won.locator("#said.good").count() == 1
+    assert "Too late" in lost.locator("#said.bad").inner_text()
+    lost.complaints.clear()
     page.locator(".lane:not([data-state=hold])").first.wait_for()
+    assert page.locator("#zone dd").count() == 0, "nothing of who went stays on the screen"
     rule(page, "pass", "FACE_COMPARED_BY_EYE")
     ended = demo.ended()
-    assert page.complaints == []
+    assert page.complaints == other.complaints == []
 
     assert [each["outcome"] for each in ended.values()] == ["COUNTER", "COUNTER"]
     assert set(ended["borrowed"]["reasons"]) <= set(shown), "the page said why"
@@ -202,21 +229,33 @@ def test_an_officer_rules_on_referred_travellers_and_the_log_proves_whose_order_
         records = {record.transaction: record for record in log.transactions()}
         watched = [decode(record, OfficerWatched) for record in log.records("watch")]
         viewed = [decode(record, CaseViewed) for record in log.records("viewed")]
-    told = [(each.officer, each.role, each.action, each.reason, each.transaction, each.refused) for each in orders]
-    assert told == [
-        ("Sari", "officer", "counter", "NOT_SETTLED_HERE", sent, ""),
-        ("Sari", "officer", "pass", "FACE_COMPARED_BY_EYE", passed, ""),
-    ]
+    winner = ("Sari", "counter", "NOT_SETTLED_HERE") if won is page else ("Made", "eject", "UNWELL")
+    carried_out = [(each.officer, each.action, each.reason, each.transaction) for each in orders if not each.refused]
+    assert carried_out == [(*winner, sent), ("Sari", "pass", "FACE_COMPARED_BY_EYE", passed)]
+    assert {each.refused for each in orders} <= {"", "too_late"}
     assert [each.action for each in records[passed].ruled] == ["pass"]
-    assert {(each.officer, each.event) for each in watched} >= {("Sari", "signed")}
+    assert {(each.officer, each.event) for each in watched} >= {("Sari", "signed"), ("Made", "signed")}
     assert [(each.officer, each.on_watch, each.transaction, each.refused) for each in viewed] == [("Sari", True, sent, "")]
-    for order in orders:
-        assert proves_itself(order, sari, demo.address.rstrip("/"))
+    for order in (order for order in orders if not order.refused):
+        assert proves_itself(order, {"Sari": sari, "Made": made}[order.officer], demo.address.rstrip("/"))
+
+
+def refuses_without_reason_or_holder(page, cdp, device, shoot) -> None:
+    page.locator('[data-action="pass"]').click()
+    shoot(page, "console-reasons")
+    page.locator("#ask button[value=cancel]").click()
+    assert page.locator("#said").inner_text() == ""
+    cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": False})
+    page.locator('[data-action="pass"]').click()
+    assert page.locator("#sign").is_disabled(), "no reason, no order"
+    page.locator("#why input").first.check()
+    page.locator("#sign").click()
+    page.locator("#said.bad").wait_for()
+    cdp.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})
 
 
 def sees_both_pictures(page) -> None:
     """The portrait in the chip beside the person: on the page as it ships, its Content-Security-Policy included."""
-    page.locator("#open").click()
     for which, width in (("chip", 373), ("live", 853)):
         page.locator(f"#{which}").wait_for()
         assert page.evaluate(f"document.querySelector('#{which}').naturalWidth") == width

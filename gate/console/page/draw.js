@@ -1,6 +1,9 @@
 // Places what the console says. Every text goes in as text, never as markup; what did not change is not touched, so that focus stays.
 "use strict";
 
+const PICTURE_TRIES = 5;
+const PICTURE_AGAIN_MS = 1000;
+
 const $ = (selector) => document.querySelector(selector);
 
 function el(name, className, ...children) {
@@ -70,7 +73,7 @@ function queueItem(lane, number, choose) {
   const outcome = lane.case?.outcome;
   const node = el("button", `wait ${outcome ? outcome.tone : lane.tone}`, el("kbd", "", String(number)), " ", el("b", "", lane.name), " ",
     both(outcome ? outcome.words : lane.words), clockOf(lane),
-    lane.case?.viewers.length ? el("span", "viewers", `👁 ${lane.case.viewers.join(", ")}`) : null);
+    lane.case?.viewers.length ? el("span", "viewers", both(["dibuka oleh", "opened by"]), ` ${lane.case.viewers.join(", ")}`) : null);
   node.type = "button";
   Object.assign(node.dataset, { lane: lane.name, key: lane.name });
   node.onclick = () => choose(lane.name);
@@ -94,13 +97,17 @@ function groupOf(group) {
   return el("section", "", el("h3", "", both(group.name)), el("ul", "", ...checks));
 }
 
-// Pictures are asked for by showing them: the address is set once, and again only where it is another one.
+// Pictures are asked for by showing them: the address is set once, and again only where it is another one, or did not answer yet.
 function showPicture(image, address) {
   if ((image.dataset.address || "") === address) return;
-  image.dataset.address = address;
+  image.left = image.dataset.last === address ? image.left - 1 : PICTURE_TRIES;
+  image.dataset.address = image.dataset.last = address;
   image.hidden = true;
   image.onload = () => { image.hidden = false; };
-  image.onerror = () => { image.hidden = true; };
+  image.onerror = () => {
+    image.hidden = true;
+    if (image.left > 1) setTimeout(() => { if (image.dataset.address === address) image.dataset.address = ""; }, PICTURE_AGAIN_MS);
+  };
   if (address) image.src = address;
   else image.removeAttribute("src");
 }

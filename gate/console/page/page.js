@@ -2,7 +2,6 @@
 "use strict";
 
 const RETRY_MS = 1000;
-const PICTURE_TRIES = 5;
 const HERE_EVERY_MS = 60000;
 const WATCH_WARNS_S = 180;
 
