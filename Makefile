@@ -7,6 +7,7 @@ STAMP  := $(VENV)/.setup-stamp
 PCSC   := $(VENV)/.pcsc-stamp
 MODBUS := $(VENV)/.modbus-stamp
 OSDP   := $(VENV)/.osdp-stamp
+PKCS11 := $(VENV)/.pkcs11-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
 INSIGHTFACE := $(VENV)/peer-insightface
 PEER   := $(VENV)/peer-pymrtd
@@ -26,7 +27,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -54,6 +55,12 @@ setup-modbus: $(MODBUS) ## add pymodbus, for gate controllers on Modbus RTU
 
 $(MODBUS): $(STAMP) requirements/modbus.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/modbus.lock
+	@touch $@
+
+setup-pkcs11: $(PKCS11) ## add python-pkcs11, for the audit's key in a token
+
+$(PKCS11): $(STAMP) requirements/pkcs11.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r requirements/pkcs11.lock
 	@touch $@
 
 # libosdp's own waits (300 s after a bad frame, 9 s for a frame that was lost) are fixed when it is compiled. uv keeps what it built without
@@ -122,8 +129,8 @@ interop: $(STAMP) ## a thousand sessions of each protocol variant against indepe
 fuzz: $(STAMP) ## any bytes into whatever parses a chip's (SECONDS=60 in all; ARGS="--only dg2" for some)
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) $(ARGS)
 
-# Where every real component is required, atheris, insightface, pymodbus and libosdp are among them.
-check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(MODBUS) $(OSDP) $(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant, a minute of fuzzing and fifty killed hosts come last
+# Where every real component is required, atheris, insightface, pymodbus, python-pkcs11 and libosdp are among them.
+check: $(if $(filter 1,$(AUTOGATE_REQUIRE_ALL)),$(MODBUS) $(PKCS11) $(OSDP) $(ATHERIS) $(INSIGHTFACE)/.setup-stamp) lint types layers test ## what CI runs; twenty interoperability sessions a variant, a minute of fuzzing and fifty killed hosts come last
 	$(MAKE) interop SESSIONS=20 ARGS="--numprocesses $(WORKERS) -q -q"
 	$(MAKE) fuzz ARGS=
 	$(MAKE) kill-test ARGS="--trials 54 --lanes 14 --at-least 50 --most-void 0.5"

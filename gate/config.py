@@ -46,7 +46,7 @@ from gate.config_sections import (
     Waiver,
     Words,
 )
-from gate.profiles import NOT_TWO_PEOPLE, PROFILES, REFUSALS, REGISTRIES, are_not_two_people, is_real_device
+from gate.profiles import NOT_TWO_PEOPLE, PROFILES, REFUSALS, REGISTRIES, TOKEN_KEY, are_not_two_people, is_real_device
 from hardware.controller.modbus_line import LEAST_BAUD
 from hardware.osdp_key import read_key
 from hardware.ports import DeviceError
@@ -278,7 +278,7 @@ class _Reader:
     def _path(self, kind: type, value: object) -> Path:
         if kind is not Path or not isinstance(value, str) or not value or "\0" in value:
             raise ValueError("not a path")
-        return self._folder / value
+        return Path(value) if value.startswith(TOKEN_KEY) else self._folder / value
 
     def check_whole(self) -> None:
         """What no single type can say: the rules of the profile, and keys that must fit together."""

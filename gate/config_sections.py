@@ -266,7 +266,7 @@ class Audit(Section, frozen=True, kw_only=True):
     """Who signs checkpoints of the log, and who remembers them off the gate (docs/audit.md); what seals personal fields (docs/retention.md)."""
 
     key: Path | None = None
-    """The gate's signing key (Ed25519, PEM); None: no checkpoints are made, and a tail of the log that was cut off is never found."""
+    """The gate's signing key (Ed25519): a file (PEM), or the URI of one in a token (``pkcs11:…``); None: no checkpoints are made, and a tail of the log that was cut off is never found."""
     witness: Address | None = None
     """The address of a witness that countersigns, or a file on another mount."""
     witness_key: VerifierKey | None = None

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 NOT_TWO_PEOPLE = "not two people or more, each with a name and a key of his own"
+TOKEN_KEY = "pkcs11:"
+"""How the name of a key begins that lies in a token (RFC 7512), and in no file."""
 DEMO_MARKER = "DEMO"
 """A trust store with a file of this name holds pretend States (``pki.trust``)."""
 REGISTRIES = (
@@ -184,6 +186,12 @@ _NO_STAND_INS = (
         refuses=lambda path: path is None,
         what="missing: whoever cuts off the end of the log would not be found",
         remedy="autogate audit keygen makes one",
+    ),
+    Refusal(
+        key="audit.key",
+        refuses=lambda path: path is not None and not str(path).startswith(TOKEN_KEY),
+        what="a file: whoever copies it signs for the gate",
+        remedy="name a key in a token, pkcs11:… (docs/audit.md)",
     ),
     Refusal(
         key="audit.witness",

@@ -29,6 +29,7 @@ LOCKS: dict[str, list[str]] = {
     "peers-pymrtd.lock": [str(HERE / "peers-pymrtd.in")],
     **{f"peers-mrz-{name}.lock": [str(HERE / f"peers-mrz-{name}.in")] for name in ("passporteye", "fastmrz", "rapidocr")},
     "modbus.lock": ["--no-deps", str(HERE / "modbus.in")],
+    "pkcs11.lock": [str(HERE / "pkcs11.in")],
     "osdp.lock": ["--no-deps", str(HERE / "osdp.in")],
     "pcsc.lock": ["--no-deps", str(HERE / "pcsc.in")],
     "pcsc-build.lock": ["--no-deps", str(HERE / "pcsc-build.in")],

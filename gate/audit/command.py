@@ -53,7 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     )
     keygen = commands.add_parser("keygen", help="make a signing key, and print the key by which others check")
     keygen.add_argument("--name", required=True, help="autogate/LANE for the gate of that lane; any name for a witness")
-    keygen.add_argument("--key", type=Path, required=True, metavar="FILE", help="where to write the private key")
+    keygen.add_argument(
+        "--key",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="where to write the private key: a file, or the URI of a key in a token (pkcs11:…)",
+    )
     keygen.add_argument("--for", choices=("gate", "witness"), default="gate", dest="whom")
     witness = commands.add_parser("witness", help="be a witness: remember and countersign checkpoints of gates, over HTTP")
     witness.add_argument("--file", type=Path, required=True, help="what was seen, appended to")

@@ -1,4 +1,4 @@
-"""Where keys of the audit lie: the gate's signing key, which is not the key of its chain, and the keys by which others check."""
+"""Where keys of the audit lie: the gate's signing key, in a file or a token, which is not the key of its chain, and the keys by which others check."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from gate.audit.chain import AuditError
 from gate.audit.note import MOST_BYTES, FileSigner, Signer, VerifierKey
+from gate.audit.token import SCHEME, TokenKey, TokenSigner, make_token_key
 from gate.signer_key import private_key
 
 SIGNER_FILE = "audit.key"
@@ -19,7 +20,9 @@ VERIFIER_FILE = "audit.pub"
 
 
 def open_signer(path: Path, name: str) -> Signer:
-    """Sign as ``name`` with the key in a file. Raises AuditError."""
+    """Sign as ``name`` with the key in a file, or in a token whose URI ``path`` is. Raises AuditError."""
+    if str(path).startswith(SCHEME):
+        return TokenSigner(TokenKey.parse(str(path)), name)
     try:
         return FileSigner(name=name, key=private_key(path, None))
     except (OSError, ValueError) as error:
@@ -27,7 +30,10 @@ def open_signer(path: Path, name: str) -> Signer:
 
 
 def make_key(path: Path) -> None:
-    """A new key (PEM, mode 0600). Raises OSError, also where the file is there already."""
+    """A new key: in a file (PEM, mode 0600), or in a token. Raises OSError, AuditError, also where it is there already."""
+    if str(path).startswith(SCHEME):
+        make_token_key(TokenKey.parse(str(path)))
+        return
     raw = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
         file.write(raw)

@@ -343,6 +343,7 @@ def test_a_registry_over_https_wants_certificates_and_one_of_crossings_a_sealed_
     assert list(load(path).registries.named) == ["watchlist", "crossing"]
 
 
+TOKEN = "pkcs11:token=gate;object=audit?module-path=/usr/lib/x.so&pin-source=/etc/pin"
 WITNESS_KEY = f"witness.example/w1+00c0ffee+{'A' * 44}"
 CONSOLE = f'\n[console]\nport = 8412\nroster = "roster"\nsigners = ["ratna:{"05" * 32}", "yusuf:{"06" * 32}"]\n'
 TRIAL = (
@@ -355,7 +356,7 @@ TRIAL = (
     .replace("http://127.0.0.1:8500", "https://registry.example/v1")
     .replace("[timeouts]", '[chip]\nlink = "pcsc"\nreader = "Reader 0 0"\n\n[timeouts]')
     + f'\n[rules]\nstore = "operator-rules"\nsigners = ["siti:{"03" * 32}", "budi:{"04" * 32}"]\n'
-    + f'\n[audit]\nkey = "audit.key"\nsealing_key = "sealing.key"\nwitness = "https://witness.example/"\nwitness_key = "{WITNESS_KEY}"\n'
+    + f'\n[audit]\nkey = "{TOKEN}"\nsealing_key = "sealing.key"\nwitness = "https://witness.example/"\nwitness_key = "{WITNESS_KEY}"\n'
     + CONSOLE
 )
 
@@ -379,6 +380,7 @@ TRIAL = (
         (f'witness_key = "{WITNESS_KEY}"\n', "", "audit.witness_key"),
         ("+00c0ffee", "", "audit.witness_key"),
         ('sealing_key = "sealing.key"\n', "", "audit.sealing_key"),
+        (TOKEN, "audit.key", "audit.key"),
         (CONSOLE, "", "console.roster"),
         ('roster = "roster"\n', 'roster = "roster"\nsupervision = "page"\n', "console.supervision"),
         ("operator-trust", "trust", "trust.store"),
@@ -411,7 +413,8 @@ def test_a_trial_goes_by_no_rules_but_those_that_two_people_signed(write, old, n
 
 
 def test_a_log_is_witnessed_only_where_the_gate_signs_for_it(write, tmp_path):
-    without = TRIAL.replace('key = "audit.key"\n', "")
+    without = TRIAL.replace(f'key = "{TOKEN}"\n', "")
+    assert load(write(TRIAL)).audit.key == Path(TOKEN)
     assert sorted(found for _, found in broken(write(without))) == ["audit.key", "audit.sealing_key", "audit.witness"]
     assert load(write()).audit.key is None
     kept = load(write(GOOD + '\n[audit]\nkey = "audit.key"\nwitness = "/mnt/seen"\n')).audit
