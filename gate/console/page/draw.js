@@ -93,7 +93,7 @@ function caseOf(told) {
 
 function groupOf(group) {
   const checks = group.checks.map((check) => el("li", `check ${check.tone}`, both(check.name), ": ", el("b", "", both(check.result)), " ",
-    el("code", "", [check.value, check.code].filter(Boolean).join(" · "))));
+    el("code", "", [check.value, check.code].filter((told) => told && told !== check.result[1]).join(" · "))));
   return el("section", "", el("h3", "", both(group.name)), el("ul", "", ...checks));
 }
 
