@@ -22,6 +22,7 @@ from benchmarks import (
     soak_mrz_serial,
     soak_oracles,
     soak_panel,
+    soak_pictures,
     soak_registries,
     soak_rules,
     soak_snapshots,
@@ -81,6 +82,7 @@ SUITES: dict[str, Suite] = {
         cases=len(kill_syscalls.SCENES), prepare=kill_syscalls.scenes, must_see=frozenset(kill_syscalls.SCENES)
     ),
     "biometrics_left_behind": Suite(cases=150, prepare=soak_biometrics.nothing_left, must_see=soak_biometrics.MUST_SEE),
+    "pictures_left_behind": Suite(cases=60, prepare=soak_pictures.nothing_left, must_see=soak_pictures.MUST_SEE),
     "rule_set_keepers_killed": Suite(cases=500, prepare=soak_rules.killed_keepers, must_see=soak_rules.MUST_SEE),
     "certificate_mutations": Suite(
         cases=50_000, prepare=believed_unchanged(certificates), must_see=frozenset({"not issued", "MALFORMED"})
