@@ -69,7 +69,7 @@ class WallFloor:
         with self._lock:
             if self._highest is None or seen <= self._highest:
                 return
-            _write_durably(self._path, seen.astimezone(UTC).isoformat() + "\n")
+            write_durably(self._path, seen.astimezone(UTC).isoformat() + "\n")
             self._highest = seen
 
 
@@ -115,11 +115,11 @@ def _stored(path: Path) -> datetime | None:
     return max(stored, BUILD_DATE) if stored.tzinfo is not None else None
 
 
-def _write_durably(path: Path, text: str) -> None:
-    """Replace ``path`` as a whole: after a crash it holds the old text or the new one."""
+def write_durably(path: Path, text: str) -> None:
+    """Replace ``path`` as a whole: after a crash, and where the disk refuses, it holds the old text or the new one. Raises OSError."""
     fresh = path.with_name(path.name + ".new")
     try:
-        with fresh.open("w", encoding="ascii") as file:
+        with fresh.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from gate.clock import SystemClock
+from gate.clock import SystemClock, write_durably
 from gate.config import Config
 from gate.console.acts import NONCE_BYTES, ActionRule, Refused, actions, challenge
 from gate.lane import Event
@@ -155,7 +155,7 @@ class Officers:
 
     def _remember(self, why: str) -> None:
         with suppress(OSError):  # the lane is closed, and the log says so; a disk that takes nothing grants nothing either
-            (self._config.state_dir / CLOSED_FILE).write_text(why, encoding="utf-8")
+            write_durably(self._config.state_dir / CLOSED_FILE, why)
 
     def order(self, told: OfficerOrder) -> OrderTaken:
         """``autogate lane``: from the gate's own machine, signed by nobody, and so for demonstrations alone."""
