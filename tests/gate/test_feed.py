@@ -29,7 +29,7 @@ CONFIG: Any = SimpleNamespace(
     profile="demo",
     face=SimpleNamespace(waiver=None),
     registries=SimpleNamespace(named={}),
-    audit=SimpleNamespace(witness=None),
+    audit=SimpleNamespace(witness=None, sealing_key=None),
 )
 CASE = SimpleNamespace(document_there=False, referral_screen=None, progress=0.0, guidance="", running=None, backends={})
 
