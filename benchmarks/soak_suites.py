@@ -15,6 +15,7 @@ from functools import partial
 from benchmarks import (
     console_demo,
     console_hour,
+    exercises,
     kill_syscalls,
     soak_audit,
     soak_biometrics,
@@ -78,6 +79,7 @@ SUITES: dict[str, Suite] = {
     "audit_tamperings": Suite(cases=1_250, prepare=soak_audit.tamperings, must_see=soak_audit.MUST_SEE | {"honest"}),
     "console_demonstrations": Suite(cases=1, prepare=console_demo.demonstrations, must_see=frozenset({"resolved"})),
     "console_hours": Suite(cases=2, prepare=console_hour.hours, must_see=frozenset({"an hour"})),
+    "exercises": Suite(cases=2, prepare=exercises.exercises, must_see=frozenset({"scored"})),
     "killed_at_every_call": Suite(
         cases=len(kill_syscalls.SCENES), prepare=kill_syscalls.scenes, must_see=frozenset(kill_syscalls.SCENES)
     ),
