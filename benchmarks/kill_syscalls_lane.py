@@ -81,13 +81,24 @@ async def _stops(lane: TracedLane) -> None:
     await asyncio.sleep(LONGEST_S)  # it ends before
 
 
+async def _comes_in(lane: TracedLane) -> None:
+    await lane.start_host()
+    await lane.bring("capture")
+
+
 SCENES = {
     "lane: first start": Scene(begins="new", play=_starts),
     "lane: a traveller passes": Scene(begins="closed", play=_passes),
     "lane: a traveller is held and let out": Scene(begins="closed", play=_held),
     "lane: start after a death": Scene(begins="interrupted", play=_starts),
-    "lane: orderly end": Scene(begins="interrupted", play=_stops),
+    "lane: orderly end": Scene(begins="killed", play=_stops),
 }
+STATES: dict[str, tuple[str, Callable[[TracedLane], Awaitable[None]]]] = {
+    "closed": ("new", _stops),
+    "interrupted": ("new", _comes_in),
+    "killed": ("interrupted", _starts),
+}
+"""What runs begin with: from which state it comes, and by what. ``killed``: all is written down, and the log was not closed."""
 
 
 class TracedLane(KillLane):
@@ -115,14 +126,15 @@ class TracedLane(KillLane):
     # --- state folders ----------------------------------------------------------------------------------------------------
 
     async def make_state(self, name: str) -> None:
-        """A state that runs begin with, once for all lanes: ``new``; ``closed`` by a lane that ended in order; ``interrupted`` by the death of
-        a lane in which somebody stood.
-        """
-        (self._states / "new").mkdir(exist_ok=True)
-        if name != "new":
-            await self.live(Scene(begins="new", play=_stops if name == "closed" else _comes_in))
-            shutil.copytree(self.state, self._states / name)
-            await self.rest()
+        """One of :data:`STATES`, and those that it comes from, once for all lanes."""
+        if name == "new":
+            (self._states / "new").mkdir()
+            return
+        before, play = STATES[name]
+        await self.make_state(before)
+        await self.live(Scene(begins=before, play=play))
+        shutil.copytree(self.state, self._states / name)
+        await self.rest()
 
     @property
     def state(self) -> Path:
@@ -276,11 +288,6 @@ class TracedLane(KillLane):
 
 _HONEST = {None, 0, 2, -signal.SIGKILL}
 """Lived on, ended in order, said why it cannot start (:data:`gate.processes.worker.EXIT_CONFIG`), was killed."""
-
-
-async def _comes_in(lane: TracedLane) -> None:
-    await lane.start_host()
-    await lane.bring("capture")
 
 
 def judge_log(records: Sequence[AuditRecord], head: int, ended: Sequence[TransactionRecord]) -> Iterator[str]:
