@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -17,27 +18,35 @@ import time
 from collections import Counter, deque
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Self
 from unittest.mock import patch
 
 import msgspec
+import numpy as np
 
 import gate.demo.director
 import gate.demo.stage
 import gate.service
 from benchmarks import biometric_search as search
 from benchmarks import machine
-from benchmarks.biometric_search import Found, Windows
+from benchmarks.biometric_hoarder import TOLD
+from benchmarks.biometric_search import Found, Secret, Windows
 from benchmarks.biometric_secrets import TellingVerifier, document, face, grey_portrait
 from faceverify.packs import demo_pack
 from gate.config import load
 from gate.demo.cast import Traveller, load_cast
+from gate.demo.console import DemoConsole
 from gate.demo.director import Director
 from gate.demo.stage import DemoStage
 from gate.processes.channel import ChannelClosed
+from gate.processes.pictures_http import BOUNDARY
+from gate.processes.pictures_vision import encoded
 from gate.service import Service, commands
+from gate.support import gathered
 from hardware.sim import camera
 from hardware.sim.controller import SimulatedController
 from hardware.sim.world import World, WorldServer
@@ -46,13 +55,15 @@ AFTER_IDLE_S = 2.0
 """So long after the lane is idle again nothing may be left."""
 LIMIT_S = 60.0
 TRAVEL_S, WALK_S, LOOK_S = 0.1, 0.1, 0.05
-TIMEOUTS = "document_s = 4\nentry_s = 2\nwalk_in_s = 2\ncapture_s = 4\nexit_s = 3\nawait_officer_s = 1"
+TIMEOUTS = "document_s = 4\nentry_s = 2\nwalk_in_s = 2\ncapture_s = 4\nexit_s = 3\nawait_officer_s = 2"
 BIOMETRIC = ("lane", "reader", "vision")
 """Processes through which faces go."""
 SHARED_MEMORY = Path("/dev/shm")
 DISK_EVERY_S = 0.25
 HOARDER = Path(__file__).with_name("biometric_hoarder.py")
 FRAMES_KEPT = 60
+PICTURES_S, LIVE_BYTES = 5.0, 60_000
+"""Of the live picture, which moves, so many octets are looked at: two or three of them."""
 
 
 class RecordedCamera(camera.CameraStage):
@@ -122,11 +133,14 @@ class WatchedGate:
         self.cast: dict[str, Traveller] = {traveller.id: traveller for traveller in cast.traveller}
         self.folder, self._hoarding = folder, hoarding
         self._verifier = TellingVerifier(demo_pack(folder / "packs"))
-        ports = machine.free_ports(2)
-        self.stage = DemoStage(cast, folder / "state", (ports[0], ports[1]), folder / "packs")
+        ports = machine.free_ports(3)
+        console = DemoConsole(ports[2], None)
+        self.stage = DemoStage(cast, folder / "state", (ports[0], ports[1]), folder / "packs", console=console)
         self._there_before = search.files_below([SHARED_MEMORY])
         self._met_on_disk: dict[str, Found] = {}
         self._frames: list[bytes] = []
+        self._shown: list[bytes] = []
+        self._before: list[Secret] = []
         self._cores = core_files()
         self._runner = asyncio.Runner()
 
@@ -147,11 +161,13 @@ class WatchedGate:
 
     async def _open(self) -> None:
         text = self.stage.config_path.read_text(encoding="utf-8")
-        quick = text.replace("capture_s = 8\nawait_officer_s = 3", TIMEOUTS)
+        quick = re.sub(r"capture_s = 8\nawait_officer_s = \d+", TIMEOUTS, text)
         assert quick != text
         self.stage.config_path.write_text(quick, encoding="utf-8")
         config = load(self.stage.config_path)
         self._honest = commands(self.stage.config_path, config, self.stage.runtime)
+        self._honest["pictures"] = self._replaced("pictures")  # says where they are, and is honest all the same
+        self._config = config
         started = self._hoarders() if self._hoarding else self._honest
         self.service = Service(started, self.stage.log, self.stage.runtime)
         self._supervision = asyncio.create_task(self._supervise())
@@ -160,9 +176,12 @@ class WatchedGate:
         await self.director.until_ready()
 
     def _hoarders(self) -> dict[str, list[str]]:
-        """The commands, with the processes that see faces replaced: ``python -m gate.processes.ROLE …`` becomes the hoarder."""
-        hoarders = {role: [sys.executable, "-P", str(HOARDER), role, *self._honest[role][3:]] for role in BIOMETRIC}
-        return {**self._honest, **hoarders}
+        """The commands, with the processes that see faces replaced."""
+        return {**self._honest, **{role: self._replaced(role) for role in BIOMETRIC}}
+
+    def _replaced(self, role: str) -> list[str]:
+        """``python -m gate.processes.ROLE …`` becomes the hoarder."""
+        return [sys.executable, "-P", str(HOARDER), role, *self._honest[role][3:]]
 
     async def _close(self) -> None:
         if hasattr(self, "director"):
@@ -191,25 +210,40 @@ class WatchedGate:
 
     # --- travellers ------------------------------------------------------------------------------------------------------------
 
-    def send(self, name: str) -> Left:
-        """One traveller, from the first step to the last, and whatever the lane does before it takes the next one."""
-        return self._runner.run(self._looked_into(name, self._walk(name)))
+    def send(self, name: str, *, bundle: bool = False) -> Left:
+        """One traveller, from the first step to the last, and whatever the lane does before it takes the next one. ``bundle``: then a
+        support bundle is made, and looked into.
+        """
+        return self._runner.run(self._looked_into(name, self._walk(name), bundle=bundle))
 
     def send_into_crash(self, name: str, role: str, number: signal.Signals, after_s: float) -> Left:
         """A traveller under whom a process of the gate dies, so many seconds after they set out."""
         return self._runner.run(self._looked_into(name, self._walk_into_crash(name, role, number, after_s)))
 
-    def crash(self, name: str, number: signal.Signals) -> Left:
-        """Have the processes that see faces die, and wait for honest ones; what is left of ``name``, who was there last."""
-
-        async def all_die() -> str:
-            await self._crash(set(BIOMETRIC), number)
-            return "crashed"
-
-        return self._runner.run(self._looked_into(name, all_die()))
+    def crash(self, number: signal.Signals) -> None:
+        """Have the processes that see faces die, and wait for honest ones. What was seen by then is looked for after the next traveller."""
+        self._runner.run(self._crash(set(BIOMETRIC), number))
+        self._runner.run(self.director.until_ready())
 
     async def _walk(self, name: str) -> str:
-        return str((await self.director.play(self._quick(name))).outcome)
+        looking = asyncio.create_task(self._look_on())
+        try:
+            return str((await self.director.play(self._quick(name))).outcome)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def _look_on(self) -> None:
+        """Be the officer's browser: as soon as pictures are on offer, look at both."""
+        told = self.folder / "told"
+        told.unlink(missing_ok=True)
+        while True:
+            port, _, token = (told.read_text(encoding="ascii") if told.exists() else "").partition(" ")
+            if token:
+                shown = await asyncio.to_thread(pictures_shown, int(port), token, self._config.console.page_origin)
+                self._shown += shown
+                return
+            await asyncio.sleep(0.02)
 
     def _quick(self, name: str) -> Traveller:
         traveller = self.cast[name]
@@ -241,7 +275,7 @@ class WatchedGate:
 
     # --- what is left ------------------------------------------------------------------------------------------------------------
 
-    async def _looked_into(self, name: str, work: Coroutine[Any, Any, str]) -> Left:
+    async def _looked_into(self, name: str, work: Coroutine[Any, Any, str], *, bundle: bool = False) -> Left:
         """Do ``work`` while the disk is looked at all the time; then, :data:`AFTER_IDLE_S` after the lane is idle, look everywhere."""
         dg2 = self.stage.passports[name].files.get("DG2", b"")
         known = Windows(document(dg2) if dg2 else [], [grey_portrait()])
@@ -257,14 +291,21 @@ class WatchedGate:
         await asyncio.sleep(idle + AFTER_IDLE_S - time.monotonic())
         in_memory = await asyncio.to_thread(search.in_processes, self.service.pids, windows)
         on_disk = {**self._met_on_disk, **await asyncio.to_thread(self._on_disk, windows)}
+        if bundle:
+            parts = await asyncio.to_thread(gathered, self._config, self.stage.state)
+            on_disk |= {f"support bundle, {part}": told for part, content in parts.items() if (told := windows.found_in(content))}
         return Left(outcome=outcome, windows=windows, in_memory=in_memory, on_disk=on_disk)
 
     def _secrets(self, dg2: bytes) -> Windows:
-        """What the chip showed and what the camera last saw of anybody, and what was made of both."""
+        """What the chip showed and what the camera last saw of anybody, and what was made of both; of the traveller before, too."""
         world = self.stage.world
         assert isinstance(world, OwnWorld)
         self._frames = world.frames() or self._frames
-        return Windows([*document(dg2), *face(self._verifier, dg2, self._frames)] if dg2 else [], [grey_portrait()])
+        seen = [*document(dg2), *face(self._verifier, dg2, self._frames)] if dg2 else []
+        shown = [Secret(name="pictures shown", content=each) for each in self._shown]
+        self._shown = []
+        before, self._before = self._before, [*seen, *shown]
+        return Windows([*before, *self._before], [grey_portrait(), encoded(np.full((480, 373, 3), 128, np.uint8))])
 
     async def _watch_disk(self, windows: Windows) -> None:
         while True:
@@ -276,6 +317,24 @@ class WatchedGate:
         places = [self.folder / "state", self.folder / "tmp", SHARED_MEMORY]
         found = search.in_files(places, windows, frozenset(self._there_before))
         return found | {str(core): Counter({"a core": 1}) for core in core_files() - self._cores}
+
+
+def pictures_shown(port: int, token: str, origin: str) -> list[bytes]:
+    """The chip's portrait and the first live picture, as a browser gets them; what is not to be had is left out."""
+    shown = []
+    for which in ("chip", "live"):
+        line = HTTPConnection("localhost", port, timeout=PICTURES_S)
+        with contextlib.closing(line), contextlib.suppress(OSError, HTTPException):
+            line.request("GET", f"/{token}/{which}", headers={"Origin": origin})
+            answer = line.getresponse()
+            if answer.status == HTTPStatus.OK:
+                shown += [answer.read()] if which == "chip" else _parts(answer.read(LIVE_BYTES))
+    return shown
+
+
+def _parts(stream: bytes) -> list[bytes]:
+    """The pictures in a stream of several, the last of which is cut off, without the words between them."""
+    return [part.partition(b"\r\n--" + BOUNDARY.encode())[0] for part in stream.split(b"\r\n\r\n")[1:]]
 
 
 def core_files() -> set[Path]:
@@ -293,7 +352,7 @@ def watched_gate(*, hoarding: bool = False) -> Iterator[WatchedGate]:
     with tempfile.TemporaryDirectory(prefix="ag-") as name, contextlib.ExitStack() as patches:
         folder = Path(name)
         (folder / "tmp").mkdir()
-        patches.enter_context(patch.dict(os.environ, {"TMPDIR": str(folder / "tmp")}))
+        patches.enter_context(patch.dict(os.environ, {"TMPDIR": str(folder / "tmp"), TOLD: str(folder / "told")}))
         patches.enter_context(patch.object(tempfile, "tempdir", str(folder / "tmp")))
         patches.enter_context(patch.object(gate.demo.stage, "World", OwnWorld))
         patches.enter_context(patch.object(gate.demo.stage, "SimulatedController", QuickDoors))

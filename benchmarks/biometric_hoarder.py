@@ -1,13 +1,18 @@
 """A process of the gate that keeps all it sees of a face: ``python -P biometric_hoarder.py lane|reader|vision OPTIONS…``.
 
 It runs the same code, and before anything is overwritten it takes a copy. Whoever looks for what was left behind must find these.
+With ``pictures`` it keeps nothing, and writes into the file that :data:`TOLD` names where pictures are to be had, as the lane tells an officer.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+from pathlib import Path
 from typing import Any
+
+TOLD = "AUTOGATE_PICTURES_TOLD"
 
 KEPT: list[object] = []
 
@@ -60,9 +65,29 @@ def keep_faces() -> None:
     ConfinedDecoder.decode = decoded  # type: ignore[method-assign]  # the point of this file
 
 
+def tell_offers() -> None:
+    from gate.processes.pictures_http import Case, Server
+
+    offered, listen, ports = Case.offered, Server.listen, []
+
+    async def listening(self: Server) -> Any:
+        listener = await listen(self)
+        ports.append(listener.sockets[0].getsockname()[1])
+        return listener
+
+    def told(self: Case, offer: Any) -> None:
+        offered(self, offer)
+        Path(os.environ[TOLD]).write_text(f"{ports[0]} {self.offer.token}", encoding="ascii")
+
+    Server.listen, Case.offered = listening, told  # type: ignore[method-assign]  # the point of this file
+
+
 def main() -> int:
     role = sys.argv.pop(1)
     module = importlib.import_module(f"gate.processes.{role}")
+    if role == "pictures":
+        tell_offers()
+        return int(module.main())
     keep_messages()
     if role == "lane":
         return int(module.main())

@@ -28,7 +28,7 @@ def nothing_left() -> Iterator[Case]:
             name, role = dice.choice(list(gate.cast)), dice.choice(BIOMETRIC)
             crashes = dice.random() < CRASH_SHARE and name not in unplugging
             number, after_s = dice.choice(CRASHES), dice.uniform(0.1, LONGEST_S)
-            left = gate.send_into_crash(name, role, number, after_s) if crashes else gate.send(name)
+            left = gate.send_into_crash(name, role, number, after_s) if crashes else gate.send(name, bundle=True)
             assert len(left.windows) > 10_000, "hardly anything was looked for"
             assert not left.in_memory, f"{name}, {left.outcome}: {left.in_memory}"
             assert not left.on_disk, f"{name}, {left.outcome}: {left.on_disk}"
