@@ -16,8 +16,8 @@ from gate.audit.chain import AuditError
 from gate.audit.fields import Box, sealed, taken
 from gate.processes.messages import FieldsSealed, SealFields
 
-SEAL_S = 1.0
-"""The process answers in less than a millisecond; one that takes longer has its hands full, or hangs."""
+SEAL_S = 1.5
+"""The process answers in less than a millisecond; one that takes longer hangs. Shorter than a lane that ends waits for its log."""
 
 
 class AskedSealer:

@@ -6,8 +6,10 @@ sealing key is configured the lane begins with nobody without this process, and 
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
+from contextlib import suppress
 from datetime import datetime
 
 from gate.audit.keys import open_signer, tell_verifier
@@ -29,6 +31,7 @@ EVERY_S = 5.0
 """Between two looks at the log: what is cut off within that time, with every key of the gate, nobody finds."""
 LONGEST_S = 60.0
 """Between two looks while the witness is away; its absence is told."""
+NICE = -10
 SWITCH_INTERVAL_S = 0.0005
 """A traveller waits for what is sealed here while the other thread examines the log."""
 
@@ -73,8 +76,10 @@ async def serve(config: Config, runtime: Runtime) -> None:
     clock = SystemClock(WallFloor(config.state_dir / WALL_FLOOR_FILE))
     sealer = _sealer(config, worker, clock)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    usual = _first_in_line()
 
     def work() -> None:
+        os.setpriority(os.PRIO_PROCESS, 0, usual)  # of this thread: nobody waits for signatures
         notary, told, pause = notary_of(config), Standing(), 0.0
         retainer = Retainer(config, worker.post, clock) if sealer else None
         try:
@@ -96,6 +101,14 @@ async def serve(config: Config, runtime: Runtime) -> None:
     finally:
         if sealer:
             sealer.close()
+
+
+def _first_in_line() -> int:
+    """Of this thread and those that it starts: a door waits for what is sealed. The lane asks for the same. Returns what it was."""
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    with suppress(PermissionError):
+        os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    return usual
 
 
 def _sealer(config: Config, worker: Worker, clock: SystemClock) -> Sealer | None:
