@@ -33,15 +33,14 @@ from benchmarks.kill_lane import work_off
 from benchmarks.kill_results import Result, Trial
 from benchmarks.kill_syscalls_lane import SCENES as LANE_SCENES
 from benchmarks.kill_syscalls_lane import TracedLane
+from benchmarks.kill_syscalls_officers import VERIFIED, verifiers
+from benchmarks.kill_syscalls_sealing import KEYS_DESTROYED, SEALED_FIELDS, sealings
 from benchmarks.kill_syscalls_workers import (
     CHECKPOINTS,
     CROSSINGS,
     FIRST_START,
-    KEYS_DESTROYED,
-    SEALED_FIELDS,
     audits,
     registries,
-    sealings,
 )
 from benchmarks.soak_cases import Case
 from benchmarks.traced import Blow, Calls
@@ -78,6 +77,7 @@ BENCHES: dict[str, Benches] = {
     CHECKPOINTS: audits,
     SEALED_FIELDS: sealings,
     KEYS_DESTROYED: sealings,
+    VERIFIED: verifiers,
 }
 SCENES = tuple(BENCHES)
 

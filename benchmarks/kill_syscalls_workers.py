@@ -1,4 +1,5 @@
-"""The scenes of ``kill_syscalls`` for the registries' process with its outbox of crossings, and for the audit's with its checkpoints.
+"""The scenes of ``kill_syscalls`` for the registries' process with its outbox of crossings, and for the audit's with its checkpoints; what all
+scenes of processes have in common that speak to the lane.
 
 The real processes, as the service starts them; the lane's end of their line is played here. The registry of crossings is the reference
 server; the witness is a file, which the audit's process writes, too.
@@ -11,12 +12,11 @@ import contextlib
 import os
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,6 @@ from benchmarks.kill_lane import CONFIG
 from benchmarks.kill_outbox import crossing
 from benchmarks.kill_results import Result, Trial, missed
 from gate.audit.command import opened
-from gate.audit.fields import Box, place
-from gate.audit.keyring import FILE_NAME as KEYS
-from gate.audit.keyring import Keyring
 from gate.audit.keys import VERIFIER_FILE, make_key, read_verifier
 from gate.audit.ledger import ledger_lines
 from gate.audit.log import FILE_NAME, AuditLog
@@ -47,13 +44,10 @@ LIMIT_S = 20.0
 LOOK_S = 0.01
 GATE = "kill-1"
 FIRST_START, CROSSINGS, CHECKPOINTS = "registries: first start", "registries: crossings", "audit: checkpoints"
-SEALED_FIELDS, KEYS_DESTROYED = "audit: sealed fields", "audit: keys destroyed"
 KEY = "5b" * 32
 ENDS = ("passed", "voided", "passed", "uncertain")
 """What becomes of the crossings of a run, one after the other; after them one is permitted and nothing more is said of it."""
 RECORDS, FURTHER = 12, 3
-SEALED, PARTS = 3, {"scores": b"0.8", "findings": b"[]"}
-LONG_AGO = datetime.now(UTC).date() - timedelta(days=3000)
 NUMBERS = count(1)
 """Of crossings: none comes twice in a run of this process."""
 
@@ -71,17 +65,16 @@ _AUDIT = """\
 key = "{folder}/audit.key"
 witness = "{folder}/state/seen.jsonl"
 """
-_SEALING = """\
-[audit]
-key = "{folder}/audit.key"
-sealing_key = "{folder}/seal"
-"""
 
 
 class Worker:
     """One process of the gate whose lane is played here. ``sections``: of its configuration, after the usual ones."""
 
     role: m.Role
+    module = ""
+    """Where it is another than the role says."""
+    ends = 0
+    """Its status once the lane hung up."""
 
     def __init__(self, folder: Path, sections: str) -> None:
         self.folder, self.state, self._trace = folder, folder / "state", folder / "trace"
@@ -116,7 +109,7 @@ class Worker:
         calls = traced.calls(self._trace, traced.Places(self.folder))
         findings = [] if status in _HONEST else [f"ended by itself, with status {status}"]
         last = await self._live(self.again)
-        findings += [f"does not get to its end again: status {last}"] if last != 0 else list(self.judge())
+        findings += [f"does not get to its end again: status {last}"] if last != self.ends else list(self.judge())
         return Result(trial=trial, calls=calls, findings=tuple(findings), void=float(missed(trial, calls)))
 
     async def _live(self, play: Callable[[], Any], before: Sequence[str] = ()) -> int | None:
@@ -124,7 +117,8 @@ class Worker:
         self.heard.clear()
         self._runtime.lane_socket.unlink(missing_ok=True)
         server = await serve(self._runtime.lane_socket, self._runtime.secret, self._peer)
-        command = [*before, sys.executable, "-m", f"gate.processes.{self.role}", "--config", str(self.folder / "gate.toml")]
+        module = self.module or f"gate.processes.{self.role}"
+        command = [*before, sys.executable, "-m", module, "--config", str(self.folder / "gate.toml")]
         with (self.folder / "log").open("ab") as log:
             process = self._process = subprocess.Popen(  # noqa: ASYNC220 - forks and returns
                 [*command, "--runtime", str(self.folder)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -298,83 +292,6 @@ class Audit(Worker):
             yield f"of {last} records these checkpoints were witnessed: {sizes}"
 
 
-class Sealing(Worker):
-    """Personal fields are sealed under keys of their own; in another scene, keys whose time is over are destroyed. Two threads write the one
-    file, so that in one scene each would hide calls of the other.
-    """
-
-    role: m.Role = "audit"
-
-    def __init__(self, folder: Path, begins: Path) -> None:
-        super().__init__(folder, _SEALING)
-        make_key(folder / "audit.key")
-        self._begins, self._scene = begins, SEALED_FIELDS
-        self._boxes: list[tuple[str, str, Box, bytes]] = []
-        if not begins.exists():
-            begins.mkdir()
-            AuditLog(begins / FILE_NAME, KEY.encode()).close()
-            with Keyring.of(begins, folder / "seal", "make") as ring:
-                ring.seal("t-old", "permit", "scores", b"old", LONG_AGO)
-        with contextlib.closing(sqlite3.connect(begins / KEYS)) as keys:
-            self._old = [row[0] for row in keys.execute("SELECT wrapped FROM key UNION SELECT wrapped FROM period")]
-
-    def lay(self, scene: str) -> None:
-        shutil.rmtree(self.state, ignore_errors=True)
-        shutil.copytree(self._begins, self.state)
-        self._scene = scene
-        if scene == SEALED_FIELDS:
-            (self.state / KEYS).unlink()
-            Keyring.of(self.state, self.folder / "seal", "make").close()
-        self._boxes.clear()
-
-    async def play(self) -> None:
-        channel = await self.joined()
-        await self.until(lambda: any(self.state.glob("audit-tree-*")))  # the other thread looks once, and then waits
-        for number in range(SEALED if self._scene == SEALED_FIELDS else 0):
-            asked = m.SealFields(number=number, transaction=f"t-{number}", record="permit", parts=PARTS)
-            await channel.send(asked)
-            sealed = await self._heard(m.FieldsSealed, number)
-            self._boxes += [(asked.transaction, kind, box, PARTS[kind]) for kind, box in sealed.parts.items()]
-        await self.again()
-
-    async def _heard(self, kind: type[m.FieldsSealed], number: int) -> m.FieldsSealed:
-        def found() -> list[m.FieldsSealed]:
-            return [each for each in self.heard if isinstance(each, kind) and each.number == number]
-
-        await self.until(found)
-        return found()[0]
-
-    async def again(self) -> None:
-        """Put into the log what was destroyed, until nothing is left that does not stand there."""
-        channel, told = await self.joined(), set[int]()
-
-        def new() -> list[int]:
-            numbers = [each.destroyed.number for each in self.heard if isinstance(each, m.TellDestroyed)]
-            return [number for number in numbers if number not in told]
-
-        while self._unsettled():
-            await self.until(lambda: new() or not self._unsettled())
-            for number in new():
-                told.add(number)
-                await channel.send(m.DestroyedTold(number=number))
-
-    def _unsettled(self) -> bool:
-        with Keyring(self.state / KEYS, None) as ring:
-            return bool(ring.unlogged()) or ring.count("scores", LONG_AGO) > 0
-
-    def judge(self) -> Iterator[str]:
-        with Keyring.of(self.state, self.folder / "seal") as ring:
-            for transaction, kind, box, plain in self._boxes:
-                if ring.unseal(box.key, box.box, place(transaction, "permit", kind, box.key)) != plain:
-                    yield f"the key of {kind} of {transaction} was handed out, and is lost"
-            destroyed = ring._db.execute("SELECT count(*) FROM destroyed").fetchone()[0]
-        if destroyed != (self._scene == KEYS_DESTROYED):
-            yield f"{destroyed} destructions are known"
-        files = [path.read_bytes() for path in self.state.iterdir() if path.is_file()]
-        if any(key in file for key in self._old for file in files):
-            yield "a key that was destroyed lies on the disk"
-
-
 @contextlib.asynccontextmanager
 async def registries(folder: Path, count: int) -> AsyncIterator[list[Registries]]:
     server = DemoRegistries(folder / "server", folder / "server.log", GATE, tls=False)
@@ -388,8 +305,3 @@ async def registries(folder: Path, count: int) -> AsyncIterator[list[Registries]
 @contextlib.asynccontextmanager
 async def audits(folder: Path, count: int) -> AsyncIterator[list[Audit]]:
     yield [Audit(folder / f"w{number}", folder / "begins") for number in range(count)]
-
-
-@contextlib.asynccontextmanager
-async def sealings(folder: Path, count: int) -> AsyncIterator[list[Sealing]]:
-    yield [Sealing(folder / f"w{number}", folder / "begins") for number in range(count)]

@@ -102,7 +102,7 @@ def test_whoever_is_killed_at_a_write_has_not_written(tmp_path, strace):
 
 
 def test_processes_with_lasting_state_are_all_among_the_scenes():
-    assert {scene.partition(":")[0] for scene in SCENES} == {"lane", "registries", "audit"}
+    assert {scene.partition(":")[0] for scene in SCENES} == {"lane", "registries", "audit", "verifier"}
     assert set(LANE_SCENES) < set(SCENES)
 
 
