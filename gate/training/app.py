@@ -16,10 +16,9 @@ from starlette.routing import Route
 
 from gate.console.acts import RP_ID
 from gate.console.assertion import Assertion, decoded, encoded
+from gate.training import review
 from gate.training.case import Case, counter
 from gate.training.desk import Desk, DeskView, Refused
-from gate.training.review import page as review_page
-from gate.training.review import text as review_text
 from gate.training.session import Shown
 from gate.ui import web, words
 from gate.ui.exercise import as_exercise
@@ -138,7 +137,7 @@ class DeskApp:
         session, case = self._desk.view.session, self._desk.view.case
         if session is None or case is None:
             return PlainTextResponse("Not Found", 404)
-        return Response(review_page(session, case, whole=False), media_type="text/html")
+        return Response(review.page(session, case, whole=False), media_type="text/html")
 
 
 def _encode(view: DeskView | None) -> Mapping[str, bytes]:
@@ -158,7 +157,7 @@ def _told(view: DeskView) -> Json:
         told |= {"evidence": [_evidence(each) for each in view.shown], "acts": _acts()}
     if view.phase == "review" and view.session is not None:
         told |= {"points": view.session.score.points, "passed": view.session.score.passed, "void": view.session.score.void}
-        told |= {"text": review_text(view.session, view.case)}
+        told |= {"lines": review.lines(view.session, view.case)}
     return told
 
 

@@ -65,7 +65,7 @@ class Log:
                 shown=max(0, sum(each.at <= at for each in shown) - 1),
             )
             for at, act in acts
-            if act.officer == officer
+            if act.officer == officer and act.role != "command"
         )
 
 

@@ -69,7 +69,7 @@ def page(session: Session, case: Case, *, whole: bool) -> str:
         evidence=_evidence(session),
         looked={each.look: each.after_s for each in session.looked},
         outcome=words.OUTCOMES[session.outcome],
-        lines=[_line(line, session, case) for line in session.score.lines],
+        lines=lines(session, case),
         mistakes=[
             (words_of(session.place, each.action), each.why, GRAVITIES[each.grave], LOST[each.grave]) for each in case.wrong
         ],
@@ -109,6 +109,11 @@ def _act(session: Session, number: int) -> dict[str, object]:
         "shown": done.shown + 1,
         "looked": [each.look for each in session.looked if each.after_s <= done.after_s],
     }
+
+
+def lines(session: Session, case: Case) -> list[dict[str, object]]:
+    """The score, line by line, in words: what a page places."""
+    return [_line(line, session, case) for line in session.score.lines]
 
 
 def _line(line: Line, session: Session, case: Case) -> dict[str, object]:

@@ -116,6 +116,12 @@ function lookOf(look) {
   return el("li", "", press);
 }
 
+function lineOf(line) {
+  const most = line.most ? ` / ${line.most}` : "";
+  const head = el("strong", "", `${line.points}${most} · `, both(line.kind), line.grave ? " · " : null, line.grave ? both(line.grave) : null);
+  return el("li", line.tone, head, el("br"), line.what ? both(line.what) : null, line.what ? ": " : null, both(line.why));
+}
+
 function actOf(act) {
   const press = button(act.words, () => ask(act));
   press.dataset.action = act.id;
@@ -148,7 +154,7 @@ function draw() {
   if (phase === "review") {
     const verdict = view.void ? ["tidak dinilai", "not scored"] : view.passed ? ["lulus", "passed"] : ["belum lulus", "not passed"];
     $("#points").replaceChildren(`${view.points} / 100 · `, both(verdict));
-    $("#text").textContent = view.text;
+    $("#lines").replaceChildren(...view.lines.map(lineOf));
   }
   tick();
 }
