@@ -99,7 +99,7 @@ class Keyring:
         self._db.execute("PRAGMA secure_delete = ON")
         newest = self._db.execute("SELECT wrapped FROM period ORDER BY number DESC LIMIT 1").fetchone()
         if newest and self._secret is not None and _unwrapped(self._secret, newest[0]) is None:
-            raise AuditError(f"{self._path}: the sealing key is another than the one that these keys are wrapped with")
+            raise AuditError(f"{self._path}: the sealing key is another than these keys' (moved away, what they open stays shut)")
 
     @classmethod
     def of(cls, state: Path, key_file: Path, mode: Mode = "read") -> Self:
