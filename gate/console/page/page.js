@@ -10,6 +10,8 @@ let actions = [];
 let lanes = [];
 let events = null;
 let chosen = "";
+let picked = false; // by the officer: then it stays, until who waited there has gone
+let waitedThere = false;
 let opened = null; // {lane, transaction, told}: the case that this officer opened
 let asking = null;
 let waiting = new Set();
@@ -17,7 +19,7 @@ let keysOn = true;
 let hereAt = 0;
 
 const laneNamed = (name) => lanes.find((lane) => lane.name === name);
-const waits = (lane) => lane.urgency !== null && lane.urgency !== undefined;
+const waits = (lane) => Number.isInteger(lane.urgency);
 const queue = () => lanes.filter(waits).sort((a, b) => a.urgency - b.urgency || a.came - b.came);
 
 async function attempt(work) {
@@ -126,8 +128,17 @@ const allowed = (lane) => (lane?.reachable && me?.acts ? actions.filter((action)
 // --- drawing -----------------------------------------------------------------------------------------------------------------
 
 function choose(name) {
-  chosen = name;
+  [chosen, picked, waitedThere] = [name, true, false];
   draw();
+}
+
+// Whoever waits comes onto the desk by themselves, but never in place of a lane that the officer looks at.
+function chooseFirst(urgent) {
+  const waitsThere = waits(laneNamed(chosen) || {});
+  if (waitedThere && !waitsThere) picked = false;
+  if (!picked && !waitsThere && urgent.length) chosen = urgent[0].name;
+  if (!laneNamed(chosen)) chosen = lanes[0]?.name || "";
+  waitedThere = waits(laneNamed(chosen) || {});
 }
 
 function drawDesk(lane) {
@@ -159,8 +170,7 @@ function drawDesk(lane) {
 function draw() {
   dropClosed();
   const urgent = queue();
-  if (!waits(laneNamed(chosen) || {}) && urgent.length) chosen = urgent[0].name;
-  if (!laneNamed(chosen)) chosen = lanes[0]?.name || "";
+  chooseFirst(urgent);
   fill($("#queue"), urgent.map((lane) => [lane.name, lane.case, lane.words, lane.came]), () => urgent.map((lane, number) => queueItem(lane, number + 1, choose)));
   $("#nobody").hidden = urgent.length > 0;
   fill($("#tiles"), [chosen, ...lanes.map((lane) => [lane.name, stateOf(lane), lane.came, lane.troubles, lane.urgency])], () => lanes.map((lane) => tileOf(lane, chosen, choose)));
