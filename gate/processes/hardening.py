@@ -1,4 +1,5 @@
-"""What every process of the gate does first: no core dump, no peeking by others, no life after its parent or without its threads.
+"""What every process of the gate does first: no core dump, no peeking by others, no life after its parent or without its threads, no death
+of a word that a full disk does not take.
 
 Linux only (prctl, glibc); a failure to harden is an error, not a shrug.
 """
@@ -6,12 +7,14 @@ Linux only (prctl, glibc); a failure to harden is an error, not a shrug.
 from __future__ import annotations
 
 import ctypes
+import io
 import os
 import resource
 import signal
 import sys
 import threading
 import traceback
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
@@ -38,6 +41,23 @@ def _thread_died(failure: threading.ExceptHookArgs) -> None:
     os._exit(1)
 
 
+class _LostWords(io.FileIO):
+    """Standard error into a file that may take no more: what is said then is lost, and nobody dies of having said it."""
+
+    def write(self, said: Any) -> int:
+        try:
+            return super().write(said) or 0
+        except OSError:
+            return memoryview(said).nbytes
+
+
+def _speak_without_fear() -> None:
+    own = sys.__stderr__
+    if own is not None and sys.stderr is own:
+        words = _LostWords(own.fileno(), "w", closefd=False)
+        sys.stderr = io.TextIOWrapper(words, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
 def dump_nothing() -> None:
     """Forbid core dumps and ptrace by equals: what this process holds of people stays in it. Raises OSError."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -45,7 +65,8 @@ def dump_nothing() -> None:
 
 
 def harden() -> None:
-    """Dump nothing; end with the parent, and with any thread that dies of a bug. Raises OSError."""
+    """Dump nothing; end with the parent, and with any thread that dies of a bug; go on where the log of processes is full. Raises OSError."""
+    _speak_without_fear()
     threading.excepthook = _thread_died
     parent = os.getppid()
     dump_nothing()

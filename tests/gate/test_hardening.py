@@ -46,6 +46,16 @@ def test_a_memory_that_keeps_what_was_freed_is_an_error_and_no_loop(monkeypatch)
         hardening.overwrite_what_is_freed()
 
 
+@pytest.mark.parametrize(("first", "goes_on"), [("h.harden(); ", True), ("", False)])
+def test_a_word_that_a_full_disk_does_not_take_ends_no_process(tmp_path, first, goes_on):
+    script = "import resource, sys; from gate.processes import hardening as h; "
+    script += "resource.setrlimit(resource.RLIMIT_FSIZE, (3, resource.RLIM_INFINITY)); "
+    script += f"{first}print('all of this', file=sys.stderr, flush=True); print('lives')"
+    with (tmp_path / "processes.log").open("wb") as log:
+        told = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=log, timeout=30, check=False)
+    assert (told.returncode, told.stdout) == ((0, b"lives\n") if goes_on else (1, b""))
+
+
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
 def test_a_hardened_process_that_crashes_writes_no_core_where_another_would(tmp_path, number):
     if PATTERN.read_text().startswith(("|", "/")) or resource.getrlimit(resource.RLIMIT_CORE)[1] == 0:
