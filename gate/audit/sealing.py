@@ -13,11 +13,18 @@ from collections.abc import Callable
 import msgspec
 
 from gate.audit.chain import AuditError
-from gate.audit.fields import Box, sealed, taken
+from gate.audit.fields import Box, kinds, sealed, taken
 from gate.processes.messages import FieldsSealed, SealFields
+from gate.records import KeysDestroyed
 
 SEAL_S = 1.5
 """The process answers in less than a millisecond; one that takes longer hangs. Shorter than a lane that ends waits for its log."""
+
+
+MOST_OVERHEAD = 64
+"""Bytes that a box has more than what is in it: AES-GCM takes 28."""
+MOST_TOLD, LONGEST_WHY, LONGEST_WORD, MOST_SIGNED = 1000, 600, 64, 8
+"""Of what is destroyed while the lane runs: eight months of days, and a reason as long as an order may give. More tells of nothing but a flood."""
 
 
 class AskedSealer:
@@ -52,7 +59,8 @@ class AskedSealer:
         await asyncio.wait({waiting}, timeout=SEAL_S)
         self._waiting.pop(number, None)
         boxes = waiting.result() if waiting.done() and not waiting.cancelled() else {}
-        return boxes if boxes.keys() == parts.keys() else None
+        fits = boxes.keys() == parts.keys() and all(len(boxes[kind].box) <= len(parts[kind]) + MOST_OVERHEAD for kind in parts)
+        return boxes if fits else None
 
     def heard(self, answer: FieldsSealed) -> None:
         """The boxes have come. What nobody waits for is dropped."""
@@ -64,3 +72,27 @@ class AskedSealer:
         """The process is gone, and with it whatever it owed."""
         for waiting in self._waiting.values():
             waiting.cancel()
+
+
+class ToldDestroyed:
+    """What the audit's process says that it destroyed: each time once, in bounded words, and no more than a log can bear."""
+
+    def __init__(self) -> None:
+        self._numbers: set[int] = set()
+
+    def taken(self, told: KeysDestroyed) -> KeysDestroyed | None:
+        """What is to be logged of it; None where that is nothing."""
+        if told.field_kind not in kinds() or told.number in self._numbers or len(self._numbers) >= MOST_TOLD:
+            return None
+        self._numbers.add(told.number)
+        return msgspec.structs.replace(
+            told,
+            until=_words(told.until, LONGEST_WORD),
+            at=_words(told.at, LONGEST_WORD),
+            why=_words(told.why, LONGEST_WHY),
+            signed_by=tuple(_words(name, LONGEST_WORD) for name in told.signed_by[:MOST_SIGNED]),
+        )
+
+
+def _words(text: str, most: int) -> str:
+    return "".join(each if each.isprintable() else "?" for each in text[:most])

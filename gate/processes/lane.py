@@ -19,7 +19,7 @@ from datetime import datetime
 import msgspec
 
 from gate.audit.log import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
-from gate.audit.sealing import AskedSealer
+from gate.audit.sealing import AskedSealer, ToldDestroyed
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor, civil_date
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
@@ -132,6 +132,7 @@ class LaneProcess:
             limit_ms=config.timeouts.registry_ms,
         )
         self._sealing = AskedSealer(lambda message: self.tell("audit", message), lambda: bool(self._peers.get("audit")))
+        self._destroyed = ToldDestroyed()
         if config.audit.sealing_key:
             log.sealer = self._sealing
         self._ids = CommandIds(self._clock)
@@ -301,9 +302,10 @@ class LaneProcess:
             self._sealing.heard(message)
             return
         if role == "audit" and isinstance(message, TellDestroyed):
-            logging = self._loop.create_task(self._log_destroyed(message.destroyed))  # boxes come this way, too: listen on
-            self._acting.add(logging)
-            logging.add_done_callback(self._acting.discard)
+            if destroyed := self._destroyed.taken(message.destroyed):
+                logging = self._loop.create_task(self._log_destroyed(destroyed))  # boxes come this way, too: listen on
+                self._acting.add(logging)
+                logging.add_done_callback(self._acting.discard)
             return
         if role == "verifier":
             if isinstance(message, ActVerified):

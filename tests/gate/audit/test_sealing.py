@@ -12,15 +12,16 @@ import pytest
 
 import gate.audit.sealing
 from gate.audit.chain import encode
-from gate.audit.fields import MARK, parts_of
+from gate.audit.fields import MARK, Box, parts_of
 from gate.audit.keyring import FILE_NAME as KEYS
 from gate.audit.log import FILE_NAME, SEALING_KEY_FILE, AuditError, AuditLog, AuditWriter, decode, open_readonly
 from gate.audit.sealer import Retainer, Sealer
-from gate.audit.sealing import AskedSealer
+from gate.audit.sealing import MOST_TOLD, AskedSealer, ToldDestroyed
 from gate.config import Audit, Camera, Config, Controller, Face, Lane, Scanner, Trust
 from gate.evidence import Direction
+from gate.processes.display import Display
 from gate.processes.messages import DestroyedTold, FieldsSealed, TellDestroyed
-from gate.records import DecisionRecord, OfficerActed
+from gate.records import DecisionRecord, KeysDestroyed, OfficerActed
 from gate.replay import recorded_decisions, unreadable
 
 KEY = b"k" * 32
@@ -172,13 +173,18 @@ async def half(pair) -> None:
     )
 
 
+async def fat(pair) -> None:
+    boxes = {kind: Box(key=1, box=bytes(90_000)) for kind in ("scores", "findings")}
+    pair.between = lambda answer: pair.lane.heard(FieldsSealed(number=answer.number, parts=boxes))
+
+
 async def without_disk(pair) -> None:
     for path in pair.folder.glob(f"{KEYS}*"):
         path.unlink()
     pair.sealer._ring.close()
 
 
-@pytest.mark.parametrize("trouble", [away, silent, gone, half, without_disk])
+@pytest.mark.parametrize("trouble", [away, silent, gone, half, fat, without_disk])
 async def test_where_nobody_seals_no_permit_is_written_and_no_field_lies_open(pair, trouble, monkeypatch, capsys):
     monkeypatch.setattr(gate.audit.sealing, "SEAL_S", 0.05)
     await trouble(pair)
@@ -275,3 +281,30 @@ def test_a_record_costs_what_its_kind_says():
 
     _, parts = taken("officer", encode(OfficerActed(officer="", role="command", action="eject")))
     assert parts == {}
+
+
+# --- a process that lies -----------------------------------------------------------------------------------------------------
+
+
+def said(number: int, **how) -> KeysDestroyed:
+    words = {"field_kind": "scores", "until": "2026-01-01", "keys": 3, "at": "2026-03-02", "why": "in time", "signed_by": ()}
+    return KeysDestroyed(number=number, **(words | how))
+
+
+def test_what_was_destroyed_is_logged_once_in_bounded_words_and_a_flood_is_not():
+    told = ToldDestroyed()
+    assert told.taken(said(1)) == said(1)
+    assert told.taken(said(1, keys=4)) is None
+    assert told.taken(said(2, field_kind="everything")) is None
+    long = told.taken(said(2, why="\u202e" + "x" * 10_000, until="y" * 999, signed_by=("z" * 999,) * 99))
+    assert long is not None
+    assert long.why.startswith("?x")
+    assert len(encode(long)) < 2_000
+    assert sum(told.taken(said(number)) is not None for number in range(3, 5_000)) == MOST_TOLD - 2
+
+
+@pytest.mark.parametrize("seals", [True, False])
+def test_a_lane_begins_with_nobody_without_the_process_that_seals(tmp_path, seals):
+    audit = Audit(key=tmp_path / "audit.key", sealing_key=tmp_path / "sealing.key" if seals else None)
+    display = Display(msgspec.structs.replace(config(tmp_path), audit=audit), lambda *_: None)
+    assert ("audit" in display.workers) == seals
