@@ -35,11 +35,11 @@ PAUSE_S = (0.05, 0.25)
 """Between two changes, at random, so that they fall anywhere between two frames."""
 
 WATCH = """
-window.shown = [];
+window.pixels = [];
 let waiting = () => {};
-const seen = (word) => { shown.push([word, performance.timeOrigin + performance.now()]); waiting(); };
+const seen = (word) => { pixels.push([word, performance.timeOrigin + performance.now()]); waiting(); };
 const drawn = ([{ target }]) => { const word = target.dataset.screen; requestAnimationFrame(() => requestAnimationFrame(() => seen(word))); };
-window.until = (count) => new Promise((done) => { waiting = () => shown.length >= count && done(shown[count - 1]); waiting(); });
+window.until = (count) => new Promise((done) => { waiting = () => pixels.length >= count && done(pixels[count - 1]); waiting(); });
 addEventListener("DOMContentLoaded", () =>
   new MutationObserver(drawn).observe(document.querySelector("main"), { attributes: true, attributeFilter: ["data-screen"] }));
 """
@@ -106,7 +106,7 @@ async def to_pixels(browser: Browser, address: str, lane: ToldLane, changes: int
     lane.tell(TravellerView(screen="closed"))
     await page.goto(address)
     words: list[TravellerScreen] = [word for word in get_args(TravellerScreen) if word != "closed"]
-    told, seen = [], int(await page.evaluate("shown.length"))
+    told, seen = [], int(await page.evaluate("pixels.length"))
     for number in range(changes):
         await asyncio.sleep(random.uniform(*PAUSE_S))
         word = words[number % len(words)]
