@@ -76,7 +76,7 @@ SUITES: dict[str, Suite] = {
     "rule_set_mutations": Suite(
         cases=20_000, prepare=believed_unchanged(soak_rules.rule_sets), must_see=frozenset({"STORE_NOT_SIGNED", "MALFORMED"})
     ),
-    "audit_tamperings": Suite(cases=1_250, prepare=soak_audit.tamperings, must_see=soak_audit.MUST_SEE | {"honest"}),
+    "audit_tamperings": Suite(cases=1_250, prepare=soak_audit.tamperings, must_see=soak_audit.MUST_SEE | {"honest"}, processes=2),
     "console_demonstrations": Suite(cases=1, prepare=console_demo.demonstrations, must_see=frozenset({"resolved"})),
     "console_hours": Suite(cases=2, prepare=console_hour.hours, must_see=frozenset({"an hour"})),
     "exercises": Suite(cases=2, prepare=exercises.exercises, must_see=frozenset({"scored"})),
