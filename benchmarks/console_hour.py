@@ -36,7 +36,7 @@ from benchmarks.warped import WarpedClock, WarpedLoop
 from gate.audit.log import decode, open_readonly
 from gate.console.acts import actions, challenge
 from gate.console.verifier import Verifier
-from gate.outcome import Outcome
+from gate.evidence import Stage
 from gate.policy.schema import load_rules
 from gate.processes.messages import ActAnswered, AskNonce, ConsoleView, OfficerAct
 from gate.records import DecisionRecord, OfficerActed
@@ -164,7 +164,9 @@ def _judge_lane(lane: Lane, orders: Sequence[Ordered], findings: dict[str, list[
         findings["chain"] += [f"{lane.name} record {found.seq}: {found.what}" for found in log.verify()]
         records = list(log.records())
     acted = [decode(record, OfficerActed) for record in records if record.kind == "officer"]
-    permits = [record.transaction for record in records if record.kind == "permit" and _is_exit(decode(record, DecisionRecord))]
+    granted = [decode(record, DecisionRecord) for record in records if record.kind == "permit"]
+    permits = {each.evidence.transaction for each in granted if each.decision.stage is Stage.EXIT}
+    twice = Counter((each.evidence.transaction, str(each.decision.stage)) for each in granted)
     closed = Counter(record.transaction for record in records if record.kind == "transaction")
     told = [each for each in acted if not each.refused]
     _judge_orders(lane, orders, acted, told, findings)
@@ -174,6 +176,10 @@ def _judge_lane(lane: Lane, orders: Sequence[Ordered], findings: dict[str, list[
     findings["doubled"] += [f"{lane.name}: {each} {times} times closed" for each, times in closed.items() if times > 1]
     findings["doubled"] += [
         f"{lane.name}: the exit opened {times} times for {each}" for each, times in exits.items() if times > 1
+    ]
+    findings["doubled"] += [f"{lane.name}: {times} permits of {place}" for place, times in twice.items() if times > 1]
+    findings["lost"] += [
+        f"{lane.name}: {each.transaction} ended, and is in no log" for each in lane.seen.ended if not closed[each.transaction]
     ]
     findings["unfounded"] += [f"{lane.name}: the exit opened for {each}" for each in exits if each not in {*permits, *passes}]
     findings["lost"] += [f"{lane.name}: {each} may pass, and the exit stayed shut" for each in {*passes} - {*exits}]
@@ -214,10 +220,6 @@ def _judge_orders(
 def _came_to_nothing(order: OfficerActed, acted: Sequence[OfficerActed]) -> bool:
     """A pass whose permit was durable, and which the lane then had no use for: it says so in a further record."""
     return any(each.refused and (each.nonce, each.action) == (order.nonce, "pass") for each in acted)
-
-
-def _is_exit(record: DecisionRecord) -> bool:
-    return record.decision.stage == "exit" and record.decision.outcome is Outcome.OPEN
 
 
 def run(minutes: float, seed: int) -> dict[str, Any]:
