@@ -15,7 +15,7 @@ import pytest
 from benchmarks import traced
 from benchmarks.kill_judge import Line
 from benchmarks.kill_results import Result, Trial
-from benchmarks.kill_syscalls import SCENES, blows, in_words, summary
+from benchmarks.kill_syscalls import LINE, SCENES, blows, in_words, share, summary, too_many_void
 from benchmarks.kill_syscalls_lane import SCENES as LANE_SCENES
 from benchmarks.kill_syscalls_lane import judge_doors, judge_log
 from benchmarks.traced import Blow, Calls
@@ -197,3 +197,25 @@ def test_a_blow_that_was_never_struck_is_told_and_counts_as_nothing():
     told = summary("s", NONE, [missed.trial], [missed])
     assert (told["struck"], told["planned"], len(told["void"])) == (0, 1, 1)
     assert "VOID" in in_words(told | {"seconds": 0})
+
+
+def test_a_report_in_which_too_much_was_never_struck_is_none():
+    def report(*files: str) -> dict[str, object]:
+        return {"planned": 50, "void": [{"file": file} for file in files]}
+
+    assert not too_many_void(report("state/audit.sqlite3-wal"))
+    assert too_many_void(report("state/audit.sqlite3-wal", "state"))
+    assert not too_many_void(report(LINE, LINE, "state")), "how many words go over the line is a matter of time"
+
+
+@pytest.mark.parametrize(("text", "parts"), [("1/1", (1, 1)), ("3/5", (3, 5))])
+def test_parts_make_up_the_whole(text, parts):
+    assert share(text) == parts
+    struck = [number for part in range(1, parts[1] + 1) for number in range(13)[part - 1 :: parts[1]]]
+    assert sorted(struck) == list(range(13))
+
+
+@pytest.mark.parametrize("text", ["0/3", "4/3", "1", "a/b", "1/2/3"])
+def test_a_part_that_is_none_is_refused(text):
+    with pytest.raises(ValueError):
+        share(text)
