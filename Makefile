@@ -181,8 +181,9 @@ bench-mrz: $(STAMP) ## readers of pictures beside one another (IMAGES=DIR; ARGS=
 bench-watchlist: $(STAMP) ## namesakes on a list of a million: needless referrals, misses, milliseconds, memory (ARGS="--entries 100000", ARGS=--calibrate)
 	$(BIN)/python -m benchmarks.watchlist $(ARGS)
 
-bench-screens: $(STAMP) ## the pages: first paint, and a change of the lane until it stands on the screen (wants Chromium)
-	$(BIN)/python -m benchmarks.screens $(ARGS)
+bench-screens: $(STAMP) ## the pages: first paint, a change of the lane until it stands on the screen, the console before ten lanes (wants Chromium)
+	$(BIN)/python -m benchmarks.screens
+	$(BIN)/python -m benchmarks.screens_console $(ARGS)
 
 bench-console: $(STAMP) ## the officers' console before ten lanes at full traffic: a lane's change until it stands on the screen, and what the process costs
 	$(BIN)/python -m benchmarks.console_bank $(ARGS)

@@ -126,7 +126,7 @@ class Gate(asyncio.Protocol):
 
     def __init__(self, folder: Path, rules: RuleSet, late_ms: list[float]) -> None:
         folder.mkdir()
-        config = lane_stubs.config(folder)
+        config = lane_stubs.config(folder, lane=f"bench-{folder.name}")
         self._clock, self.seen = SystemClock(), Counter[str]()
         self._ids = CommandIds(self._clock)
         self._log = AuditWriter(AuditLog(folder / FILE_NAME, lane_stubs.KEY))

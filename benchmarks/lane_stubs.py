@@ -67,12 +67,12 @@ READER_STAGES, VISION_STAGES, CHECKS = 18, 6, 15
 JOIN_EVERY_S, JOIN_S = 0.02, 20.0
 
 
-def config(folder: Path, direction: Direction = Direction.DEPARTURE) -> Config:
+def config(folder: Path, direction: Direction = Direction.DEPARTURE, lane: str = "bench-1") -> Config:
     """A demonstration's configuration with its state in ``folder``."""
     return Config(
         profile="demo",
         state_dir=folder,
-        lane=Lane(id="bench-1", checkpoint="CGK", direction=direction),
+        lane=Lane(id=lane, checkpoint="CGK", direction=direction),
         scanner=Scanner(kind="simulator", address="x"),
         camera=Camera(kind="simulator", address="x"),
         controller=Controller(device="x"),
