@@ -8,7 +8,7 @@ import dataclasses
 import msgspec
 import pytest
 
-from benchmarks.console_hour import MUST_SEE, WRONG, judged, played
+from benchmarks.console_hour import WRONG, judged, played
 
 MINUTES = 6
 
@@ -22,7 +22,7 @@ def test_three_officers_at_two_lanes_lose_and_double_no_decision(hour):
     told = judged(*hour)
     assert {wrong: told[wrong] for wrong in WRONG} == dict.fromkeys(WRONG, 0), told["findings"]
     assert told["travellers"] > 2 * MINUTES
-    assert told["answers"].keys() >= MUST_SEE
+    assert told["answers"].keys() >= {"carried out", "too_late"}, "they got into one another's way; an hour must see more of it"
     assert told["passed"] < told["travellers"], "some were let out by the entry"
 
 
