@@ -7,6 +7,7 @@ without a signature over the lane's own nonce is nothing. Who signed in with a p
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from gate.console.assertion import Assertion, decoded, encoded
 from gate.console.guard import Answer, Guard, Text, body, refusal
 from gate.console.lanes import Bank, LaneLine
 from gate.console.sessions import IDLE_S, SESSION_S, Begun, Person, Sessions
+from gate.processes.budget import Budget
 from gate.processes.officer_messages import (
     OfficerAct,
     OfficerWatch,
@@ -34,8 +36,12 @@ FOLDER = Path(__file__).parent / "page"
 COOKIE = "autogate_console"
 LOOK_EVERY_S = 5.0
 """How soon lanes hear that an officer's session is over."""
-GUESSES = 2
+HASHES = 2
 """Passwords that are hashed at the same time: each takes 64 MiB."""
+GUESSES, GUESS_EVERY_S = 10, 6.0
+"""Passwords that may be tried at once, whoever's, and the time in which one more may."""
+BEGINS, BEGIN_EVERY_S = 12, 1.0
+"""The same for challenges to sign in: each takes a nonce of every lane, and may not use up those of officers who are just signing."""
 
 
 class _Signed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +86,9 @@ class Console:
 
     def __init__(self, bank: Bank, sessions: Sessions, origin: str) -> None:
         self._bank, self._sessions, self._guard = bank, sessions, Guard(origin)
-        self._hashing = asyncio.Semaphore(GUESSES)
+        self._hashing = asyncio.Semaphore(HASHES)
+        self._guesses = Budget(GUESSES, GUESS_EVERY_S, time.monotonic)
+        self._begins = Budget(BEGINS, BEGIN_EVERY_S, time.monotonic)
         self._encoders = {each: present.Encoder(case=each) for each in (True, False)}
         self._files = {path.name: path.read_bytes() for path in FOLDER.iterdir() if path.suffix in web.MEDIA_TYPES}
         self._page = (FOLDER / "page.html").read_text(encoding="utf-8")
@@ -162,6 +170,8 @@ class Console:
 
     async def _begin(self, _: Request) -> Response:
         """A challenge that is good for signing in and for going on watch at every lane that can be reached now."""
+        if not self._begins.spend():
+            return refusal(429, "busy")
         signed = self._sessions.begin(await self._bank.nonces())
         return JSONResponse({"challenge": encoded(signed), "rp": RP_ID})
 
@@ -179,7 +189,7 @@ class Console:
 
     async def _look_in(self, request: Request) -> Response:
         told = await body(request, _Password)
-        if not self._sessions.may_try(told.name):
+        if not self._sessions.may_try(told.name) or not self._guesses.spend():
             return refusal(429, "busy")
         async with self._hashing:
             looked = await asyncio.to_thread(self._sessions.look_in, told.name, told.password)

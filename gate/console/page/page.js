@@ -4,6 +4,7 @@
 const RETRY_MS = 1000;
 const HERE_EVERY_MS = 60000;
 const WATCH_WARNS_S = 180;
+const IDLE_WARNS_S = 120;
 
 let me = null;
 let actions = [];
@@ -17,6 +18,7 @@ let asking = null;
 let waiting = new Set();
 let keysOn = true;
 let hereAt = 0;
+let touchedAt = performance.now();
 
 const laneNamed = (name) => lanes.find((lane) => lane.name === name);
 const waits = (lane) => Number.isInteger(lane.urgency);
@@ -68,9 +70,10 @@ function drawWatch() {
   node.hidden = !me?.watches || !lanes.some((lane) => lane.reachable);
   if (node.hidden) return false;
   const left = watchEnds() - Date.now() / 1000;
-  const late = left < WATCH_WARNS_S;
+  const idle = me.idle_s - (performance.now() - touchedAt) / 1000 < IDLE_WARNS_S;
+  const late = idle || left < WATCH_WARNS_S;
   node.className = late ? "late" : "";
-  const words = left <= 0 ? ["Belum berjaga", "Not on watch"] : [`Berjaga ${Math.ceil(left / 60)} menit lagi`, `On watch for ${Math.ceil(left / 60)} min`];
+  const words = idle ? ["Tekan tombol apa saja untuk tetap masuk", "Press any key to stay signed in"] : left <= 0 ? ["Belum berjaga", "Not on watch"] : [`Berjaga ${Math.ceil(left / 60)} menit lagi`, `On watch for ${Math.ceil(left / 60)} min`];
   fill(node, words, () => [both(words), " ", el("kbd", "", "W")]);
   return late;
 }
@@ -269,6 +272,7 @@ function onKey(event) {
 
 // That somebody sits here keeps them signed in; a screen that nobody touches is left, and its officer's watch with it.
 function here() {
+  touchedAt = performance.now();
   if (!me || performance.now() - hereAt < HERE_EVERY_MS) return;
   hereAt = performance.now();
   post("/here", {}).catch(() => {});
