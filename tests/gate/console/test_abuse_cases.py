@@ -54,6 +54,7 @@ OTHERS = {
     "a page of another site": "test_console_processes::test_another_site_cannot_order_through_an_officers_browser",
     "broken requests": "test_console_processes::test_broken_requests_are_refused_and_the_console_lives_on",
     "requests without end": "test_console_processes::test_a_flood_of_requests_is_slowed_down",
+    "challenges without end, signed by nobody": "test_console_processes::test_challenges_that_nobody_signs_do_not_use_up_an_officers_nonce",
     "half a key": "test_console_processes::test_nobody_signs_in_with_half_a_key",
     "a sign-in used twice": "test_console_processes::test_an_assertion_to_sign_in_is_good_once_and_for_this_console",
     "a password that would order": "test_console_processes::test_a_password_shows_lanes_and_does_nothing",

@@ -336,6 +336,17 @@ def test_a_flood_of_requests_is_slowed_down(house):
     assert 429 in {house.ask("POST", "/signin/begin", b"{}", **known)[0] for _ in range(200)}
 
 
+def test_challenges_that_nobody_signs_do_not_use_up_an_officers_nonce(house):
+    told = house.order("open")
+    _, prepared = house.post("/prepare", told)
+    known = {"Origin": house.origin, "Content-Type": "application/json"}
+    given = [house.ask("POST", "/signin/begin", b"{}", **known)[0] for _ in range(60)]
+    assert given.count(200) < 25
+    assert 429 in given
+    answer = house.post("/act", told | {"nonce": prepared["nonce"]} | house.proof(decoded(prepared["challenge"])))[1]
+    assert answer["refused"] in {"", "not_now"}
+
+
 # --- being on watch, looking -------------------------------------------------------------------------------------------------
 
 
