@@ -106,7 +106,7 @@ def _slot(prints: NDArray[np.uint64]) -> NDArray[np.intp]:
 
 
 def in_process(pid: int, windows: Windows) -> dict[str, Found]:
-    """By the kind of mapping (``[heap]``, ``[stack]``, ``anonymous``, a file's name): all that a process can write or shares, and what it
+    """By the kind of mapping (``[heap]``, ``stack of`` a thread, ``anonymous``, a file's name): all that a process can write or shares, and what it
     holds open without a name. Raises PermissionError where this user may not look, ProcessLookupError where it is gone.
     """
     found: dict[str, Found] = {}
@@ -121,13 +121,26 @@ def in_process(pid: int, windows: Windows) -> dict[str, Found]:
 
 
 def _mappings(pid: int) -> Iterator[tuple[int, int, str]]:
+    stacks = _stacks(pid)
     for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines():
         addresses, rights, _, _, _, *path = line.split(maxsplit=5)
         name = path[0] if path else "anonymous"
         of_a_file = name.startswith("/") and not name.startswith(_SHARED)
         if rights[0] == "r" and not (of_a_file and "w" not in rights) and name not in {"[vvar]", "[vdso]", "[vsyscall]"}:
             start, end = (int(address, 16) for address in addresses.split("-"))
-            yield start, end, name
+            threads = [thread for thread, pointer in stacks if start <= pointer < end]
+            yield start, end, f"stack of {threads[0]}" if threads else name
+
+
+def _stacks(pid: int) -> list[tuple[str, int]]:
+    """Each thread's name, and where its stack stands while it waits in the system (proc_pid_syscall(5))."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(OSError):
+            told = (task / "syscall").read_text(encoding="ascii").split()
+            if len(told) > 2:  # else it runs
+                found.append(((task / "comm").read_text(encoding="utf-8").strip(), int(told[-2], 16)))
+    return found
 
 
 def _unnamed_files(pid: int) -> list[Path]:

@@ -24,6 +24,8 @@ blocks up to a kilobyte go to a cache of the thread's, and keep what they held."
 _TRIED = (64, 600, 20_000)
 """Sizes of blocks, in octets, that are freed to see what becomes of them. The largest ones (128 KiB and more) go back to the system at once."""
 _MARK = bytes(range(1, 33))
+_STACK_BYTES, _OWN_BYTES = 512 * 1024, 1024
+"""How far below a thread's frames its stack is overwritten: matrix products have 64 KiB of panels there. And what the call itself needs."""
 _LINKS = 32
 """Octets at the start of a free block where the allocator keeps its own lists."""
 
@@ -97,3 +99,21 @@ def _survives_free(size: int) -> bool:
     left = ctypes.string_at(block + _LINKS, size - _LINKS)
     libc.free(behind)
     return _MARK[:16] in left
+
+
+_Segment = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_void_p)
+
+
+def wipe_stack() -> None:
+    """Overwrite what calls that are over have left on this thread's stack: fragments of what they copied, which nobody frees.
+
+    Call it where the work was called from, or nearer to the thread's beginning, and in a thread that is not the main one.
+    """
+    libc, here = ctypes.PyDLL(None), list[int]()
+
+    def note(segment: int, _size: int, _data: int) -> int:
+        here.append(segment)  # a variable of the caller's, so on the stack, and as deep as the next call from here
+        return 1
+
+    libc.dl_iterate_phdr(_Segment(note), None)
+    ctypes.memset(here[0] - _OWN_BYTES - _STACK_BYTES, 0, _STACK_BYTES)

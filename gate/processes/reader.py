@@ -18,6 +18,7 @@ from gate.config import Config
 from gate.evidence import Fact
 from gate.inspection import ChipInspection, ChipInspector
 from gate.page_reading import PageReader
+from gate.processes.hardening import wipe_stack
 from gate.processes.messages import (
     AnyMessage,
     DocumentChecked,
@@ -153,6 +154,7 @@ class DocumentReader:
             except queue.Empty:
                 continue
             self._post(self._check(order, document))
+            wipe_stack()
         self._post(DocumentRemoved())
 
     def _check(self, order: ReadDocument, document: ScannedDocument) -> DocumentChecked:

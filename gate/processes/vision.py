@@ -32,6 +32,7 @@ from gate.config import Config
 from gate.evidence import CheckResult, found, not_performed
 from gate.processes.capture import FRAME_WAIT_S, SOURCE, Capture, Looked
 from gate.processes.channel import role_secret
+from gate.processes.hardening import wipe_stack
 from gate.processes.messages import (
     AnyMessage,
     FaceChecked,
@@ -266,6 +267,7 @@ class FaceWatcher:
             subject.reference = NotPerformed(reason="forgotten")
         if subject is not None:
             wipe_activations()
+            wipe_stack()
         if for_officer:
             return
         if self._pictures is not None:

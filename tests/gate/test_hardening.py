@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.biometric_search import Secret, Windows, in_process
 from gate.processes import hardening
 
 SURVIVORS = "from gate.processes import hardening as h; print([size for size in h._TRIED if h._survives_free(size)])"
@@ -54,6 +56,40 @@ def test_a_word_that_a_full_disk_does_not_take_ends_no_process(tmp_path, first, 
     with (tmp_path / "processes.log").open("wb") as log:
         told = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=log, timeout=30, check=False)
     assert (told.returncode, told.stdout) == ((0, b"lives\n") if goes_on else (1, b""))
+
+
+STACK = """
+import ctypes, random, threading
+from gate.processes.hardening import wipe_stack
+
+def work():
+    halves = random.Random(1).randbytes(1000)
+    order = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda one, other: -1)
+    sorted_ = ctypes.create_string_buffer(halves, 1000)
+    ctypes.CDLL(None).qsort(sorted_, 2, 500, order)  # sorts so little on its stack
+    ctypes.memset(sorted_, 0, 1000)
+    del halves
+    input("worked")
+    wipe_stack()
+    input("wiped")
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+
+
+def test_what_a_call_copied_onto_a_threads_stack_is_there_until_it_is_overwritten():
+    windows = Windows([Secret(name="halves", content=random.Random(1).randbytes(1000))])
+    command, found = [sys.executable, "-c", STACK], []
+    environment = {**os.environ, **hardening.WIPING}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        for word in (b"worked", b"wiped"):
+            assert worker.stdout.read(len(word)) == word
+            found.append(bool(in_process(worker.pid, windows)))
+            worker.stdin.write(b"\n")
+            worker.stdin.flush()
+    assert found == [True, False]
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT])
