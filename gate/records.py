@@ -144,8 +144,9 @@ class OfficerWatched(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     officer: str
     role: str = ""
     event: str
-    """``signed``, ``refused``, ``signed_out``, ``ended``, ``console_gone``."""
+    """``signed``, ``refused``, ``signed_out``, ``ended``, ``console_gone``; ``console``: what the console says that it refused by itself."""
     refused: str = ""
+    detail: str = ""
     seconds: float = 0.0
     authenticator: str = ""
     nonce: str = ""

@@ -85,7 +85,7 @@ class Console:
     """The routes, and what follows the lanes for them. ``origin`` is the one page that may post here."""
 
     def __init__(self, bank: Bank, sessions: Sessions, origin: str) -> None:
-        self._bank, self._sessions, self._guard = bank, sessions, Guard(origin)
+        self._bank, self._sessions, self._guard = bank, sessions, Guard(origin, bank.refused)
         self._hashing = asyncio.Semaphore(HASHES)
         self._guesses = Budget(GUESSES, GUESS_EVERY_S, time.monotonic)
         self._begins = Budget(BEGINS, BEGIN_EVERY_S, time.monotonic)

@@ -20,18 +20,33 @@ MOST_BODY = 16_384
 REQUESTS, REQUEST_EVERY_S = 40, 0.2
 """Posts that may come at once from all pages, and the time in which one more may."""
 
+OURS = frozenset({400, 401, 403, 415, 429})
+"""What the console refuses by itself; what a lane refuses, the lane writes down."""
+
 Text = Annotated[str, Meta(max_length=4096)]
 Answer = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Guard:
-    """``origin``: of the one page that may post here."""
+    """``origin``: of the one page that may post here; ``tell`` is told of what was refused: path and why."""
 
-    def __init__(self, origin: str) -> None:
-        self._origin, self._budget = origin, Budget(REQUESTS, REQUEST_EVERY_S, time.monotonic)
+    def __init__(self, origin: str, tell: Callable[[str, str], None]) -> None:
+        self._origin, self._tell = origin, tell
+        self._budget = Budget(REQUESTS, REQUEST_EVERY_S, time.monotonic)
 
     def __call__(self, answer: Answer) -> Answer:
+        guarded = self._guarded(answer)
+
+        async def told(request: Request) -> Response:
+            answered = await guarded(request)
+            if isinstance(answered, Refusal) and answered.status_code in OURS:
+                self._tell(request.url.path, answered.why)
+            return answered
+
+        return told
+
+    def _guarded(self, answer: Answer) -> Answer:
         async def guarded(request: Request) -> Response:
             if request.headers.get("origin") != self._origin:
                 return refusal(403, "wrong_origin")
@@ -57,6 +72,14 @@ async def body(request: Request, shape: type[T]) -> T:
     return msgspec.json.decode(raw, type=shape)
 
 
+class Refusal(JSONResponse):
+    """An answer that is none, and ``why``."""
+
+    why: str
+
+
 def refusal(status: int, why: str) -> Response:
     """``why``, also in words."""
-    return JSONResponse({"refused": why, "words": present.refusal(why)}, status)
+    answer = Refusal({"refused": why, "words": present.refusal(why)}, status)
+    answer.why = why
+    return answer

@@ -11,6 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from gate.processes.budget import Budget
 from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.processes.messages import (
     AnyMessage,
@@ -20,6 +21,7 @@ from gate.processes.officer_messages import (
     AskCase,
     AskNonce,
     CaseShown,
+    ConsoleRefused,
     ConsoleView,
     NonceGiven,
     OfficerAct,
@@ -32,6 +34,8 @@ from gate.ui.feed import RETRY_FIRST_S, RETRY_LAST_S, NewestView
 
 ANSWER_S = 5.0
 """A lane answers within two seconds, whatever it says."""
+NOTES, NOTE_EVERY_S = 10, 6.0
+"""What the console refused by itself and has written down: so many at once, and the time in which one more is."""
 GATHER_S = 0.05
 """Changes within so little time reach the pages together: a lane in motion changes twenty times a second."""
 
@@ -139,6 +143,11 @@ class LaneLine:
         if self._channel is not None:
             self._channel.tell(WatchOver(officer=officer))
 
+    def refused(self, path: str, why: str) -> None:
+        """Tell for the log that somebody was refused here."""
+        if self._channel is not None:
+            self._channel.tell(ConsoleRefused(path=path, why=why))
+
     async def _ask(self, key: int | bytes, question: AnyMessage) -> object:
         channel = self._channel
         if channel is None or key in self._waiting:
@@ -160,6 +169,7 @@ class Bank(NewestView[tuple[Shown, ...]]):
     def __init__(self, states: Sequence[Path]) -> None:
         super().__init__()
         self._due: asyncio.TimerHandle | None = None
+        self._notes = Budget(NOTES, NOTE_EVERY_S, time.monotonic)
         self.lanes = tuple(LaneLine(state, self) for state in states)
         self._publish()
 
@@ -184,6 +194,11 @@ class Bank(NewestView[tuple[Shown, ...]]):
         """Tell all lanes that an officer went."""
         for lane in self.lanes:
             lane.left(officer)
+
+    def refused(self, path: str, why: str) -> None:
+        """Have it in the log of this gate's own lane that somebody was refused here; a flood costs the console alone."""
+        if self._notes.spend():
+            self.lanes[0].refused(path, why)
 
     async def run(self) -> None:
         """Follow all lanes until cancelled."""

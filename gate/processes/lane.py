@@ -54,6 +54,7 @@ from gate.processes.officer_messages import (
     ActVerified,
     AskCase,
     AskNonce,
+    ConsoleRefused,
     OfficerAct,
     OfficerWatch,
     VerifyAct,
@@ -269,6 +270,8 @@ class LaneProcess:
                 channel.tell(self._officers.nonce(message))
             case WatchOver():
                 self._officers.watching.over(message)
+            case ConsoleRefused():
+                self._officers.watching.console_refused(message)
             case OfficerAct():
                 self._answer(self._officers.act(message), channel)
             case OfficerWatch():

@@ -19,6 +19,7 @@ from gate.processes.officer_messages import (
     AskCase,
     AskNonce,
     CaseShown,
+    ConsoleRefused,
     ConsoleView,
     NonceGiven,
     OfficerAct,
@@ -499,6 +500,7 @@ AnyMessage = (
     | WatchAnswered
     | WatchOver
     | AskCase
+    | ConsoleRefused
     | CaseShown
     | VerifyAct
     | ActVerified

@@ -111,6 +111,13 @@ class WatchOver(Message, frozen=True, kw_only=True):
     officer: str
 
 
+class ConsoleRefused(Message, frozen=True, kw_only=True):
+    """Console → lane: it refused somebody by itself, for the log of this lane."""
+
+    path: str
+    why: str
+
+
 class AskCase(Message, frozen=True, kw_only=True):
     """Console → lane: ``officer`` opens the case of whoever waits."""
 

@@ -26,6 +26,7 @@ from gate.processes.officer_messages import (
     ActVerified,
     AskCase,
     CaseShown,
+    ConsoleRefused,
     OfficerWatch,
     WatchAnswered,
     WatchOver,
@@ -140,6 +141,12 @@ class Watching:
         """Have the lane show who is on watch and who looks at the case."""
         watching = dict(self._until)
         self._actor.post(lambda: self._actor.watched(watching))
+
+    def console_refused(self, told: ConsoleRefused) -> None:
+        """The console says whom it sent away: for the log, as often as can be, and no more than the console's word."""
+        if self._notes.spend():
+            why, where = bounded_words(told.why), bounded_words(told.path)
+            self._case.note_watch(OfficerWatched(officer="", event="console", refused=why, detail=where))
 
     # --- the case -----------------------------------------------------------------------------------------------------------------
 

@@ -320,6 +320,27 @@ def test_broken_requests_are_refused_and_the_console_lives_on(house, raw):
     assert house.get("/")[0] == 200
 
 
+def test_whom_the_console_sends_away_is_in_the_log(house):
+    def told() -> list[OfficerWatched]:
+        return [each for each in house.watched() if each.event == "console"]
+
+    before = len(told())
+    deadline = time.monotonic() + LIMIT_S
+    while len(told()) == before and time.monotonic() < deadline:  # tests before may have said all that can be written for now
+        house.post("/act", house.order("close"), Cookie="autogate_console=guess")
+        time.sleep(0.5)
+    assert {(each.officer, each.refused) for each in told()} >= {("", "not_signed_in")}
+    assert {each.detail for each in told()} <= {
+        "/signin",
+        "/signin/begin",
+        "/signin/password",
+        "/prepare",
+        "/act",
+        "/case",
+        "/watch",
+    }
+
+
 def test_a_stolen_session_orders_nothing(house):
     told = house.order("close")
     _, prepared = house.post("/prepare", told)
@@ -381,13 +402,13 @@ def test_nobody_stays_on_watch_by_somebody_elses_key(house):
 
 
 def test_who_signs_in_without_supervising_is_on_watch_nowhere(house):
-    before = len(house.watched())
+    before = len([each for each in house.watched() if each.event != "console"])
     cookie = house.sign_in(key=house.auditor)
     assert house.told["watch"] == []
     me = json.loads(house.get("/me", Cookie=cookie)[2])
     assert (me["officer"], me["watches"], me["opens"]) == ("Oditor", False, False)
     assert house.post("/case", {"lane": "T1", "transaction": "x"}, Cookie=cookie)[1]["refused"] == "role_may_not"
-    assert len(house.watched()) == before
+    assert len([each for each in house.watched() if each.event != "console"]) == before
 
 
 def test_a_password_shows_lanes_and_does_nothing(house):
