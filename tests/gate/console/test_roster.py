@@ -122,7 +122,7 @@ def test_every_action_has_words_reasons_with_words_and_states_that_exist():
         assert all(reason_words(code) != (code, code) for code in rule.reasons)
         assert set(rule.states) <= set(State)
     assert offered("idle") == ("close", "open", "emergency")
-    assert offered("hold") == ("pass", "counter", "secondary", "hold", "eject", "close", "open")
+    assert offered("hold") == ("pass", "counter", "secondary", "hold", "eject", "close", "open", "emergency")
 
 
 def keys(folder: Path) -> dict[str, str]:
