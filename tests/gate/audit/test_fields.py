@@ -63,7 +63,7 @@ OPEN = {
     KeysDestroyed: "number field_kind until keys at why signed_by.*",
     PanelEvent: "what detail left_out",
     OfficerActed: "role action reason transaction refused awaits_second nonce left_out",
-    OfficerWatched: "role event refused seconds nonce",
+    OfficerWatched: "role event refused detail seconds nonce",
     CaseViewed: "on_watch transaction refused",
     PicturesShown: "transaction",
 }
