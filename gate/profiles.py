@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 NOT_TWO_PEOPLE = "not two people or more, each with a name and a key of his own"
-TOKEN_KEY = "pkcs11:"
+TOKEN_KEY = "pkcs11:"  # noqa: S105 - the name of a scheme
 """How the name of a key begins that lies in a token (RFC 7512), and in no file."""
 DEMO_MARKER = "DEMO"
 """A trust store with a file of this name holds pretend States (``pki.trust``)."""
