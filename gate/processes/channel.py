@@ -151,9 +151,16 @@ async def serve(path: Path, secret: str, on_peer: Callable[[Join, Channel], Awai
         finally:
             await channel.close()
 
+    return await asyncio.start_unix_server(admit, sock=_own_socket(path), limit=MESSAGE_LIMIT)
+
+
+def _own_socket(path: Path) -> socket.socket:
+    """A socket at ``path`` that is its user's alone from the beginning. The umask is the process's: nothing else may run while it is changed."""
     path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
     mask = os.umask(0o177)
     try:
-        return await asyncio.start_unix_server(admit, path, limit=MESSAGE_LIMIT)
+        listener.bind(str(path))
     finally:
         os.umask(mask)
+    return listener

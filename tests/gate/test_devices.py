@@ -29,7 +29,7 @@ def plugged(tmp_path, monkeypatch):
 
 @pytest.fixture
 def config(tmp_path):
-    text = EXAMPLE.read_text(encoding="utf-8").replace('profile = "trial"', 'profile = "training"').split("[registries")[0]
+    text = EXAMPLE.read_text(encoding="utf-8").replace('profile = "trial"', 'profile = "demo"').split("[registries")[0]
     replaced = {'"/dev/serial/by-id/gate-controller"': '"tty"', '"/dev/v4l/by-id/gate-camera"': '"film"', '"approved"': '"demo"'}
     for old, new in (replaced | {'"/dev/serial/by-id/mrz-reader"': '"tty"', '"/etc/autogate/trust"': '"trust"'}).items():
         text = text.replace(old, new)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -140,3 +142,18 @@ async def test_a_peer_that_does_not_read_is_hung_up_on_and_nobody_waits(socket_p
     assert peers[0]._writer.transport.is_closing()
     await channel.close()
     server.close()
+
+
+async def test_sockets_are_their_users_alone_and_the_umask_survives_two_that_open_at_once(socket_path):
+    async def hang_up(_join, _channel):
+        pass
+
+    paths, before = [socket_path, socket_path.with_name("other")], os.umask(0o022)
+    try:
+        servers = await asyncio.gather(*(serve(path, "secret", hang_up) for path in paths))
+        assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o600, 0o600]
+        assert os.umask(0o022) == 0o022
+        for server in servers:
+            server.close()
+    finally:
+        os.umask(before)

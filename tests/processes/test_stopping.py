@@ -85,6 +85,7 @@ def test_a_worker_that_is_away_takes_the_lane_out_of_service_with_its_last_words
 
 def test_a_controller_that_reports_a_door_locked_through_which_somebody_walks_is_out_of_service(gate_now):
     """The entry jams open while its bolt switch says "bolted"; then a second person walks in, past the light barrier."""
+    gate_now.until_ready()
     before = gate_now.plant()
     walk = gate_now.send(face="nobody")
     gate_now.until(lambda: gate_now.plant()["entry"]["position"] >= 1, "the entry is open")

@@ -196,7 +196,7 @@ def inspection(checks: tuple[InspectionCheck, ...]) -> list[Json]:
 
 def _check(fact: Fact) -> Json:
     return {
-        "value": fact.value.replace("_", " "),
+        "value": "" if fact.value == fact.result else fact.value.replace("_", " "),  # the result's own word says it
         "result": words.RESULTS[fact.result],
         "tone": _result_tone(fact.result),
         "code": fact.code or _age(fact),
