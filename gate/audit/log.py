@@ -14,7 +14,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -97,6 +97,10 @@ class AuditLog(AuditReader):
             undo.pop_all()
 
     def close(self) -> None:
+        with suppress(
+            sqlite3.Error
+        ):  # a reader beside us keeps SQLite from doing so by itself; what cannot be is done at the next start
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         super().close()
         os.close(self._lock)
 

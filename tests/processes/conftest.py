@@ -219,6 +219,7 @@ class Gate:
 
     def into_capture(self, name: str = "ordinary") -> Future[TransactionRecord]:
         """Bring a traveller, whose face is not seen yet, between the locked doors."""
+        self.until_ready()
         walk = self.send(name, face=NOBODY)
         self.until(lambda: walk.done() or any(stage.name == "entry_close" for stage in self.stages), "the entry closes")
         assert not walk.done(), walk.result().decisions
