@@ -181,6 +181,7 @@ def test_one_key_each(at, bench):
     page.keyboard.press("2")
     assert page.locator("#why input:checked").get_attribute("value") == "DOCUMENT_EXAMINED"
     page.keyboard.press("Escape")
+    page.wait_for_function("!document.querySelector('#ask').open && !document.activeElement.closest('input')")
     page.keyboard.press("j")
     assert page.locator("#desk").get_attribute("data-lane") == name(2)
     assert page.locator("#zone dd").count() == 0, "another lane, another traveller"

@@ -81,6 +81,7 @@ def test_a_worker_that_is_away_takes_the_lane_out_of_service_with_its_last_words
     found = warnings(gate_now, with_cause="vision")
     assert any(line.startswith("vision: ") for line in found)
     gate_now.started_again("vision", former)
+    gate_now.until(lambda: gate_now.screen != "closed", "the lane serves again", 60)
 
 
 def test_a_controller_that_reports_a_door_locked_through_which_somebody_walks_is_out_of_service(gate_now):
