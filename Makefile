@@ -27,7 +27,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens bench-console fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -184,9 +184,6 @@ bench-watchlist: $(STAMP) ## namesakes on a list of a million: needless referral
 bench-screens: $(STAMP) ## the pages: first paint, a change of the lane until it stands on the screen, the console before ten lanes (wants Chromium)
 	$(BIN)/python -m benchmarks.screens
 	$(BIN)/python -m benchmarks.screens_console $(ARGS)
-
-bench-console: $(STAMP) ## the officers' console before ten lanes at full traffic: a lane's change until it stands on the screen, and what the process costs
-	$(BIN)/python -m benchmarks.console_bank $(ARGS)
 
 fmt: $(STAMP) ## format and mend what can be mended by rule
 	$(BIN)/ruff check --fix .

@@ -67,7 +67,8 @@ def test_panel_killed_while_somebody_is_inside_costs_nobody_anything(gate_now):
     walk = gate_now.into_capture()
     former = gate_now.signal("panel")
     gate_now.turn_to_camera()
-    assert walk.result(30).outcome == "OPEN"
+    record = walk.result(30)
+    assert (record.outcome, record.reasons) == ("OPEN", ())
     gate_now.stage.world.switch_panel(tamper=False)
     gate_now.started_again("panel", former)
     gate_now.stage.panel.shown()
