@@ -149,6 +149,10 @@ class AuditReader:
         except UnicodeDecodeError as error:
             raise AuditError(f"{self._path}: record {seq} cannot be read ({error})") from error
 
+    def opened(self, row: Row) -> AuditRecord:
+        """What :meth:`rows` or :meth:`row` gave, with its personal fields. Raises AuditError where it was changed, UnicodeDecodeError."""
+        return self._record(row)
+
     def start(self) -> Head:
         """What the first record continues: the hash of the meta row. Raises AuditError where it cannot be read."""
         try:

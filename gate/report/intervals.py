@@ -1,10 +1,10 @@
-"""Exact binomial confidence intervals (Clopper and Pearson, 1934), from the binomial tail by bisection."""
+"""Binomial confidence intervals: exact (Clopper and Pearson, 1934), from the binomial tail by bisection, and Wilson's (1927)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from math import ceil, exp, lgamma, log, log1p
+from math import ceil, exp, lgamma, log, log1p, sqrt
 from statistics import NormalDist
 
 PRECISION = 1e-9
@@ -59,6 +59,21 @@ def trials_needed(proportion: float, half_width: float, confidence: float = 0.95
     """How many trials a claim of ``proportion`` ± ``half_width`` takes (normal approximation, as planning figures have it)."""
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     return ceil(z * z * proportion * (1 - proportion) / half_width**2)
+
+
+def wilson(hits: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's score interval: narrower than the exact one, right on average over proportions; (0, 1) for no trials at all.
+
+    Raises ValueError unless 0 ≤ hits ≤ trials and 0 < confidence < 1.
+    """
+    if not 0 <= hits <= trials or not 0 < confidence < 1:
+        raise ValueError(f"{hits} of {trials} at confidence {confidence}")
+    if trials == 0:
+        return 0.0, 1.0
+    z, share = NormalDist().inv_cdf((1 + confidence) / 2), hits / trials
+    middle, scale = share + z * z / (2 * trials), 1 + z * z / trials
+    half = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
+    return (middle - half) / scale if hits else 0.0, (middle + half) / scale if hits < trials else 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,146 +1,224 @@
-"""The trial's evidence as one self-contained page: what was counted, how sure that is, how long it took, what it cannot show."""
+"""The trial's evidence as one value: what was counted, how sure that is, how long it took, what it cannot show. Pages are made of it alone.
+
+Groups of fewer than :data:`gate.report.disclosure.K` real people are shown only together with others, unless the report is made for those
+who hold the logs anyway (``few``). Who is simulated or played need not be hidden: records of demonstrations alone are shown whole.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import ceil
-from statistics import median
+from datetime import datetime
 
 from gate.outcome import Outcome
 from gate.records import TransactionRecord
 from gate.report.disclosure import K
 from gate.report.intervals import Share, trials_needed
-from gate.report.official import SOURCES, official_places, outcomes_by_source, registries_by_source
-from gate.report.page import template
-from gate.report.waterfall import WIDTH, hidden_ms, waterfall
+from gate.report.official import Place, SourceRow, official_offices, official_places, outcomes_by_source, registries_by_source
+from gate.report.trial_compare import Comparison, comparisons
+from gate.report.trial_face import Faces, faces
+from gate.report.trial_input import LeftOut, Material, sifted
+from gate.report.trial_outcomes import ClassTable, Gate, HeatMap, class_tables, empty_days, gate_table, heat_map, reasons
+from gate.report.trial_service import Availability, Commands, Officers, availability, commands, officers, serial_faults
+from gate.report.trial_times import (
+    Hidden,
+    Quantile,
+    Split,
+    Times,
+    hidden_stages,
+    median_transaction,
+    nearest_rank,
+    quantiles,
+    saved_ms,
+    seconds_of,
+    split_of,
+    stage_times,
+    times,
+)
 
 PLANNED_RATE = 0.025
 """Published refusal rate of autogates, 2–3 %: what a trial is planned for."""
+GOAL_MS = (1500.0, 3000.0)
+"""What neither people nor doors take: median and 99th percentile that we want."""
+HUNDREDTHS = tuple(share / 100 for share in range(1, 100))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClassTable:
-    """One document class in one direction."""
+class Durations:
+    """Of those who passed, either in the field or in demonstrations and simulations, never of both. ``curve``: the 1st to 99th percentile, seconds."""
+
+    field: bool
+    count: int
+    whole: tuple[Quantile, ...]
+    machine: tuple[Quantile, ...]
+    split: Split
+    whole_curve: tuple[float, ...]
+    machine_curve: tuple[float, ...]
+    saved_ms: float | None
+    hidden: tuple[Hidden, ...]
+    stages: tuple[Times, ...]
+    rare_stages: int
+    """Stages that occurred too seldom to be shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One bank's queue. ``waits`` in milliseconds; ``longest``: the longest queue that was seen, ``mean`` of all that were."""
 
     name: str
-    trials: int
-    outcomes: tuple[Share, ...]
+    waits: Times | None
+    gave_up: int
+    longest: int
+    mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialReport:
+    """All that the page shows."""
+
+    few: bool
+    counted: int
+    demonstrations: int
+    period: tuple[datetime, datetime] | None
+    lanes: tuple[str, ...]
+    profiles: tuple[str, ...]
+    rules: tuple[str, ...]
+    backends: tuple[tuple[str, str, int], ...]
+    left_out: tuple[LeftOut, ...]
+    passed: Share | None
+    classes: tuple[ClassTable, ...]
     reasons: tuple[Share, ...]
+    official: tuple[Place, ...]
+    official_passed: Share | None
+    offices: tuple[Place, ...]
+    needed: tuple[int, ...]
+    by_outcome: tuple[SourceRow, ...]
+    by_registry: tuple[SourceRow, ...]
+    durations: tuple[Durations, ...]
+    gates: tuple[Gate, ...]
+    heat: HeatMap
+    empty_days: int
+    waiting: tuple[Waiting, ...]
+    waiting_simulated: bool
+    faces: Faces
+    availability: tuple[Availability, ...]
+    serial: tuple[tuple[str, int], ...]
+    commands: tuple[Commands, ...]
+    officers: Officers
+    comparisons: tuple[Comparison, ...]
 
     @property
-    def few(self) -> bool:
-        """Whether these are too few people for the figures to leave the trial."""
-        return self.trials < K
+    def not_for_publication(self) -> tuple[str, ...]:
+        """What is told of fewer than K real people."""
+        if self.demonstrations == self.counted:
+            return ()
+        return (*(table.name for table in self.classes if table.few), *(place.name for place in self.official if place.few))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Times:
-    """Milliseconds over ``count`` occurrences; percentiles by nearest rank."""
-
-    name: str
-    room: str
-    count: int
-    p50: float
-    p95: float
-    longest: float
-
-
-def render_trial(records: Iterable[TransactionRecord]) -> str:
-    """One HTML page without any reference to another file. Takes any records in any order, none included."""
-    kept, left_out = sift(records)
-    sample = median_transaction(kept)
-    return template("trial.html").render(
-        records=kept,
-        left_out=left_out,
-        lanes=sorted({f"{record.checkpoint} {record.lane} ({record.kind.replace('_', ' ')})" for record in kept}),
-        profiles=sorted({_profile(record) for record in kept}),
-        rules=sorted({decision.decision.rules_version for record in kept for decision in record.decisions}),
-        backends=sorted(Counter(item for record in kept for item in record.backends.items()).items()),
-        demonstrations=sum(record.demonstration for record in kept),
-        tables=class_tables(kept),
-        official=official_places(kept),
-        needed=[trials_needed(PLANNED_RATE, half_width) for half_width in (0.005, 0.01)],
-        k=K,
-        sources=SOURCES,
-        by_outcome=outcomes_by_source(kept),
-        by_registry=registries_by_source(kept),
-        times=stage_times(kept),
-        whole=_times("whole transaction", "", [1000 * _seconds(record) for record in kept]) if kept else None,
-        sample=sample,
-        chart=waterfall(sample.stages) if sample else None,
-        chart_width=WIDTH,
-        hidden_ms=hidden_ms(sample.stages) if sample else 0.0,
+def trial_report(
+    material: Material | Iterable[TransactionRecord], *, few: bool = False, split: datetime | None = None
+) -> TrialReport:
+    """The report on ``material``, or on any records in any order. ``few``: tell groups of few real people, too; ``split``: compare before and after."""
+    made = material if isinstance(material, Material) else sifted(material)
+    records, dated = made.records, made.dated
+    demonstrations = sum(record.demonstration for record in records)
+    few = few or demonstrations == len(records)
+    told = records if few or len(records) >= K else ()
+    official = official_places(told, few=few)
+    airports = [place for place in official if not place.is_gate]
+    heat = heat_map(dated if told else (), few=few)
+    return TrialReport(
+        few=few,
+        counted=len(records),
+        demonstrations=demonstrations,
+        period=(min(r.started for r in dated), max(r.ended for r in dated)) if dated else None,
+        lanes=tuple(sorted({f"{record.checkpoint} {record.lane} ({record.kind.replace('_', ' ')})" for record in records})),
+        profiles=tuple(sorted({_profile(record) for record in records})),
+        rules=tuple(sorted({decision.decision.rules_version for record in records for decision in record.decisions})),
+        backends=_backends(records),
+        left_out=made.left_out,
+        passed=_share("passed", _opened(told), told),
+        classes=tuple(class_tables(told, few=few)),
+        reasons=reasons(told),
+        official=tuple(official),
+        official_passed=Share(
+            name="passed", hits=sum(place.passed.hits for place in airports), trials=sum(place.crossings for place in airports)
+        )
+        if airports
+        else None,
+        offices=tuple(official_offices(told, few=few and demonstrations == len(records))),
+        needed=tuple(trials_needed(PLANNED_RATE, half_width) for half_width in (0.005, 0.01)),
+        by_outcome=tuple(outcomes_by_source(told, few=few)),
+        by_registry=tuple(registries_by_source(told, few=few)),
+        durations=tuple(_durations(told, few=few)),
+        gates=tuple(gate_table([record for record in dated if told], few=few)),
+        heat=heat,
+        empty_days=empty_days(heat),
+        waiting=tuple(_waiting(made, few=few)),
+        waiting_simulated=made.queues.simulated,
+        faces=faces(told, made.queues.impostors),
+        availability=tuple(availability(made.gates)),
+        serial=tuple(serial_faults(made.gates)),
+        commands=tuple(commands(told)),
+        officers=officers(told, made.gates),
+        comparisons=tuple(
+            each for each in comparisons(dated, split) if few or min(side.stopped.trials for side in each.sides) >= K
+        ),
     )
 
 
-def sift(records: Iterable[TransactionRecord]) -> tuple[list[TransactionRecord], list[tuple[str, str]]]:
-    """The records that count, in time order, and (transaction, why) of those that do not."""
-    kept: dict[tuple[str, str], TransactionRecord] = {}
-    left_out: list[tuple[str, str]] = []
-    for record in records:
-        key = (record.lane, record.transaction)
-        if record.ended < record.started:
-            left_out.append((record.transaction, "ends before it starts"))
-        elif key in kept:
-            left_out.append((record.transaction, "the same transaction again; the first one counts"))
-        else:
-            kept[key] = record
-    return sorted(kept.values(), key=lambda record: record.started), left_out
+def _opened(records: Sequence[TransactionRecord]) -> list[TransactionRecord]:
+    return [record for record in records if record.outcome is Outcome.OPEN]
 
 
-def class_tables(records: Sequence[TransactionRecord]) -> list[ClassTable]:
-    """Outcomes (all five, so that a zero is seen) and reasons per class and direction. One record may have several reasons."""
-    groups: dict[str, list[TransactionRecord]] = {}
-    for record in records:
-        groups.setdefault(f"{record.document_class}, {record.direction}", []).append(record)
-    return [
-        ClassTable(
-            name=name,
-            trials=len(group),
-            outcomes=_shares(Counter(record.outcome for record in group), list(Outcome), len(group)),
-            reasons=_shares(Counter(code for record in group for code in set(record.reasons)), None, len(group)),
-        )
-        for name, group in sorted(groups.items())
-    ]
+def _share(name: str, hits: Sequence[object], trials: Sequence[object]) -> Share | None:
+    return Share(name=name, hits=len(hits), trials=len(trials)) if trials else None
 
 
-def _shares(counts: Counter[Outcome] | Counter[str], names: Sequence[str] | None, trials: int) -> tuple[Share, ...]:
-    found = {str(name): hits for name, hits in counts.most_common()}
-    return tuple(Share(name=str(name), hits=found.get(str(name), 0), trials=trials) for name in names or found)
+def _backends(records: Iterable[TransactionRecord]) -> tuple[tuple[str, str, int], ...]:
+    counted = Counter(item for record in records for item in record.backends.items())
+    return tuple((name, value, count) for (name, value), count in sorted(counted.items()))
 
 
-def stage_times(records: Sequence[TransactionRecord]) -> list[Times]:
-    """Every stage that occurs, in the order in which stages begin."""
-    starts: dict[tuple[str, str], list[float]] = {}
-    durations: dict[tuple[str, str], list[float]] = {}
-    for record in records:
-        for stage in record.stages:
-            starts.setdefault((stage.name, stage.room), []).append(stage.start_ms)
-            durations.setdefault((stage.name, stage.room), []).append(stage.duration_ms)
-    ordered = sorted(starts, key=lambda key: (median(starts[key]), key))
-    return [_times(name, room, durations[name, room]) for name, room in ordered]
+def _durations(records: Sequence[TransactionRecord], *, few: bool) -> Iterable[Durations]:
+    """Of the field first; of those where nobody passed, of all."""
+    for in_field in (True, False):
+        own = [record for record in records if record.demonstration is not in_field]
+        opened = _opened(own) or own
+        if opened and (few or len(opened) >= K):
+            whole = sorted(1000 * seconds_of(record) for record in opened)
+            machine = sorted(split_of(record).machine for record in opened)
+            stages = stage_times(own)
+            common = tuple(row for row in stages if few or row.count >= K)
+            median = median_transaction(opened)
+            assert median
+            yield Durations(
+                field=in_field,
+                count=len(opened),
+                whole=quantiles(whole),
+                machine=quantiles(machine),
+                split=split_of(median),
+                whole_curve=tuple(round(nearest_rank(whole, share) / 1000, 3) for share in HUNDREDTHS),
+                machine_curve=tuple(round(nearest_rank(machine, share) / 1000, 3) for share in HUNDREDTHS),
+                saved_ms=saved_ms(opened),
+                hidden=tuple(hidden_stages(opened)),
+                stages=common,
+                rare_stages=len(stages) - len(common),
+            )
 
 
-def _times(name: str, room: str, values: list[float]) -> Times:
-    ranked = sorted(values)
-
-    def nearest_rank(share: float) -> float:
-        return ranked[ceil(share * len(ranked)) - 1]
-
-    return Times(name=name, room=room, count=len(ranked), p50=nearest_rank(0.5), p95=nearest_rank(0.95), longest=ranked[-1])
-
-
-def median_transaction(records: Sequence[TransactionRecord]) -> TransactionRecord | None:
-    """The lower median by duration of those that opened, else of all; a real transaction, not an average of several."""
-    opened = [record for record in records if record.outcome is Outcome.OPEN] or list(records)
-    ranked = sorted(opened, key=_seconds)
-    return ranked[(len(ranked) - 1) // 2] if ranked else None
-
-
-def _seconds(record: TransactionRecord) -> float:
-    return (record.ended - record.started).total_seconds()
+def _waiting(made: Material, *, few: bool) -> Iterable[Waiting]:
+    for bank in made.queues.banks:
+        if few or made.queues.simulated or len(bank.waits_s) >= K:
+            lengths = [length for _, length in bank.lengths]
+            yield Waiting(
+                name=bank.name,
+                waits=times(bank.name, "", (1000 * wait for wait in bank.waits_s)) if bank.waits_s else None,
+                gave_up=bank.gave_up,
+                longest=max(lengths, default=0),
+                mean=sum(lengths) / len(lengths) if lengths else 0.0,
+            )
 
 
 def _profile(record: TransactionRecord) -> str:

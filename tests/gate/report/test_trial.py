@@ -15,7 +15,8 @@ from gate.evidence import CheckResult, Direction, Evidence, Fact, Stage
 from gate.records import DecisionRecord, StageTiming, TransactionRecord
 from gate.report import trial_command
 from gate.report.intervals import at_most, clopper_pearson, lower_bound
-from gate.report.trial import median_transaction, render_trial, stage_times
+from gate.report.trial_page import render_trial
+from gate.report.trial_times import median_transaction, stage_times
 from gate.report.waterfall import GUTTER, WIDTH, hidden_ms, waterfall
 
 STARTED = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
@@ -115,7 +116,7 @@ def test_outcomes_and_reasons_are_counted_per_class_with_their_intervals():
         record(9, Outcome.COUNTER, "FACE_NO_MATCH", "CLOCK_DOUBTFUL"),
         record(10, document_class="service"),
     ]
-    text = plain(render_trial(records))
+    text = plain(render_trial(records, few=True))
     assert "ordinary, departure: 10 transactions" in text
     assert "OPEN 8 of 10 80.0 % 44.4–97.5 %" in text
     assert "COUNTER 2 of 10 20.0 % 2.5–55.6 %" in text
@@ -144,10 +145,10 @@ def test_each_lane_is_named_with_its_kind():
 
 
 def test_records_that_do_not_count_are_named_with_the_reason():
-    text = plain(render_trial([record(1), record(2, seconds=-1), record(1, Outcome.HOLD, "CHIP_NOT_GENUINE")]))
+    text = plain(render_trial([record(1), record(2, seconds=-1), record(1, Outcome.HOLD, "CHIP_NOT_GENUINE")], few=True))
     assert "1 counted, 2 left out" in text
-    assert "T-2: ends before it starts" in text
-    assert "T-1: the same transaction again" in text
+    assert "lane-1 ends before it starts 1 T-2" in text
+    assert "lane-1 the same transaction again; the first one counts 1 T-1" in text
     assert "CHIP_NOT_GENUINE" not in text
 
 
@@ -185,14 +186,14 @@ timings = st.builds(
 @given(st.lists(timings, max_size=6), texts, texts)
 @settings(max_examples=40, deadline=None)
 def test_any_record_makes_a_page(stages, document_class, reason):
-    page = render_trial([record(1, Outcome.COUNTER, reason, stages=tuple(stages), document_class=document_class)])
+    page = render_trial([record(1, Outcome.COUNTER, reason, stages=tuple(stages), document_class=document_class)], few=True)
     assert page.rstrip().endswith("</html>")
 
 
 def test_hostile_text_in_a_record_stays_text_and_nothing_is_fetched():
     evil = "<script>alert(1)</script>"
     odd = record(1, Outcome.COUNTER, evil, stages=(stage(evil, room=evil, result=evil),), document_class=evil)
-    page = render_trial([msgspec.structs.replace(odd, backends={evil: evil})])
+    page = render_trial([msgspec.structs.replace(odd, backends={evil: evil})], few=True)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert not re.search(r"(src|href)=|url\(|@import|https?:", page)
@@ -208,7 +209,7 @@ def test_the_command_reads_the_audit_log(tmp_path, capsys):
     log = AuditLog(tmp_path / FILE_NAME, b"k" * 32)
     log.append("transaction", "T-1", record(1, stages=(stage(),)), STARTED, 1.0)
     log.close()
-    assert trial_command([tmp_path], tmp_path / "out.html") == 0
+    assert trial_command([tmp_path], tmp_path / "out.html", few=True) == 0
     assert "T-1" in (tmp_path / "out.html").read_text()
     assert trial_command([tmp_path / "nowhere"], tmp_path / "out.html") == 2
     assert "there is no audit log" in capsys.readouterr().err
