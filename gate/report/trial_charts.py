@@ -13,7 +13,8 @@ from gate.report.trial_times import Split
 WIDTH = 900
 """SVG units, of every drawing."""
 LEFT, RIGHT = 56, 24
-LETTER = 6.4
+LETTER, CAPITAL = 6.4, 8.2
+"""Widths of letters at the drawings' type size; labels are laid out without measuring them."""
 PUBLISHED_S = (15.0, 25.0)
 """What is claimed for the autogates of Soekarno-Hatta, seconds a traveller."""
 MOST_BARS = 12
@@ -97,7 +98,7 @@ def _line(points: Sequence[tuple[float, float]]) -> str:
 
 def _step(end: float, most: int) -> float:
     """The smallest of 1, 2, 5, 10, 20, … of which ``most`` reach ``end``."""
-    power = 10 ** ceil(log10(end / most) - 1)
+    power: float = 10.0 ** ceil(log10(end / most) - 1)
     return next(power * each for each in (1, 2, 5, 10) if power * each * most >= end)
 
 
@@ -121,7 +122,7 @@ def split_chart(split: Split) -> Chart:
 def pareto_chart(shares: Sequence[Share]) -> Chart:
     """Reasons by how often they occur, with 95 % intervals; what is beyond :data:`MOST_BARS` stands in the tables."""
     drawn = shares[:MOST_BARS]
-    label = min(330.0, 20 + LETTER * max((len(share.name) for share in drawn), default=0))
+    label = min(330.0, 20 + CAPITAL * max((len(share.name) for share in drawn), default=0))
     most = max((share.interval[1] for share in drawn), default=1.0)
     scale = (WIDTH - label - 150) / most
     marks, labels = [], []
@@ -137,7 +138,7 @@ def pareto_chart(shares: Sequence[Share]) -> Chart:
 
 
 def _cut(words: str, width: float) -> str:
-    room = int((width - 12) / LETTER)
+    room = int((width - 12) / CAPITAL)
     return words if len(words) <= room else words[: room - 1] + "…"
 
 

@@ -41,9 +41,14 @@ def undated_moments(moments: Sequence[Moment]) -> set[str]:
         boots[-1][-1].append(moment)
         last = moment
     for stretches in boots:
-        believed = max(stretches, key=len)
-        doubted |= {moment.transaction for stretch in stretches if stretch is not believed for moment in stretch}
+        believed = max(stretches, key=lambda stretch: sum(len(other) for other in stretches if _agree(stretch, other)))
+        doubted |= {moment.transaction for stretch in stretches if not _agree(stretch, believed) for moment in stretch}
     return doubted - {""}
+
+
+def _agree(one: Sequence[Moment], other: Sequence[Moment]) -> bool:
+    """Whether the clock showed the same in both stretches of one boot."""
+    return abs((one[0].at - other[0].at).total_seconds() - (one[0].boot - other[0].boot)) <= STEP_S
 
 
 def gates_apart(records: Iterable[TransactionRecord], now: datetime | None) -> set[tuple[str, str]]:

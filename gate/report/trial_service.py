@@ -66,23 +66,27 @@ def availability(gates: Iterable[GateLog]) -> list[Availability]:
 def _availability(gate: GateLog) -> Availability:
     """What a state lasted goes by the events at its ends. Where a lane began anew without having told its end, it was down since its last record."""
     assert gate.span
-    lasted: Counter[str] = Counter()
+    lasted: dict[str, float] = {}
+
+    def add(what: str, seconds: float) -> None:
+        lasted[what] = lasted.get(what, 0.0) + seconds
+
     since, state = gate.span[0], gate.events[0][2].before if gate.events else ""
     for at, silent_since, event in gate.events:
         if event.before != state:
-            lasted["out_of_service"] += _seconds(max(since, silent_since), at)
+            add("out_of_service", _seconds(max(since, silent_since), at))
         elif state in DOWN:
-            lasted[state] += _seconds(since, at)
+            add(state, _seconds(since, at))
         since, state = at, event.after
     if state in DOWN:
-        lasted[state] += _seconds(since, gate.span[1])
+        add(state, _seconds(since, gate.span[1]))
     whole = _seconds(*gate.span)
     counted = Counter(event.event for _, _, event in gate.events)
     return Availability(
         gate=gate.name,
         hours=whole / 3600,
-        per_cent=max(0.0, 100 * (1 - lasted.total() / whole)),
-        down=tuple((name.replace("_", " "), seconds / 3600) for name, seconds in lasted.most_common() if seconds),
+        per_cent=max(0.0, 100 * (1 - sum(lasted.values()) / whole)),
+        down=tuple((name.replace("_", " "), seconds / 3600) for name, seconds in sorted(lasted.items()) if seconds),
         faults=tuple((words, counted[name]) for name, words in FAULTS.items() if counted[name] and name != "link_back"),
     )
 
