@@ -18,8 +18,9 @@ from gate.report.intervals import Share, trials_needed
 from gate.report.official import Place, SourceRow, official_offices, official_places, outcomes_by_source, registries_by_source
 from gate.report.trial_compare import Comparison, comparisons
 from gate.report.trial_face import Faces, faces
-from gate.report.trial_input import LeftOut, Material, sifted
-from gate.report.trial_outcomes import ClassTable, Gate, HeatMap, class_tables, empty_days, gate_table, heat_map, reasons
+from gate.report.trial_input import UNDATED, LeftOut, Material, sifted
+from gate.report.trial_outcomes import ClassTable, Gate, HeatMap, class_tables, empty_days, gate_table, heat_map, hourly, reasons
+from gate.report.trial_queue import Bank, WholeTraveller
 from gate.report.trial_service import Availability, Commands, Officers, availability, commands, officers, serial_faults
 from gate.report.trial_times import (
     Hidden,
@@ -34,7 +35,6 @@ from gate.report.trial_times import (
     seconds_of,
     split_of,
     stage_times,
-    times,
 )
 
 PLANNED_RATE = 0.025
@@ -64,13 +64,11 @@ class Durations:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """One bank's queue. ``waits`` in milliseconds; ``longest``: the longest queue that was seen, ``mean`` of all that were."""
+    """One bank's queue. ``heat``: the longest queue of each hour."""
 
-    name: str
-    waits: Times | None
-    gave_up: int
-    longest: int
-    mean: float
+    simulated: bool
+    bank: Bank
+    heat: HeatMap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +98,20 @@ class TrialReport:
     heat: HeatMap
     empty_days: int
     waiting: tuple[Waiting, ...]
-    waiting_simulated: bool
+    simulations: tuple[str, ...]
+    whole_traveller: WholeTraveller | None
+    """Of a simulation, where the report is on nothing else."""
     faces: Faces
     availability: tuple[Availability, ...]
     serial: tuple[tuple[str, int], ...]
     commands: tuple[Commands, ...]
     officers: Officers
     comparisons: tuple[Comparison, ...]
+
+    @property
+    def dropped(self) -> int:
+        """Records that count nowhere."""
+        return sum(each.count for each in self.left_out if each.why != UNDATED)
 
     @property
     def not_for_publication(self) -> tuple[str, ...]:
@@ -124,6 +129,7 @@ def trial_report(
     records, dated = made.records, made.dated
     demonstrations = sum(record.demonstration for record in records)
     few = few or demonstrations == len(records)
+    least = 1 if few else K
     told = records if few or len(records) >= K else ()
     official = official_places(told, few=few)
     airports = [place for place in official if not place.is_gate]
@@ -156,12 +162,13 @@ def trial_report(
         heat=heat,
         empty_days=empty_days(heat),
         waiting=tuple(_waiting(made, few=few)),
-        waiting_simulated=made.queues.simulated,
-        faces=faces(told, made.queues.impostors),
+        simulations=tuple(f"{file.scenario}, seed {file.seed}" for file in made.queues.files if file.simulated),
+        whole_traveller=_whole_traveller(made) if demonstrations == len(records) else None,
+        faces=faces(told, made.queues.impostors, least=least),
         availability=tuple(availability(made.gates)),
         serial=tuple(serial_faults(made.gates)),
-        commands=tuple(commands(told)),
-        officers=officers(told, made.gates),
+        commands=tuple(commands(told, least=least)),
+        officers=officers(told, made.gates, least=least),
         comparisons=tuple(
             each for each in comparisons(dated, split) if few or min(side.stopped.trials for side in each.sides) >= K
         ),
@@ -202,23 +209,27 @@ def _durations(records: Sequence[TransactionRecord], *, few: bool) -> Iterable[D
                 whole_curve=tuple(round(nearest_rank(whole, share) / 1000, 3) for share in HUNDREDTHS),
                 machine_curve=tuple(round(nearest_rank(machine, share) / 1000, 3) for share in HUNDREDTHS),
                 saved_ms=saved_ms(opened),
-                hidden=tuple(hidden_stages(opened)),
+                hidden=tuple(row for row in hidden_stages(opened) if few or row.count >= K),
                 stages=common,
                 rare_stages=len(stages) - len(common),
             )
 
 
 def _waiting(made: Material, *, few: bool) -> Iterable[Waiting]:
-    for bank in made.queues.banks:
-        if few or made.queues.simulated or len(bank.waits_s) >= K:
-            lengths = [length for _, length in bank.lengths]
-            yield Waiting(
-                name=bank.name,
-                waits=times(bank.name, "", (1000 * wait for wait in bank.waits_s)) if bank.waits_s else None,
-                gave_up=bank.gave_up,
-                longest=max(lengths, default=0),
-                mean=sum(lengths) / len(lengths) if lengths else 0.0,
-            )
+    for file in made.queues.files:
+        for bank in file.banks:
+            if few or file.simulated or bank.served >= K:
+                longest = {
+                    hour.begins: hour.longest_queue if few or file.simulated or hour.arrived >= K else None for hour in bank.hours
+                }
+                yield Waiting(simulated=file.simulated, bank=bank, heat=hourly(longest))
+
+
+def _whole_traveller(made: Material) -> WholeTraveller | None:
+    """None as well where several simulations lie together, or only some lanes of one: percentiles cannot be joined or parted."""
+    lanes = {record.lane for record in made.records}
+    found = [file for file in made.queues.files if file.simulated and file.whole_traveller and file.whole_traveller.opened]
+    return found[0].whole_traveller if len(found) == 1 and found[0].lanes <= lanes else None
 
 
 def _profile(record: TransactionRecord) -> str:

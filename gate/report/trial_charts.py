@@ -64,7 +64,7 @@ def curve_chart(whole: Sequence[float], machine: Sequence[float], *, published: 
         x, width = LEFT + PUBLISHED_S[0] * scale, (PUBLISHED_S[1] - PUBLISHED_S[0]) * scale
         marks.insert(0, Mark(style="band", x=x, y=top, width=width, height=height))
         labels.append(Label(x=x + 4, y=top + 13, words="published: 15–25 s", style="soft"))
-    for values, style, words in ((machine, "dashed", "neither people nor doors"), (whole, "solid", "document to lane free")):
+    for values, style, words in ((machine, "dashed", "neither walking nor doors"), (whole, "solid", "document to lane free")):
         points = [(LEFT + second * scale, top + height * (1 - (share + 1) / 100)) for share, second in enumerate(values)]
         if points:
             marks.append(Mark(style=style, path=_line(points)))
@@ -142,8 +142,8 @@ def _cut(words: str, width: float) -> str:
     return words if len(words) <= room else words[: room - 1] + "…"
 
 
-def heat_chart(heat: HeatMap) -> Chart:
-    """A row per day, a column per hour, darker where more came, the number in each cell; a stroke where it may not be shown."""
+def heat_chart(heat: HeatMap, says: str) -> Chart:
+    """A row per day, a column per hour, darker where it is more, the number in each cell; a stroke where it may not be shown."""
     marks, most = [], heat.most or 1
     labels = [Label(x=DAY_LABEL + hour * HOUR + HOUR / 2, y=12, words=f"{hour:02}", style="soft middle") for hour in range(24)]
     for row, (day, cells) in enumerate(zip(heat.days, heat.cells, strict=True)):
@@ -156,7 +156,7 @@ def heat_chart(heat: HeatMap) -> Chart:
             if cell or cell is None:
                 told = "–" if cell is None else str(cell)
                 labels.append(Label(x=x + HOUR / 2 - 1, y=y + 16, words=told, style=f"middle small on-heat{shade}"))
-    return Chart(says="Transactions by day and hour", height=20 + ROW * len(heat.days), marks=tuple(marks), labels=tuple(labels))
+    return Chart(says=says, height=20 + ROW * len(heat.days), marks=tuple(marks), labels=tuple(labels))
 
 
 def det_chart(points: Sequence[tuple[float, float]], says: str) -> Chart:

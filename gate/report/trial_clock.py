@@ -58,7 +58,7 @@ def gates_apart(records: Iterable[TransactionRecord], now: datetime | None) -> s
     lanes: dict[str, list[TransactionRecord]] = {}
     doubted: set[tuple[str, str]] = set()
     for record in records:
-        lanes.setdefault(record.lane, []).append(record)
+        lanes.setdefault(f"{record.checkpoint} {record.lane}", []).append(record)
         ahead = now is not None and not record.demonstration and record.ended > now + AHEAD
         if ahead or (record.decisions and record.decisions[-1].evidence.value("clock") == "doubtful"):
             doubted.add((record.lane, record.transaction))
@@ -68,5 +68,5 @@ def gates_apart(records: Iterable[TransactionRecord], now: datetime | None) -> s
         others = [span for name, span in spans.items() if name != lane]
         alone = all(last + APART < begin or end + APART < first for begin, end in others)
         if others and alone and sizes[lane] < sizes.total() - sizes[lane]:
-            doubted |= {(lane, record.transaction) for record in lanes[lane]}
+            doubted |= {(record.lane, record.transaction) for record in lanes[lane]}
     return doubted

@@ -57,19 +57,22 @@ class Faces:
     packs: tuple[Pack, ...]
 
 
-def faces(records: Sequence[TransactionRecord], impostors: frozenset[str] = frozenset()) -> Faces:
-    """The figures; each is None where nothing was done that it could be about."""
+def faces(records: Sequence[TransactionRecord], impostors: frozenset[str] = frozenset(), *, least: int = 1) -> Faces:
+    """The figures; each is None, or not there, where it were about fewer than ``least``. ``impostors`` are in the DET curve alone."""
     asked = [(record, fact) for record in records if (fact := _fact(record, "face")) and fact.code != "STALE_FRAME"]
     tried = [(record, fact) for record, fact in asked if fact.value != "no_reference"]
     compared = [(record, fact) for record, fact in tried if fact.value in {"match", "no_match"}]
-    missed = [record for record, fact in compared if fact.value == "no_match"]
+    holders = [(record, fact) for record, fact in compared if record.transaction not in impostors]
+    missed = [record for record, fact in holders if fact.value == "no_match"]
     found = Counter(fact.value for record in records if (fact := _fact(record, "pad")))
     return Faces(
-        acquired=_share("failure to acquire", sum(fact.value in NO_SAMPLE for _, fact in tried), len(tried)),
-        non_match=_share("non-match", len(missed), len(compared)),
-        passed=_share("let pass by an officer", sum(_let_pass(record) for record in missed), len(missed)),
-        pad=tuple(Share(name=word, hits=hits, trials=found.total()) for word, hits in found.most_common()),
-        packs=tuple(_packs(compared, impostors)),
+        acquired=_share("failure to acquire", sum(fact.value in NO_SAMPLE for _, fact in tried), len(tried), least),
+        non_match=_share("non-match", len(missed), len(holders), least),
+        passed=_share("let pass by an officer", sum(_let_pass(record) for record in missed), len(missed), least),
+        pad=tuple(
+            Share(name=word, hits=hits, trials=found.total()) for word, hits in sorted(found.items()) if found.total() >= least
+        ),
+        packs=tuple(pack for pack in _packs(compared, impostors) if pack.shadows[0].missed.trials >= least),
     )
 
 
@@ -83,8 +86,8 @@ def _let_pass(record: TransactionRecord) -> bool:
     return any(act.action == "pass" and not act.refused and not act.awaits_second for act in record.ruled)
 
 
-def _share(name: str, hits: int, trials: int) -> Share | None:
-    return Share(name=name, hits=hits, trials=trials) if trials else None
+def _share(name: str, hits: int, trials: int, least: int) -> Share | None:
+    return Share(name=name, hits=hits, trials=trials) if trials >= least else None
 
 
 def _packs(compared: Iterable[tuple[TransactionRecord, Fact]], impostors: frozenset[str]) -> Iterable[Pack]:

@@ -82,15 +82,15 @@ def gathered(states: Sequence[Path], sealing_key: Path | None = None, *, now: da
     ``now``: when the report is made; a record of real travellers cannot be younger.
     """
     tally, records, gates, undated = Tally(), list[TransactionRecord](), list[GateLog](), set[tuple[str, str]]()
-    for state in dict.fromkeys(states):
+    for state, name in _names(states).items():
         with open_readonly(state / FILE_NAME, sealing_key=sealing_key) as log:
-            own, gate, doubted = _one_gate(log, str(state), tally)
+            own, gate, doubted = _one_gate(log, name, tally)
         records += own
         gates.append(gate)
         undated |= {(record.lane, record.transaction) for record in own if record.transaction in doubted}
-    queues, problems = read_queues(states)
-    for problem in problems:
-        tally.add(problem, "queue file left out: not readable as schema 1", "")
+    queues, problems = read_queues(states, {record.lane for record in records} or {state.resolve().name for state in states})
+    for file, problem in problems:
+        tally.add(file, problem, "")
     return sifted(records, tally=tally, gates=gates, queues=queues, undated=undated, now=now or datetime.now(UTC))
 
 
@@ -115,7 +115,7 @@ def sifted(
             tally.add(record.lane, "the same transaction again; the first one counts", record.transaction)
         else:
             kept[key] = record
-    ordered = tuple(sorted(kept.values(), key=lambda record: record.started))
+    ordered = tuple(sorted(kept.values(), key=lambda record: (record.started, record.lane, record.transaction)))
     doubted = (set(undated) | gates_apart(ordered, now)) & kept.keys()
     for lane, transaction in sorted(doubted):
         tally.add(lane, UNDATED, transaction)
@@ -126,6 +126,13 @@ def sifted(
         queues=queues or Queues(),
         undated=frozenset(doubted),
     )
+
+
+def _names(states: Sequence[Path]) -> dict[Path, str]:
+    """Each folder once, with the shortest name that tells it from the others."""
+    folders = list(dict.fromkeys(states))
+    ends = [state.resolve().name for state in folders]
+    return {state: end if ends.count(end) == 1 else str(state) for state, end in zip(folders, ends, strict=True)}
 
 
 def _one_gate(log: AuditReader, name: str, tally: Tally) -> tuple[list[TransactionRecord], GateLog, set[str]]:
@@ -149,7 +156,8 @@ def _one_gate(log: AuditReader, name: str, tally: Tally) -> tuple[list[Transacti
             case _:
                 pass  # decisions stand in their transactions; who looked at what is for auditors
     span = (min(each.at for each in moments), max(each.at for each in moments)) if moments else None
-    gate = GateLog(name=name, events=tuple(events), orders=tuple(orders), span=span)
+    whose = f"{records[0].checkpoint} {records[0].lane}" if records else name
+    gate = GateLog(name=whose, events=tuple(events), orders=tuple(orders), span=span)
     return records, gate, undated_moments(moments)
 
 

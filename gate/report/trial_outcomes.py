@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -125,6 +125,13 @@ def heat_map(records: Sequence[TransactionRecord], *, few: bool = True) -> HeatM
         return counts[name] if name in apart or name not in counts else None
 
     return HeatMap(days=tuple(days), cells=tuple(tuple(cell(day, hour) for hour in range(24)) for day in days))
+
+
+def hourly(values: Mapping[datetime, int | None]) -> HeatMap:
+    """Values of hours, each under the hour of its own zone."""
+    named = {f"{at:%Y-%m-%d %H}": value for at, value in values.items()}
+    days = sorted({name[:10] for name in named})
+    return HeatMap(days=tuple(days), cells=tuple(tuple(named.get(f"{day} {hour:02}", 0) for hour in range(24)) for day in days))
 
 
 def empty_days(heat: HeatMap) -> int:

@@ -18,6 +18,7 @@ from gate.report.official import SOURCES
 from gate.report.page import template
 from gate.report.trial import GOAL_MS, TrialReport, trial_report
 from gate.report.trial_charts import WIDTH, Chart, curve_chart, det_chart, heat_chart, pareto_chart, split_chart
+from gate.report.trial_face import Pack
 from gate.report.trial_input import Material, sifted
 from gate.report.trial_times import median_transaction, seconds_of
 from gate.report.waterfall import waterfall
@@ -56,9 +57,19 @@ def _charts(report: TrialReport) -> dict[str, Any]:
         "curves": [curves(index) for index in range(len(report.durations))],
         "splits": [split_chart(each.split) for each in report.durations],
         "pareto": pareto_chart(report.reasons) if report.reasons else None,
-        "heat": heat_chart(report.heat) if report.heat.days else None,
-        "det": [det_chart(pack.det, f"Detection error trade-off of {pack.name}") for pack in report.faces.packs if pack.det],
+        "heat": heat_chart(report.heat, "Transactions by day and hour") if report.heat.days else None,
+        "queues": [heat_chart(each.heat, f"Longest queue, {each.bank.name}") for each in report.waiting if each.heat.most],
+        "det": [drawn for pack in report.faces.packs if (drawn := _det(pack))],
     }
+
+
+def _det(pack: Pack) -> Chart | None:
+    """None where no threshold has errors of both kinds: log axes have no zero."""
+    both = [point for point in pack.det if min(point) > 0]
+    told = (
+        f"{pack.name}: {pack.shadows[0].missed.trials} mated and {pack.non_mated} non-mated comparisons, where both errors occur"
+    )
+    return det_chart(both, told) if len(both) > 1 else None
 
 
 def render_trial(material: Material | Iterable[TransactionRecord], *, few: bool = False, split: datetime | None = None) -> str:
@@ -89,6 +100,8 @@ def _told(value: Any) -> Any:
         return told | {"percent": _round(value.percent), "interval": [_round(low), _round(high)]}
     if is_dataclass(value):
         return {each.name: _told(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, msgspec.Struct):
+        return {name: _told(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, tuple | list):
         return [_told(each) for each in value]
     return _round(value) if isinstance(value, float) else value.isoformat() if isinstance(value, datetime) else value

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gate.outcome import Outcome
 from gate.records import TransactionRecord
+from gate.report.disclosure import shown
 from gate.report.intervals import Share
 from gate.report.trial_input import GateLog
 from gate.report.trial_times import Times, times
@@ -49,11 +50,14 @@ class Commands:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Officers:
-    """``referrals``: transactions that did not open; ``waits``: while somebody stood there; ``orders``: (order, carried out, refused)."""
+    """``referrals``: transactions that did not open; ``waits``: while somebody stood there; ``orders``: (order, carried out, refused).
+
+    None, or not there, is what were about too few.
+    """
 
     referrals: Share | None
     waits: Times | None
-    orders: tuple[tuple[str, int, int], ...]
+    orders: tuple[tuple[str, int | None, int | None], ...]
     ruled: tuple[Share, ...]
     """Of the referrals, how many were ruled on in the lane, by order; the others went to a counter or back."""
 
@@ -95,8 +99,8 @@ def _seconds(start: datetime, end: datetime) -> float:
     return max(0.0, (end - start).total_seconds())
 
 
-def commands(records: Iterable[TransactionRecord]) -> list[Commands]:
-    """Each command that occurs."""
+def commands(records: Iterable[TransactionRecord], *, least: int = 1) -> list[Commands]:
+    """Each command that occurs ``least`` times."""
     found: dict[str, list[tuple[float, str]]] = {}
     for record in records:
         for stage in record.stages:
@@ -109,6 +113,7 @@ def commands(records: Iterable[TransactionRecord]) -> list[Commands]:
             ms=times(name, "lane", (ms for ms, _ in told)),
         )
         for name, told in sorted(found.items())
+        if len(told) >= least
     ]
 
 
@@ -119,8 +124,8 @@ def serial_faults(gates: Iterable[GateLog]) -> list[tuple[str, int]]:
     return [(FAULTS[name], counted[name]) for name in SERIAL] if logs else []
 
 
-def officers(records: Sequence[TransactionRecord], gates: Sequence[GateLog]) -> Officers:
-    """What officers had to do. Nobody is named."""
+def officers(records: Sequence[TransactionRecord], gates: Sequence[GateLog], *, least: int = 1) -> Officers:
+    """What officers had to do, as far as it is about ``least`` travellers. Nobody is named."""
     referred = [record for record in records if record.outcome is not Outcome.OPEN]
     waits = [stage.duration_ms for record in records for stage in record.stages if stage.name == "await_officer"]
     done = Counter(order.action for gate in gates for order in gate.orders if not order.refused and not order.awaits_second)
@@ -131,7 +136,9 @@ def officers(records: Sequence[TransactionRecord], gates: Sequence[GateLog]) -> 
     ruled = Counter(act for record in referred for act in {each.action for each in record.ruled if not each.refused})
     return Officers(
         referrals=Share(name="referred", hits=len(referred), trials=len(records)) if records else None,
-        waits=times("waiting for an officer", "", waits) if waits else None,
-        orders=tuple((name or "not named", done[name], refused[name]) for name in sorted(done | refused)),
-        ruled=tuple(Share(name=name, hits=hits, trials=len(referred)) for name, hits in ruled.most_common()),
+        waits=times("waiting for an officer", "", waits) if len(waits) >= least else None,
+        orders=tuple(
+            (name or "not named", shown(done[name], least), shown(refused[name], least)) for name in sorted(done | refused)
+        ),
+        ruled=tuple(Share(name=name, hits=ruled[name], trials=len(referred)) for name in sorted(ruled) if len(referred) >= least),
     )

@@ -85,7 +85,7 @@ def seconds_of(record: TransactionRecord) -> float:
     """From the document's arrival to the end."""
     wall = (record.ended - record.started).total_seconds()
     reach = max((stage.start_ms + stage.duration_ms for stage in record.stages), default=1000 * wall) / 1000
-    return reach if abs(wall - reach) > CLOCK_SET_S else wall
+    return max(0.0, reach) if abs(wall - reach) > CLOCK_SET_S else wall
 
 
 def split_of(record: TransactionRecord) -> Split:

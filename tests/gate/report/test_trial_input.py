@@ -18,7 +18,6 @@ from gate.report.trial import trial_report
 from gate.report.trial_input import ANOTHER_SCHEMA, BROKEN, UNDATED, gathered, sifted
 from gate.report.trial_page import as_json, figures, render_trial
 from gate.report.trial_queue import FILE_NAME as QUEUE
-from gate.report.trial_queue import read_queues
 
 STARTED = datetime(2026, 3, 2, 1, 30, tzinfo=UTC)
 NOW = STARTED + timedelta(days=20)
@@ -177,13 +176,28 @@ def test_a_step_of_the_clock_in_the_midst_of_a_transaction_lengthens_nobodys_way
     assert report.durations[0].whole[0].value == 7000
 
 
+def spread(n, p95):
+    return {"n": n, "p50": 1.0, "p90": 2.0, "p95": p95, "p99": 99.0, "max": 120.0}
+
+
+HOUR = {"begins": "2026-03-02T08:00:00+07:00", "arrived": 60, "longest_queue": 7, "waiting_s": spread(60, 94.0)}
+BANK = {
+    "name": "CGK departure",
+    "lanes": ["lane-1"],
+    "arrived": 100,
+    "served": 99,
+    "longest_queue": 7,
+    "waiting_s": spread(99, 94.0),
+    "within_5_min": 1.0,
+    "hours": [HOUR],
+}
+PARTS = ("total", "human", "door", "neither", "neither_without_chip_allowance", "one_after_another", "saved_by_concurrency")
 QUEUES = {
     "schema": 1,
     "simulated": True,
-    "more": "ignored",
-    "banks": [
-        {"name": "CGK departure", "waits_s": [float(n) for n in range(100)], "lengths": [["2026-03-02T01:00:00+00:00", 7]]}
-    ],
+    "more": "is not read",
+    "banks": [BANK, {**BANK, "name": "CGK arrival", "waiting_s": spread(99, 3.0)}],
+    "whole_traveller": {"opened": 90, "more": 1, **{f"{part}_s": spread(90, 1.25) for part in PARTS}},
     "impostors": ["T-1"],
 }
 
@@ -193,10 +207,25 @@ def test_a_queue_file_beside_the_states_is_read_once_and_called_simulated(tmp_pa
     (tmp_path / QUEUE).write_text(json.dumps(QUEUES))
     made = gathered(states)
     report = trial_report(made)
-    assert [(bank.name, bank.waits.p95, bank.longest) for bank in report.waiting] == [("CGK departure", 94_000, 7)]
+    assert [(each.bank.name, each.bank.waiting_s.p95, each.heat.most) for each in report.waiting] == [
+        ("CGK departure", 94.0, 7),
+        ("CGK arrival", 3.0, 7),
+    ]
     text = plain(render_trial(made))
     assert "Waiting in the queue, 95 % within SIMULATED 94.0 s CGK departure" in text
+    assert "Neither people nor doors, median SIMULATED 1.00 s p99 99.00 s wanted: 1.5 s, p99 3 s — missed" in text
     assert made.queues.impostors == {"T-1"}
+    assert json.loads(as_json(report))["waiting"][0]["bank"]["served"] == 99
+
+
+def test_a_simulations_queues_say_nothing_about_other_lanes_and_its_travellers_nothing_about_real_ones(tmp_path):
+    elsewhere = [state(tmp_path / "x", record(1, lane="lane-9", demonstration=True))]
+    (tmp_path / QUEUE).write_text(json.dumps(QUEUES))
+    made = gathered(elsewhere)
+    assert made.queues.files == ()
+    assert "it is about other lanes" in plain(render_trial(made))
+    real = trial_report(gathered([state(tmp_path / "a", record(1))], now=NOW))
+    assert real.whole_traveller is None
 
 
 @pytest.mark.parametrize(
@@ -205,14 +234,15 @@ def test_a_queue_file_beside_the_states_is_read_once_and_called_simulated(tmp_pa
         "{",
         "[]",
         '{"schema": 2, "simulated": true, "banks": []}',
-        '{"schema": 1, "simulated": true, "banks": [{"name": "x", "waits_s": [-1]}]}',
+        '{"schema": 1, "simulated": true, "banks": [{"name": "x"}]}',
+        json.dumps({**QUEUES, "banks": [{**BANK, "served": -1}]}),
     ],
 )
 def test_a_queue_file_that_is_not_understood_is_said(tmp_path, text):
     folder = state(tmp_path / "s", record(1))
     (folder / QUEUE).write_text(text)
-    assert not read_queues([folder])[0].banks
-    assert "queue file left out" in plain(render_trial(gathered([folder], now=NOW)))
+    assert not gathered([folder], now=NOW).queues.files
+    assert "queue file left out: not readable" in plain(render_trial(gathered([folder], now=NOW)))
 
 
 def test_availability_and_serial_faults_are_recounted(tmp_path):
