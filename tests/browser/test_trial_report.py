@@ -10,8 +10,8 @@ from gate.report.trial_page import render_trial
 
 pytestmark = pytest.mark.browser
 REASONS = ("FACE_NO_MATCH", "CHIP_UNREADABLE", "EXIT_PERMIT_MISSING", "PA_SIGNATURE_OR_HASH_BAD")
-A4 = 794
-"""Width of the paper in CSS pixels."""
+A4 = 673
+"""Width of what can be printed on: the paper less its margins, in CSS pixels."""
 
 
 def days(sample, *, demonstration):
