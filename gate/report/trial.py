@@ -165,7 +165,7 @@ def trial_report(
         simulations=tuple(f"{file.scenario}, seed {file.seed}" for file in made.queues.files if file.simulated),
         whole_traveller=_whole_traveller(made) if demonstrations == len(records) else None,
         faces=faces(told, made.queues.impostors, least=least),
-        availability=tuple(availability(made.gates)),
+        availability=tuple(availability(made.gates, made.of_doubtful_clocks)),
         serial=tuple(serial_faults(made.gates)),
         commands=tuple(commands(told, least=least)),
         officers=officers(told, made.gates, least=least),
@@ -227,7 +227,7 @@ def _waiting(made: Material, *, few: bool) -> Iterable[Waiting]:
 
 def _whole_traveller(made: Material) -> WholeTraveller | None:
     """None as well where several simulations lie together, or only some lanes of one: percentiles cannot be joined or parted."""
-    lanes = {record.lane for record in made.records}
+    lanes = {record.lane for record in made.records} | {gate.name.rpartition(" ")[2] for gate in made.gates}
     found = [file for file in made.queues.files if file.simulated and file.whole_traveller and file.whole_traveller.opened]
     return found[0].whole_traveller if len(found) == 1 and found[0].lanes <= lanes else None
 

@@ -59,6 +59,12 @@ class Material:
     def dated(self) -> tuple[TransactionRecord, ...]:
         return tuple(record for record in self.records if (record.lane, record.transaction) not in self.undated)
 
+    @property
+    def of_doubtful_clocks(self) -> frozenset[str]:
+        """Gates of which not every date is believed."""
+        lanes = {lane for lane, _ in self.undated}
+        return frozenset(f"{record.checkpoint} {record.lane}" for record in self.records if record.lane in lanes)
+
 
 class Tally:
     """Counts what is left out, by place and reason, in the order in which it was met."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -30,7 +30,7 @@ SERIAL = ("link_lost", "command_refused", "lease_lapsed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Availability:
-    """Of one gate. ``per_cent`` in service of the hours between its first and last record; ``down``: hours in each state that let nobody pass."""
+    """Of one gate. ``per_cent`` in service of the hours from its first record on; ``down``: hours in each state that let nobody pass."""
 
     gate: str
     hours: float
@@ -62,20 +62,25 @@ class Officers:
     """Of the referrals, how many were ruled on in the lane, by order; the others went to a counter or back."""
 
 
-def availability(gates: Iterable[GateLog]) -> list[Availability]:
-    """Of each gate whose log spans any time."""
-    return [_availability(gate) for gate in gates if gate.span and gate.span[1] > gate.span[0]]
+def availability(gates: Sequence[GateLog], doubtful: Collection[str] = ()) -> list[Availability]:
+    """Of each gate from its first record to the last of all gates; to its own last one where its clock, by its name, is ``doubtful``."""
+    until = max((gate.span[1] for gate in gates if gate.span and gate.name not in doubtful), default=None)
+    found = []
+    for gate in gates:
+        if gate.span:
+            end = gate.span[1] if until is None or gate.name in doubtful else until
+            found += [_availability(gate, gate.span[0], end)] if end > gate.span[0] else []
+    return found
 
 
-def _availability(gate: GateLog) -> Availability:
+def _availability(gate: GateLog, begin: datetime, end: datetime) -> Availability:
     """What a state lasted goes by the events at its ends. Where a lane began anew without having told its end, it was down since its last record."""
-    assert gate.span
     lasted: dict[str, float] = {}
 
     def add(what: str, seconds: float) -> None:
         lasted[what] = lasted.get(what, 0.0) + seconds
 
-    since, state = gate.span[0], gate.events[0][2].before if gate.events else ""
+    since, state = begin, gate.events[0][2].before if gate.events else ""
     for at, silent_since, event in gate.events:
         if event.before != state:
             add("out_of_service", _seconds(max(since, silent_since), at))
@@ -83,8 +88,8 @@ def _availability(gate: GateLog) -> Availability:
             add(state, _seconds(since, at))
         since, state = at, event.after
     if state in DOWN:
-        add(state, _seconds(since, gate.span[1]))
-    whole = _seconds(*gate.span)
+        add(state, _seconds(since, end))
+    whole = _seconds(begin, end)
     counted = Counter(event.event for _, _, event in gate.events)
     return Availability(
         gate=gate.name,

@@ -264,6 +264,15 @@ def test_availability_and_serial_faults_are_recounted(tmp_path):
     assert dict(trial_report(gathered([folder], now=NOW)).serial)["controller not heard any more"] == 1
 
 
+def test_a_gate_that_went_out_of_service_and_said_no_more_is_out_until_the_others_end(tmp_path):
+    gone = LaneEvent(before="idle", after="out_of_service", event="link_lost", entry="locked", exit="locked", occupancy=0)
+    one = state(tmp_path / "one", (gone, STARTED + timedelta(hours=2), 1.0), kind="event")
+    other = state(tmp_path / "other", *((record(n), STARTED + timedelta(hours=n), 3600.0 * n) for n in (0, 10)))
+    found = {gate.gate: gate for gate in trial_report(gathered([one, other], now=NOW)).availability}
+    assert (found["one"].hours, found["one"].per_cent) == (8, pytest.approx(0))
+    assert found["CGK lane-1"].per_cent == 100
+
+
 def test_a_lane_that_died_was_out_of_service_from_its_last_record_on(tmp_path):
     back = LaneEvent(before="out_of_service", after="idle", event="supervision_back", entry="locked", exit="locked", occupancy=0)
     folder = state(tmp_path / "s", *((back, STARTED + timedelta(hours=at), 1.0) for at in (0, 4, 10)), kind="event")
