@@ -22,6 +22,11 @@ REGISTRY_FACTS = frozenset(name for name, words in VOCABULARY.items() if "unavai
 SOURCES = ("live", "snapshot", "none", "not asked")
 
 
+def gate_name(checkpoint: str, lane: str) -> str:
+    """Airport and lane; the airport once where the lane's own name begins with it."""
+    return lane if lane.startswith(checkpoint) else f"{checkpoint} {lane}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """An airport, or one of its gates."""
@@ -52,7 +57,7 @@ def official_places(records: Iterable[TransactionRecord], *, few: bool = True) -
     for name, own in _told(airports, "other airports together", few=few):
         gates: dict[str, list[TransactionRecord]] = {}
         for record in own:
-            gates.setdefault(f"{name} {record.lane}", []).append(record)
+            gates.setdefault(gate_name(name, record.lane), []).append(record)
         places.append(_place(name, False, own))
         if name in airports:
             places += [_place(gate, True, of) for gate, of in _told(gates, f"{name} other gates together", few=few)]

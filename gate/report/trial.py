@@ -15,7 +15,15 @@ from gate.outcome import Outcome
 from gate.records import TransactionRecord
 from gate.report.disclosure import K
 from gate.report.intervals import Share, trials_needed
-from gate.report.official import Place, SourceRow, official_offices, official_places, outcomes_by_source, registries_by_source
+from gate.report.official import (
+    Place,
+    SourceRow,
+    gate_name,
+    official_offices,
+    official_places,
+    outcomes_by_source,
+    registries_by_source,
+)
 from gate.report.trial_compare import Comparison, comparisons
 from gate.report.trial_face import Faces, faces
 from gate.report.trial_input import UNDATED, LeftOut, Material, sifted
@@ -139,7 +147,9 @@ def trial_report(
         counted=len(records),
         demonstrations=demonstrations,
         period=(min(r.started for r in dated), max(r.ended for r in dated)) if dated else None,
-        lanes=tuple(sorted({f"{record.checkpoint} {record.lane} ({record.kind.replace('_', ' ')})" for record in records})),
+        lanes=tuple(
+            sorted({f"{gate_name(record.checkpoint, record.lane)} ({record.kind.replace('_', ' ')})" for record in records})
+        ),
         profiles=tuple(sorted({_profile(record) for record in records})),
         rules=tuple(sorted({decision.decision.rules_version for record in records for decision in record.decisions})),
         backends=_backends(records),

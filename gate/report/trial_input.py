@@ -13,6 +13,7 @@ import msgspec
 from gate.audit.chain import AuditReader, AuditRecord
 from gate.audit.log import FILE_NAME, AuditError, open_readonly
 from gate.records import LaneEvent, OfficerActed, TransactionRecord
+from gate.report.official import gate_name
 from gate.report.trial_clock import Moment, gates_apart, undated_moments
 from gate.report.trial_queue import Queues, read_queues
 
@@ -63,7 +64,7 @@ class Material:
     def of_doubtful_clocks(self) -> frozenset[str]:
         """Gates of which not every date is believed."""
         lanes = {lane for lane, _ in self.undated}
-        return frozenset(f"{record.checkpoint} {record.lane}" for record in self.records if record.lane in lanes)
+        return frozenset(gate_name(record.checkpoint, record.lane) for record in self.records if record.lane in lanes)
 
 
 class Tally:
@@ -162,7 +163,7 @@ def _one_gate(log: AuditReader, name: str, tally: Tally) -> tuple[list[Transacti
             case _:
                 pass  # decisions stand in their transactions; who looked at what is for auditors
     span = (min(each.at for each in moments), max(each.at for each in moments)) if moments else None
-    whose = f"{records[0].checkpoint} {records[0].lane}" if records else name
+    whose = gate_name(records[0].checkpoint, records[0].lane) if records else name
     gate = GateLog(name=whose, events=tuple(events), orders=tuple(orders), span=span)
     return records, gate, undated_moments(moments)
 

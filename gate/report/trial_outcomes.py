@@ -12,6 +12,7 @@ from gate.outcome import Outcome
 from gate.records import TransactionRecord
 from gate.report.disclosure import K, kept_apart
 from gate.report.intervals import Share
+from gate.report.official import gate_name
 
 OTHERS = "others together"
 
@@ -98,7 +99,7 @@ def _shares(counts: Counter[Outcome] | Counter[str], names: Sequence[str] | None
 
 def gate_table(records: Sequence[TransactionRecord], *, few: bool = True) -> list[Gate]:
     """How many each gate served. ``records``: those whose dates are believed."""
-    groups = grouped(records, lambda record: f"{record.checkpoint} {record.lane}", few=few)
+    groups = grouped(records, lambda record: gate_name(record.checkpoint, record.lane), few=few)
     return [_gate(name, group) for name, group in groups.items()]
 
 
