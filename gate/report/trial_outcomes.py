@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gate.clock import CHECKPOINT_ZONES, civil_time
+from gate.evidence import NOT_PERFORMED
 from gate.outcome import Outcome
 from gate.records import TransactionRecord
 from gate.report.disclosure import K, kept_apart
@@ -75,7 +76,7 @@ def grouped(records: Iterable[TransactionRecord], name_of: Callable[[Transaction
 
 def class_tables(records: Sequence[TransactionRecord], *, few: bool = True) -> list[ClassTable]:
     """Outcomes (all five, so that a zero is seen) and reasons per class and direction. One record may have several reasons."""
-    groups = grouped(records, lambda record: f"{record.document_class or 'not read'}, {record.direction}", few=few)
+    groups = grouped(records, lambda record: f"{_class_of(record)}, {record.direction}", few=few)
     return [
         ClassTable(
             name=name,
@@ -148,3 +149,8 @@ def _local(record: TransactionRecord) -> datetime:
     if record.checkpoint in CHECKPOINT_ZONES:
         return civil_time(record.started, record.checkpoint)
     return record.started.astimezone(UTC).replace(tzinfo=None)
+
+
+def _class_of(record: TransactionRecord) -> str:
+    """The document was not read far enough to know, or the lane died meanwhile."""
+    return "document not read" if record.document_class in {"", NOT_PERFORMED} else record.document_class
