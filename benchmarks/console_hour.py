@@ -32,7 +32,7 @@ from benchmarks import lane_stubs, machine
 from benchmarks.authenticator import Authenticator, put_in_force
 from benchmarks.console_hour_lane import Lane
 from benchmarks.soak_cases import Case
-from benchmarks.warped import WarpedClock, WarpedLoop
+from gate.simulation.warped import WarpedClock, WarpedLoop
 from gate.audit.log import decode, open_readonly
 from gate.console.acts import actions, challenge
 from gate.console.verifier import Verifier

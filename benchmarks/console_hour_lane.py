@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from benchmarks import lane_stubs
-from benchmarks.warped import WarpedClock
+from gate.simulation.warped import WarpedClock
 from gate.audit.log import FILE_NAME, AuditLog, AuditWriter
 from gate.config import Timeouts
 from gate.console.verifier import Verifier

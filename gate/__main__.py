@@ -13,6 +13,7 @@ from pathlib import Path
 
 DEMO_STATE = Path(".state/demo")
 TRAINING_STATE = Path(".state/training")
+SIMULATION_STATE = Path(".state/simulation")
 
 
 def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list of commands, each in two or three lines
@@ -103,6 +104,12 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
 
         add_training_arguments(train, TRAINING_STATE)
 
+    simulate = commands.add_parser("simulate", help="a trial that never was: days of travellers before simulated lanes, in seconds")
+    if command == "simulate":
+        from gate.simulation.command import add_arguments as add_simulation_arguments
+
+        add_simulation_arguments(simulate, SIMULATION_STATE)
+
     privacy = commands.add_parser("privacy", help="what is held of people; the notice that a breach demands")
     if command == "privacy":
         from gate.privacy.command import add_arguments as add_privacy_arguments
@@ -176,6 +183,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.training.run import train_command
 
             return train_command(options)
+        case "simulate":
+            from gate.simulation.command import simulate_command
+
+            return simulate_command(options)
         case "officers":
             from gate.console.roster_command import officers_command
 

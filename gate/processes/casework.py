@@ -105,12 +105,16 @@ class Casework:
         helpers: Helpers,
         key: bytes,
         rules_now: Callable[[], RuleSet] | None = None,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
-        """``rules_now``: asked once for each traveller, who is judged by its answer to the end; without it by ``rules``."""
+        """``rules_now``: asked once for each traveller, who is judged by its answer to the end; without it by ``rules``.
+
+        ``new_id``: names transactions. Nobody can guess one, but in a simulation that must come out the same again.
+        """
         self._config, self._rules, self._audit, self._clock, self._helpers = config, rules, audit, clock, helpers
         self._document_key = hmac.digest(key, b"autogate document key", "sha256")
         self._direction = Direction(config.lane.direction)
-        self._rules_now = rules_now or (lambda: rules)
+        self._rules_now, self._new_id = rules_now or (lambda: rules), new_id
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[str] = set()
         self._placed: float | None = None
@@ -179,7 +183,7 @@ class Casework:
         """A document lies there and the lane is free: give the transaction its id and have the document read."""
         zero = self._placed if self._placed is not None else self._clock.boot()
         self.running = Transaction(
-            transaction=secrets.token_hex(16),
+            transaction=self._new_id(),
             lane=self._config.lane.id,
             checkpoint=self._config.lane.checkpoint,
             direction=self._direction,

@@ -1,0 +1,173 @@
+"""Who comes to a bank on one day, when, with which book: all of it drawn from the scenario before the day begins. Nobody in it is real."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timezone
+
+from gate.clock import CHECKPOINT_ZONES
+from gate.evidence import Direction
+from gate.simulation.scenario import Bank, Scenario
+
+CLASSES = {"ordinary": ("ordinary", "P"), "foreigner": ("ordinary", "P"), "service": ("service", "PO"), "diplomatic": ("diplomatic", "PD")}
+"""By kind of traveller: the class of the book and its document code."""
+BIRTHS = {"adult": "850417", "from_14_to_17": "110305", "from_6_to_13": "170822", "under_6": "220611"}
+"""Date of birth by age, as printed, for days in 2026."""
+NAMES = ("WIRAGUNA", "KERTAWIDJAYA", "ANINDYAWATI", "PRAMUDITAMA", "SASTRAWINATA", "HERLAMBANGSARI", "MANGKUDIPURA", "TIRTAKENCANA")
+GIVEN = ("LINTANG", "SEKAR", "BAGASKARA", "NIRMALA", "DANENDRA", "KIRANA", "ARUNIKA", "WISESA")
+LISTED_NAME = ("ZULQARNAENPUTRA", "FITRAH BAYANAKA")
+"""Of everybody who stands on a list of persons: nobody else's is like it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """One traveller. ``chip``: ``read``, ``dead``, ``none`` or ``lost``, which a second try mends; ``listed``: the list, empty for none."""
+
+    number: int
+    arrives: float
+    """Seconds from the simulation's beginning."""
+    kind: str
+    state: str
+    document_number: str
+    name: tuple[str, str]
+    age: str
+    office: str
+    chip: str
+    anchored: bool
+    recorded: bool
+    permit: str
+    declared: bool
+    stage_missing: bool
+    listed: str
+    impostor: str
+    luggage: bool
+    needs_longer: bool
+    dice_seed: str
+    """Of whatever happens to this traveller at the lane."""
+
+    @property
+    def document_class(self) -> str:
+        return CLASSES[self.kind][0]
+
+    @property
+    def document_code(self) -> str:
+        return CLASSES[self.kind][1]
+
+    @property
+    def citizen(self) -> bool:
+        return self.kind != "foreigner"
+
+    @property
+    def official(self) -> bool:
+        return self.document_class != "ordinary"
+
+    @property
+    def birth(self) -> str:
+        return BIRTHS[self.age]
+
+
+def office_factors(scenario: Scenario, seed: int) -> dict[str, float]:
+    """How much oftener each issuing office errs than the scenario says; 1 for a good one. The same for all days of a seed."""
+    documents, dice = scenario.documents, random.Random(f"{seed} offices")
+    return {
+        office: 1.0 if documents.good_offices.draw(dice) else documents.bad_office_factor.draw(dice)
+        for office in documents.offices.weights
+    }
+
+
+def midnight(day: date, airport: str) -> datetime:
+    """The beginning of ``day`` at the checkpoint."""
+    return datetime(day.year, day.month, day.day, tzinfo=timezone(CHECKPOINT_ZONES[airport]))
+
+
+def travellers(scenario: Scenario, bank: Bank, seed: int, day: int, factors: dict[str, float]) -> list[Person]:
+    """Those who come on day ``day`` (from 0), in the order of their coming."""
+    dice = random.Random(f"{seed} {bank.name} day {day}")
+    least = round(bank.travellers_per_day.draw(dice))
+    people: list[Person] = []
+    while len(people) < least:
+        flight = day * 86_400 + 3600 * int(bank.hours.word(dice)) + dice.uniform(0, 3600)
+        board = round(bank.travellers_per_flight.draw(dice))
+        leaving = bank.direction is Direction.DEPARTURE
+        while board > 0:
+            offset = bank.spread_s.draw(dice)
+            arrives = flight - offset if leaving else flight + offset
+            if arrives < 0:  # came the evening before
+                board -= 1
+                continue
+            family = list(_family(scenario, bank, dice, arrives, f"{seed} {bank.name} {day}", len(people), factors))
+            people += family
+            board -= len(family)
+    return [replace(each, number=number) for number, each in enumerate(sorted(people, key=lambda one: one.arrives), 1)]
+
+
+def _family(
+    scenario: Scenario, bank: Bank, dice: random.Random, arrives: float, seed: str, first: int, factors: dict[str, float]
+) -> Iterator[Person]:
+    kind = scenario.people.kind.word(dice)
+    size = int(scenario.people.family_size.word(dice)) if kind in {"ordinary", "foreigner"} else 1
+    for place in range(size):
+        age = scenario.people.age.word(dice) if place else "adult"
+        yield _person(scenario, bank, dice, kind, age, arrives + 2.0 * place, seed, first + place, factors)
+
+
+def _person(
+    scenario: Scenario,
+    bank: Bank,
+    dice: random.Random,
+    kind: str,
+    age: str,
+    arrives: float,
+    seed: str,
+    number: int,
+    factors: dict[str, float],
+) -> Person:
+    people, documents = scenario.people, scenario.documents
+    office = documents.offices.word(dice)
+    citizen, official = kind != "foreigner", CLASSES[kind][0] != "ordinary"
+    worse = factors[office] if citizen else 1.0
+
+    def oftener(share: float) -> bool:
+        return dice.random() < min(1.0, share * worse)
+
+    listed = dice.choice(("watchlist", "wanted", "lost_and_stolen", "revoked")) if people.listed.draw(dice) else ""
+    name = LISTED_NAME if listed in {"watchlist", "wanted"} else (dice.choice(NAMES), dice.choice(GIVEN))
+    return Person(
+        number=number,
+        arrives=arrives,
+        kind=kind,
+        state="IDN" if citizen else documents.foreign_state.word(dice),
+        document_number=_number(bank, kind, seed, number),
+        name=name,
+        age=age,
+        office=office if citizen else "",
+        chip=_chip(scenario, dice, official=official, dead=oftener(documents.chip_dead.of)),
+        anchored=citizen or not documents.no_anchor.draw(dice),
+        recorded=not oftener(documents.no_biometric_record.of),
+        permit="none" if documents.no_exit_permit.draw(dice) else "expired" if documents.permit_expired.draw(dice) else "valid",
+        declared=bool(people.declared.draw(dice)),
+        stage_missing=oftener(documents.stage_missing.of),
+        listed=listed,
+        impostor=people.impostor.word(dice),
+        luggage=bool(people.luggage.draw(dice)),
+        needs_longer=bool(people.needs_longer.draw(dice)),
+        dice_seed=f"{seed} {number}",
+    )
+
+
+def _number(bank: Bank, kind: str, seed: str, number: int) -> str:
+    day = int(seed.rpartition(" ")[2])
+    way = "D" if bank.direction is Direction.DEPARTURE else "A"
+    return f"{kind[0].upper()}{bank.airport[0]}{way}{day % 100:02d}{number % 10_000:04d}"
+
+
+def _chip(scenario: Scenario, dice: random.Random, *, official: bool, dead: bool) -> str:
+    documents = scenario.documents
+    if official and documents.chipless_official.draw(dice):
+        return "none"
+    if dead:
+        return "dead"
+    return "lost" if documents.tag_lost.draw(dice) else "read"
+

@@ -1,0 +1,223 @@
+"""Days of travellers before the banks of one airport, in jumping time; leaves a log for each lane and ``queue.json`` beside their folders."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from joserfc.jwk import OKPKey
+
+from gate.audit.log import FILE_NAME, KEY_FILE
+from gate.policy.schema import RuleSet, load_rules
+from gate.registries.base import Source
+from gate.registries.contracts import CONTRACTS
+from gate.registries.offline import with_snapshot
+from gate.registries.sealed import SnapshotKey
+from gate.registries.snapshot_store import SnapshotStore
+from gate.simulation.compute import Compute
+from gate.simulation.figures import SCHEMA, BankTally, Passage, passage_of, whole_traveller
+from gate.simulation.lane import LooseLog, SimulatedLane
+from gate.simulation.people import Person, midnight, office_factors, travellers
+from gate.simulation.scenario import Bank, Scenario, ScenarioError
+from gate.simulation.warped import WarpedClock, WarpedLoop
+from gate.simulation.world import ASKED, Books, LiveRegistry
+
+QUEUE_FILE = "queue.json"
+SNAPSHOTS = "snapshots"
+DAY_S = 86_400.0
+CLOSING_S = 60.0
+"""After the last traveller, for what is still to be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be simulated, and where its logs go."""
+
+    scenario: Scenario
+    compute: Compute
+    airport: str
+    days: int
+    seed: int
+    out: Path
+
+    @property
+    def begins(self) -> datetime:
+        return midnight(date.fromisoformat(self.scenario.begins), self.airport)
+
+    @property
+    def banks(self) -> list[Bank]:
+        """Of that airport. Raises ScenarioError where there are none."""
+        found = [bank for bank in self.scenario.bank if bank.airport == self.airport]
+        if not found:
+            known = ", ".join(sorted({bank.airport for bank in self.scenario.bank}))
+            raise ScenarioError(f"the scenario has no bank at {self.airport!r}; it has: {known}")
+        return found
+
+
+@dataclass(slots=True)
+class Served:
+    """What comes of it, while it runs."""
+
+    tallies: list[BankTally] = field(default_factory=list)
+    passages: list[Passage] = field(default_factory=list)
+
+
+class Airport:
+    """Make it on the loop."""
+
+    def __init__(self, wanted: Wanted, rules: RuleSet, progress: Callable[[float, int], None]) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, WarpedLoop)
+        self._wanted, self._rules, self._progress, self._loop = wanted, rules, progress, loop
+        self._clock = WarpedClock(loop, wanted.begins.astimezone(UTC))
+        self._books = Books(OKPKey.generate_key("Ed25519"))
+        secret = hashlib.sha256(f"autogate simulation {wanted.seed}".encode()).hexdigest()
+        self._key, self._served, self._count = secret.encode(), Served(), 0
+        self._store = SnapshotStore(folder=wanted.out / SNAPSHOTS, key=SnapshotKey.derive(self._key), gate=wanted.airport)
+        self._sources: list[Source[Any]] = []
+        self._lanes: list[SimulatedLane] = []
+
+    async def run(self) -> dict[str, Any]:
+        """All days. Returns what goes into the queue file."""
+        wanted, banks = self._wanted, self._wanted.banks
+        people = [self._people(bank) for bank in banks]
+        crowds = [(bank, crowd, [self._lane(bank, name) for name in bank.lane_ids]) for bank, crowd in zip(banks, people, strict=True)]
+        for bank, crowd, _ in crowds:
+            self._books.learn(crowd, bank.direction, wanted.begins)
+        beside = [self._loop.create_task(self._outages())]
+        await asyncio.gather(*(lane.open() for lane in self._lanes))
+        beside += [self._loop.create_task(lane.lose_links()) for lane in self._lanes]
+        serving = asyncio.gather(*(self._bank(*each) for each in crowds))
+        await asyncio.wait([serving, *beside], return_when=asyncio.FIRST_COMPLETED)
+        for task in (task for task in beside if task.done()):
+            task.result()  # what ended before the travellers did has failed
+        await serving
+        for task in beside:
+            task.cancel()
+        await asyncio.gather(*beside, return_exceptions=True)
+        await asyncio.sleep(CLOSING_S)
+        for closing in (*self._lanes, *self._sources):
+            await closing.close()
+        return self._told()
+
+    def _people(self, bank: Bank) -> list[Person]:
+        wanted = self._wanted
+        factors = office_factors(wanted.scenario, wanted.seed)
+        found = [one for day in range(wanted.days) for one in travellers(wanted.scenario, bank, wanted.seed, day, factors)]
+        return sorted(found, key=lambda one: one.arrives)
+
+    def _lane(self, bank: Bank, name: str) -> SimulatedLane:
+        wanted, folder = self._wanted, self._wanted.out / name
+        folder.mkdir(parents=True)
+        (folder / KEY_FILE).write_text(self._key.decode("ascii") + "\n", encoding="ascii")
+        lane = SimulatedLane(
+            name,
+            bank,
+            LooseLog(folder / FILE_NAME, self._key),
+            scenario=wanted.scenario,
+            compute=wanted.compute,
+            rules=self._rules,
+            clock=self._clock,
+            sources={registry: self._source(registry, name) for registry in ASKED},
+            key=self._key,
+            seed=wanted.seed,
+        )
+        self._lanes.append(lane)
+        return lane
+
+    def _source(self, registry: str, lane: str) -> Source[Any]:
+        dice, latency_s = random.Random(f"{self._wanted.seed} {lane} {registry}"), self._wanted.scenario.networks.latency_s
+        live = LiveRegistry(registry, self._books, latency_s, dice, self._clock.wall, self._loop.time)
+        source: Source[Any] = with_snapshot(live, CONTRACTS[registry], self._store, wall=self._clock.wall)
+        self._sources.append(source)
+        return source
+
+    async def _outages(self) -> None:
+        """Until cancelled: at night the snapshots are taken, and now and then no registry answers."""
+        dice, networks = random.Random(f"{self._wanted.seed} outages"), self._wanted.scenario.networks
+        for day in range(self._wanted.days):
+            if networks.outage.draw(dice):
+                begins = day * DAY_S + dice.uniform(0, DAY_S)
+                self._books.away.append((begins, begins + networks.outage_s.draw(dice)))
+        for begins, _ in list(self._books.away):
+            await asyncio.sleep(max(0.0, begins // DAY_S * DAY_S - self._loop.time()))
+            self._books.publish(self._store, self._clock.wall())
+        await asyncio.Event().wait()
+
+    async def _bank(self, bank: Bank, crowd: list[Person], lanes: list[SimulatedLane]) -> None:
+        tally = BankTally(bank=bank.name, airport=bank.airport, direction=bank.direction, lanes=bank.lane_ids)
+        self._served.tallies.append(tally)
+        queue: asyncio.Queue[Person | None] = asyncio.Queue()
+        serving = [self._loop.create_task(self._serve(lane, queue, tally)) for lane in lanes]
+        for person in crowd:
+            await asyncio.sleep(max(0.0, person.arrives - self._loop.time()))
+            queue.put_nowait(person)
+            tally.stands(self._loop.time(), queue.qsize())
+        for _ in lanes:
+            queue.put_nowait(None)
+        await asyncio.gather(*serving)
+
+    async def _serve(self, lane: SimulatedLane, queue: asyncio.Queue[Person | None], tally: BankTally) -> None:
+        while True:
+            await lane.ready()
+            person = await queue.get()
+            if person is None:
+                return
+            tally.waits.append((person.arrives, max(0.0, self._loop.time() - person.arrives)))
+            passage = passage_of(await lane.serve(person))
+            if passage:
+                self._served.passages.append(passage)
+            self._count += 1
+            self._progress(self._loop.time() / (self._wanted.days * DAY_S), self._count)
+
+    def _told(self) -> dict[str, Any]:
+        wanted = self._wanted
+        return {
+            "schema": SCHEMA,
+            "simulated": True,
+            "scenario": wanted.scenario.name,
+            "seed": wanted.seed,
+            "days": wanted.days,
+            "airport": wanted.airport,
+            "begins": wanted.begins.isoformat(),
+            "ends": self._clock.wall().astimezone(wanted.begins.tzinfo).isoformat(timespec="seconds"),
+            "computing_measured": {"on": wanted.compute.measured, "machine": wanted.compute.machine},
+            "banks": [tally.told(wanted.begins) for tally in self._served.tallies],
+            "whole_traveller": whole_traveller(self._served.passages),
+            "lanes": [
+                {
+                    "lane": lane.name,
+                    "open_s": round(self._loop.time(), 1),
+                    "out_of_service_s": round(lane.out_of_service_s, 1),
+                    "link_losses": lane.link_losses,
+                }
+                for lane in self._lanes
+            ],
+        }
+
+
+def simulate(wanted: Wanted, progress: Callable[[float, int], None] = lambda _share, _count: None) -> dict[str, Any]:
+    """Run it on a loop of its own, and write the queue file. Raises ScenarioError, OSError, AuditError."""
+    loop = WarpedLoop()
+    broken: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _loop, context: broken.append(context))
+
+    async def run() -> dict[str, Any]:
+        return await Airport(wanted, load_rules(), progress).run()
+
+    try:
+        told = loop.run_until_complete(run())
+    finally:
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+    if broken:
+        raise RuntimeError(f"a simulated lane broke: {broken[0]}") from broken[0].get("exception")
+    (wanted.out / QUEUE_FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return told
