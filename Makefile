@@ -19,6 +19,7 @@ SEED   ?= 1
 OUT    ?= build/train-mrz
 ROOMS  := gate mrz pki faceverify hardware
 ARGS   ?=
+TRIAL  ?= .state/simulation
 TESTS  ?= tests
 WORKERS ?= 2
 SESSIONS ?= 1000
@@ -27,7 +28,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens trial fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -184,6 +185,11 @@ bench-watchlist: $(STAMP) ## namesakes on a list of a million: needless referral
 bench-screens: $(STAMP) ## the pages: first paint, a change of the lane until it stands on the screen, the console before ten lanes (wants Chromium)
 	$(BIN)/python -m benchmarks.screens
 	$(BIN)/python -m benchmarks.screens_console $(ARGS)
+
+trial: $(STAMP) ## a simulated trial and the report on it (ARGS="--days 7 --airport CGK --seed 1"; into .state/simulation, TRIAL=DIR elsewhere)
+	rm -rf $(TRIAL)
+	$(BIN)/autogate simulate --state $(TRIAL) $(ARGS)
+	$(BIN)/autogate report trial --state $(TRIAL)/*-*/ --out $(TRIAL)/trial-report.html
 
 fmt: $(STAMP) ## format and mend what can be mended by rule
 	$(BIN)/ruff check --fix .

@@ -104,7 +104,9 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
 
         add_training_arguments(train, TRAINING_STATE)
 
-    simulate = commands.add_parser("simulate", help="a trial that never was: days of travellers before simulated lanes, in seconds")
+    simulate = commands.add_parser(
+        "simulate", help="a trial that never was: days of travellers before simulated lanes, in seconds"
+    )
     if command == "simulate":
         from gate.simulation.command import add_arguments as add_simulation_arguments
 

@@ -19,7 +19,9 @@ BAR, REDRAW_S = 30, 0.2
 
 def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     """``state`` is where the logs of the lanes go, each in a folder of its own."""
-    parser.add_argument("--scenario", type=Path, default=SCENARIO_FILE, metavar="FILE", help="the distributions, each with its source")
+    parser.add_argument(
+        "--scenario", type=Path, default=SCENARIO_FILE, metavar="FILE", help="the distributions, each with its source"
+    )
     parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--airport", default="CGK")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same numbers")
@@ -95,11 +97,17 @@ class _Bar:
 def _words(told: dict[str, Any], state: Path) -> str:
     whole = told["whole_traveller"]
     neither, bare = whole["neither_s"], whole["neither_without_chip_allowance_s"]
-    lines = [f"simulated, seed {told['seed']}: {told['days']} days at {told['airport']}, {whole['opened']} went through; logs in {state}"]
-    lines.append(f"neither human nor door motion: p50 {bare['p50']:.2f} s, p99 {bare['p99']:.2f} s; with the chip's own computing")
+    lines = [
+        f"simulated, seed {told['seed']}: {told['days']} days at {told['airport']}, {whole['opened']} went through; logs in {state}"
+    ]
+    lines.append(
+        f"neither human nor door motion: p50 {bare['p50']:.2f} s, p99 {bare['p99']:.2f} s; with the chip's own computing"
+    )
     lines[-1] += f" p50 {neither['p50']:.2f} s, p99 {neither['p99']:.2f} s"
     lines.append(f"doing things at once saved p50 {whole['saved_by_concurrency_s']['p50']:.2f} s")
     for bank in told["banks"]:
         waited = bank["waiting_s"]
-        lines.append(f"{bank['bank']}: {bank['arrived']} came, waited p50 {waited['p50']:.0f} s, p95 {waited['p95']:.0f} s, at most {bank['longest_queue']} in line")
+        lines.append(
+            f"{bank['bank']}: {bank['arrived']} came, waited p50 {waited['p50']:.0f} s, p95 {waited['p95']:.0f} s, at most {bank['longest_queue']} in line"
+        )
     return "\n".join(lines)

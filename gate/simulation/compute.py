@@ -126,7 +126,9 @@ def measure(rounds: int, file: Path) -> None:
 
 def written(compute: Compute) -> str:
     """As the file holds it, a stage a line."""
-    lines = [f"{name} = {json.dumps(getattr(compute, name), ensure_ascii=False)}" for name in ("measured", "machine", "travellers")]
+    lines = [
+        f"{name} = {json.dumps(getattr(compute, name), ensure_ascii=False)}" for name in ("measured", "machine", "travellers")
+    ]
     lines += ["", "[quantiles]", "# milliseconds, least to greatest"]
     lines += [f"{json.dumps(name)} = {json.dumps(list(values))}" for name, values in compute.quantiles.items()]
     head = "# How long the real rooms compute. Made by `autogate simulate --measure`; do not write in it.\n\n"

@@ -22,7 +22,15 @@ FILES = ("chip.EF.SOD", "chip.DG1", "chip.DG14", "chip.DG15", "chip.DG2", "chip.
 PROOFS = ("chip.chip_authentication", "chip.active_authentication")
 COMPUTING = {"chip.pace": 0.6, "chip.chip_authentication": 0.25, "chip.active_authentication": 0.15}
 """Where a chip computes, and with what part of its allowance."""
-CHECKS = ("signature", "issuer chain", "revocation", "data group integrity", "issuer comparison", "active authentication", "chip authentication")
+CHECKS = (
+    "signature",
+    "issuer chain",
+    "revocation",
+    "data group integrity",
+    "issuer comparison",
+    "active authentication",
+    "chip authentication",
+)
 LEFT_AT = 0.5
 """Part of the reading after which a tag is lost."""
 
@@ -62,7 +70,9 @@ class Reader:
             return PageTold(after_s=takes, read=None, failed=failed)
         return PageTold(after_s=takes, read=_read(order.transaction, person), failed=None)
 
-    def chip(self, order: m.ReadDocument, person: Person, now: float, mrz_s: float, dice: random.Random, *, again: bool) -> ChipTold:
+    def chip(
+        self, order: m.ReadDocument, person: Person, now: float, mrz_s: float, dice: random.Random, *, again: bool
+    ) -> ChipTold:
         """What comes of the chip, read from ``now`` on. ``again``: the book was laid down before."""
         state = "read" if again and person.chip == "lost" else person.chip
         stages = [stage_of("mrz", now - mrz_s, now, "read", zero=order.zero, room="reader")]
@@ -86,22 +96,19 @@ class Reader:
             stages=tuple(stages),
             inspection=_inspection(anchored=person.anchored),
             portrait=PORTRAIT if person.anchored else b"",
+            dg2_sha256=person.portrait_sha256 if person.anchored else "",
             last_byte_boot=at,
         )
         return ChipTold(after_s=at - now + max(verdict, told), checked=checked, allowance_s=allowance)
 
-    def _unread(
-        self, order: m.ReadDocument, now: float, state: str, stages: list[StageTiming], dice: random.Random
-    ) -> ChipTold:
+    def _unread(self, order: m.ReadDocument, now: float, state: str, stages: list[StageTiming], dice: random.Random) -> ChipTold:
         """A chip that says nothing, is not there, or goes away half-way."""
         names = (*OPENING, *FILES[: round(len(FILES) * LEFT_AT)]) if state == "lost" else OPENING[:1]
         takes = sum(self._compute.draw(name, dice) for name in names)
         word = "tag_lost" if state == "lost" else "unreadable"
         stages.append(stage_of("chip.capabilities", now, now + takes, word, zero=order.zero, room="reader"))
         facts = {"chip": found(word, CheckResult.ABORTED, code=word.upper(), source=CHIP_SOURCE)}
-        checked = m.DocumentChecked(
-            transaction=order.transaction, facts=facts, stages=tuple(stages), last_byte_boot=now + takes
-        )
+        checked = m.DocumentChecked(transaction=order.transaction, facts=facts, stages=tuple(stages), last_byte_boot=now + takes)
         return ChipTold(after_s=takes, checked=checked, allowance_s=0.0)
 
 

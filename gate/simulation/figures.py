@@ -84,7 +84,11 @@ def passage_of(visit: Visit) -> Passage | None:
         return None
     total = visit.passed - visit.placed
     moving = {
-        what: union((max(0.0, begins - visit.placed), min(total, ends - visit.placed)) for kind, begins, ends in visit.moving if kind == what)
+        what: union(
+            (max(0.0, begins - visit.placed), min(total, ends - visit.placed))
+            for kind, begins, ends in visit.moving
+            if kind == what
+        )
         for what in ("human", "door")
     }
     motion = union([*moving["human"], *moving["door"]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -11,11 +12,25 @@ from gate.clock import CHECKPOINT_ZONES
 from gate.evidence import Direction
 from gate.simulation.scenario import Bank, Scenario
 
-CLASSES = {"ordinary": ("ordinary", "P"), "foreigner": ("ordinary", "P"), "service": ("service", "PO"), "diplomatic": ("diplomatic", "PD")}
+CLASSES = {
+    "ordinary": ("ordinary", "P"),
+    "foreigner": ("ordinary", "P"),
+    "service": ("service", "PO"),
+    "diplomatic": ("diplomatic", "PD"),
+}
 """By kind of traveller: the class of the book and its document code."""
 BIRTHS = {"adult": "850417", "from_14_to_17": "110305", "from_6_to_13": "170822", "under_6": "220611"}
 """Date of birth by age, as printed, for days in 2026."""
-NAMES = ("WIRAGUNA", "KERTAWIDJAYA", "ANINDYAWATI", "PRAMUDITAMA", "SASTRAWINATA", "HERLAMBANGSARI", "MANGKUDIPURA", "TIRTAKENCANA")
+NAMES = (
+    "WIRAGUNA",
+    "KERTAWIDJAYA",
+    "ANINDYAWATI",
+    "PRAMUDITAMA",
+    "SASTRAWINATA",
+    "HERLAMBANGSARI",
+    "MANGKUDIPURA",
+    "TIRTAKENCANA",
+)
 GIVEN = ("LINTANG", "SEKAR", "BAGASKARA", "NIRMALA", "DANENDRA", "KIRANA", "ARUNIKA", "WISESA")
 LISTED_NAME = ("ZULQARNAENPUTRA", "FITRAH BAYANAKA")
 """Of everybody who stands on a list of persons: nobody else's is like it."""
@@ -23,7 +38,9 @@ LISTED_NAME = ("ZULQARNAENPUTRA", "FITRAH BAYANAKA")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One traveller. ``chip``: ``read``, ``dead``, ``none`` or ``lost``, which a second try mends; ``listed``: the list, empty for none."""
+    """One traveller. ``chip``: ``read``, ``dead``, ``none`` or ``lost``, which a second try mends;
+    ``listed``: ``person`` (all lists of persons), ``lost_and_stolen``, ``revoked``, or empty.
+    """
 
     number: int
     arrives: float
@@ -66,6 +83,11 @@ class Person:
     @property
     def birth(self) -> str:
         return BIRTHS[self.age]
+
+    @property
+    def portrait_sha256(self) -> str:
+        """Stands for the digest of the portrait that the chip holds and the issuer recorded."""
+        return hashlib.sha256(self.document_number.encode("ascii")).hexdigest()
 
 
 def office_factors(scenario: Scenario, seed: int) -> dict[str, float]:
@@ -132,8 +154,8 @@ def _person(
     def oftener(share: float) -> bool:
         return dice.random() < min(1.0, share * worse)
 
-    listed = dice.choice(("watchlist", "wanted", "lost_and_stolen", "revoked")) if people.listed.draw(dice) else ""
-    name = LISTED_NAME if listed in {"watchlist", "wanted"} else (dice.choice(NAMES), dice.choice(GIVEN))
+    listed = dice.choice(_lists(citizen=citizen, adult=age == "adult")) if people.listed.draw(dice) else ""
+    name = LISTED_NAME if listed == "person" else (dice.choice(NAMES), dice.choice(GIVEN))
     return Person(
         number=number,
         arrives=arrives,
@@ -157,6 +179,11 @@ def _person(
     )
 
 
+def _lists(*, citizen: bool, adult: bool) -> list[str]:
+    """Where somebody may stand: nobody of the age of a child is on a list of persons, and other States' revocations are not asked for."""
+    return ["lost_and_stolen", *(["person"] if adult else []), *(["revoked"] if citizen else [])]
+
+
 def _number(bank: Bank, kind: str, seed: str, number: int) -> str:
     day = int(seed.rpartition(" ")[2])
     way = "D" if bank.direction is Direction.DEPARTURE else "A"
@@ -170,4 +197,3 @@ def _chip(scenario: Scenario, dice: random.Random, *, official: bool, dead: bool
     if dead:
         return "dead"
     return "lost" if documents.tag_lost.draw(dice) else "read"
-

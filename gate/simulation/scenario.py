@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
+from gate.clock import CHECKPOINT_ZONES
 from gate.evidence import Direction
 
 FILE = Path(__file__).with_name("scenarios.toml")
@@ -126,6 +128,12 @@ class Bank(_Table, frozen=True, kw_only=True):
     spread_s: Number
     """From a flight's time until one of its travellers stands before the bank; counted back from it where they leave."""
 
+    def __post_init__(self) -> None:
+        if self.airport not in CHECKPOINT_ZONES:
+            raise ValueError(f"no zone is known for {self.airport}")
+        if not all(hour.isdecimal() and int(hour) < 24 for hour in self.hours.weights):
+            raise ValueError("an hour of the day is 0 to 23")
+
     @property
     def name(self) -> str:
         return f"{self.airport} {self.direction}"
@@ -217,8 +225,7 @@ class Scenario(_Table, frozen=True, kw_only=True):
     """All of it."""
 
     name: str
-    begins: str
-    """First day, as YYYY-MM-DD."""
+    begins: date
     bank: Annotated[tuple[Bank, ...], Meta(min_length=1)]
     people: People
     motion: Motion

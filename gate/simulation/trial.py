@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ from gate.simulation.world import ASKED, Books, LiveRegistry
 QUEUE_FILE = "queue.json"
 SNAPSHOTS = "snapshots"
 DAY_S = 86_400.0
+REFRESH_S = 900.0
+"""The gates' timer fetches snapshots so often (docs/operations.md); only the last before an outage is simulated, for no other speaks."""
 CLOSING_S = 60.0
 """After the last traveller, for what is still to be written."""
 
@@ -49,7 +51,7 @@ class Wanted:
 
     @property
     def begins(self) -> datetime:
-        return midnight(date.fromisoformat(self.scenario.begins), self.airport)
+        return midnight(self.scenario.begins, self.airport)
 
     @property
     def banks(self) -> list[Bank]:
@@ -88,7 +90,9 @@ class Airport:
         """All days. Returns what goes into the queue file."""
         wanted, banks = self._wanted, self._wanted.banks
         people = [self._people(bank) for bank in banks]
-        crowds = [(bank, crowd, [self._lane(bank, name) for name in bank.lane_ids]) for bank, crowd in zip(banks, people, strict=True)]
+        crowds = [
+            (bank, crowd, [self._lane(bank, name) for name in bank.lane_ids]) for bank, crowd in zip(banks, people, strict=True)
+        ]
         for bank, crowd, _ in crowds:
             self._books.learn(crowd, bank.direction, wanted.begins)
         beside = [self._loop.create_task(self._outages())]
@@ -140,14 +144,14 @@ class Airport:
         return source
 
     async def _outages(self) -> None:
-        """Until cancelled: at night the snapshots are taken, and now and then no registry answers."""
+        """Until cancelled: now and then no registry answers, for as long as drawn; the snapshots are then as old as the timer lets them be."""
         dice, networks = random.Random(f"{self._wanted.seed} outages"), self._wanted.scenario.networks
         for day in range(self._wanted.days):
             if networks.outage.draw(dice):
                 begins = day * DAY_S + dice.uniform(0, DAY_S)
                 self._books.away.append((begins, begins + networks.outage_s.draw(dice)))
         for begins, _ in list(self._books.away):
-            await asyncio.sleep(max(0.0, begins // DAY_S * DAY_S - self._loop.time()))
+            await asyncio.sleep(max(0.0, begins - dice.uniform(0, REFRESH_S) - self._loop.time()))
             self._books.publish(self._store, self._clock.wall())
         await asyncio.Event().wait()
 
@@ -205,6 +209,7 @@ class Airport:
 
 def simulate(wanted: Wanted, progress: Callable[[float, int], None] = lambda _share, _count: None) -> dict[str, Any]:
     """Run it on a loop of its own, and write the queue file. Raises ScenarioError, OSError, AuditError."""
+    assert wanted.banks
     loop = WarpedLoop()
     broken: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _loop, context: broken.append(context))

@@ -14,12 +14,12 @@ from joserfc.jwk import OKPKey
 
 from gate.evidence import Direction
 from gate.registries import snapshot, watchlist
+from gate.registries.arrival_declaration import ArrivalDeclarationRecord
 from gate.registries.base import Contract, Found, NotListed, Question, RegistryAnswer, Unavailable
 from gate.registries.breaker import CircuitBreaker
 from gate.registries.connected_one import ConnectedOneRecord
 from gate.registries.contracts import CONTRACTS, CROSSING
 from gate.registries.exit_permit import ExitPermitRecord
-from gate.registries.arrival_declaration import ArrivalDeclarationRecord
 from gate.registries.issuance import IssuanceRecord, IssuanceStage
 from gate.registries.lost_and_stolen import LostAndStolenRecord
 from gate.registries.matching import check
@@ -87,7 +87,13 @@ class LiveRegistry:
     """One registry as a gate reaches it over the network: late, and at times not at all. A ``Source``."""
 
     def __init__(
-        self, name: str, books: Books, latency_s: Number, dice: random.Random, wall: Callable[[], datetime], seconds: Callable[[], float]
+        self,
+        name: str,
+        books: Books,
+        latency_s: Number,
+        dice: random.Random,
+        wall: Callable[[], datetime],
+        seconds: Callable[[], float],
     ) -> None:
         self._contract: Contract[Any] = CONTRACTS[name]
         self._books, self._latency_s, self._dice, self._wall, self._seconds = books, latency_s, dice, wall, seconds
@@ -119,6 +125,7 @@ def _listed(name: Any, now: datetime) -> ListedPerson:
         primary_identifier=LISTED_NAME[0],
         secondary_identifier=LISTED_NAME[1],
         birth="850417",
+        sex="F",
         valid_from=now - PERIOD,
         valid_to=now + PERIOD,
     )
@@ -132,8 +139,15 @@ def _records(person: Person, direction: Direction, now: datetime) -> Iterable[tu
     else:
         yield "stay_permit", StayPermitRecord(kind="e_voa", valid_to=(now + PERIOD).date())
     if person.official:
-        yield "connected_one", ConnectedOneRecord(
-            status="active", document_class=book, biometric_recorded=person.recorded, capturing_office=person.office
+        yield (
+            "connected_one",
+            ConnectedOneRecord(
+                status="active",
+                document_class=book,
+                biometric_recorded=person.recorded,
+                dg2_sha256=person.portrait_sha256 if person.recorded else None,
+                capturing_office=person.office,
+            ),
         )
     if person.official and direction is Direction.DEPARTURE and person.permit != "none":
         last = now + PERIOD if person.permit == "valid" else now - PERIOD
@@ -154,7 +168,8 @@ def _issued(person: Person) -> IssuanceRecord:
         chip=person.chip != "none",
         sop_version=SPPT_2014,
         stages=tuple(
-            IssuanceStage(name=name, at=ISSUED + timedelta(hours=place), office=person.office) for place, name in enumerate(stages)
+            IssuanceStage(name=name, at=ISSUED + timedelta(hours=place), office=person.office)
+            for place, name in enumerate(stages)
         ),
         distinct_approver=True,
     )
