@@ -165,9 +165,8 @@ class BankTally:
         for moment, seconds in self.waits:
             waited[int(moment // 3600)].append(seconds)
         for hour in sorted(came):
-            moment = (begins + timedelta(hours=hour)).isoformat()
             yield {
-                "begins": moment,
+                "begins": (begins + timedelta(hours=hour)).isoformat(),
                 "arrived": came[hour],
                 "longest_queue": self.lengths[hour],
                 "waiting_s": spread(waited[hour]),

@@ -48,6 +48,7 @@ BEAT_S = 5.0
 """Nobody's lease depends on it here: the real loop renews twenty times a second."""
 OFFICER = "simulated officer"
 STUCK_S = 3600.0
+LINK_DOWN = LinkDown(reason=DownReason.SILENT, what="simulated")
 BACKENDS: Mapping[m.Role, dict[str, str]] = {
     "reader": {
         "scanner": "trial simulator",
@@ -76,7 +77,14 @@ class DrawnWriter(AuditWriter):
         self._takes_s = takes_s
 
     async def append(
-        self, kind: str, transaction: str, body: bytes | msgspec.Struct, at: datetime, boot: float, *, whole: bool = False
+        self,
+        kind: str,
+        transaction: str,
+        body: bytes | msgspec.Struct,
+        at: datetime,
+        boot: float,
+        *,
+        whole: bool = False,  # noqa: ARG002 - nothing is sealed
     ) -> int:
         """As :meth:`AuditWriter.append`."""
         async with self._turn:
@@ -154,7 +162,7 @@ class SimulatedLane:
         self._reader, self._vision = Reader(scenario, compute), Vision(scenario, compute)
         self._asked = AskedRegistries(
             tuple(sources),
-            lambda question: self._registries.on_message(question),
+            lambda question: self._registries.on_message(question),  # noqa: PLW0108 - it is made below
             lambda: True,
             gate=name,
             checkpoint=bank.airport,
@@ -187,7 +195,7 @@ class SimulatedLane:
 
     def renew(self) -> None: ...
 
-    def tell(self, role: m.Role, message: m.AnyMessage) -> None:
+    def tell(self, role: m.Role, message: m.AnyMessage) -> None:  # noqa: ARG002 - each message has one addressee
         """What the lane says to its peers; those of screens are not there."""
         match message:
             case m.ReadDocument():
@@ -211,7 +219,7 @@ class SimulatedLane:
     ) -> Mapping[str, Coroutine[None, None, Answers]]:
         return self._asked.questions(read, document_class, direction)
 
-    async def crossing_permitted(self, record: DecisionRecord) -> bool:
+    async def crossing_permitted(self, record: DecisionRecord) -> bool:  # noqa: ARG002 - the same for everybody
         """No outbox of crossings is simulated: nobody crosses."""
         return True
 
@@ -341,8 +349,7 @@ class SimulatedLane:
         while True:
             await asyncio.sleep(self._dice.expovariate(1 / mean_s))
             self.link_losses += 1
-            down = LinkDown(reason=DownReason.SILENT, what="simulated")
-            self._actor.post(lambda: self._actor.on_controller(down))
+            self._actor.post(lambda: self._actor.on_controller(LINK_DOWN))
             self.doors.reset()
             await asyncio.sleep(networks.link_loss_s.draw(self._dice))
             self._link_up()

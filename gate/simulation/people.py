@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 
@@ -32,6 +32,9 @@ NAMES = (
     "TIRTAKENCANA",
 )
 GIVEN = ("LINTANG", "SEKAR", "BAGASKARA", "NIRMALA", "DANENDRA", "KIRANA", "ARUNIKA", "WISESA")
+TOGETHER = frozenset({"ordinary", "foreigner"})
+"""Kinds of travellers who come as families."""
+DAY_S, HOUR_S, APART_S = 86_400, 3600, 2.0
 LISTED_NAME = ("ZULQARNAENPUTRA", "FITRAH BAYANAKA")
 """Of everybody who stands on a list of persons: nobody else's is like it."""
 
@@ -104,90 +107,83 @@ def midnight(day: date, airport: str) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=timezone(CHECKPOINT_ZONES[airport]))
 
 
-def travellers(scenario: Scenario, bank: Bank, seed: int, day: int, factors: dict[str, float]) -> list[Person]:
-    """Those who come on day ``day`` (from 0), in the order of their coming."""
-    dice = random.Random(f"{seed} {bank.name} day {day}")
-    least = round(bank.travellers_per_day.draw(dice))
-    people: list[Person] = []
-    while len(people) < least:
-        flight = day * 86_400 + 3600 * int(bank.hours.word(dice)) + dice.uniform(0, 3600)
-        board = round(bank.travellers_per_flight.draw(dice))
-        leaving = bank.direction is Direction.DEPARTURE
-        while board > 0:
-            offset = bank.spread_s.draw(dice)
-            arrives = flight - offset if leaving else flight + offset
-            if arrives < 0:  # came the evening before
-                board -= 1
-                continue
-            family = list(_family(scenario, bank, dice, arrives, f"{seed} {bank.name} {day}", len(people), factors))
-            people += family
-            board -= len(family)
-    return [replace(each, number=number) for number, each in enumerate(sorted(people, key=lambda one: one.arrives), 1)]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What the travellers of one bank on one day (from 0) are drawn from."""
 
+    scenario: Scenario
+    bank: Bank
+    seed: int
+    day: int
+    factors: Mapping[str, float]
+    """Of :func:`office_factors`."""
 
-def _family(
-    scenario: Scenario, bank: Bank, dice: random.Random, arrives: float, seed: str, first: int, factors: dict[str, float]
-) -> Iterator[Person]:
-    kind = scenario.people.kind.word(dice)
-    size = int(scenario.people.family_size.word(dice)) if kind in {"ordinary", "foreigner"} else 1
-    for place in range(size):
-        age = scenario.people.age.word(dice) if place else "adult"
-        yield _person(scenario, bank, dice, kind, age, arrives + 2.0 * place, seed, first + place, factors)
+    def travellers(self) -> list[Person]:
+        """Those who come, in the order of their coming."""
+        dice = random.Random(f"{self.seed} {self.bank.name} day {self.day}")
+        least, people = round(self.bank.travellers_per_day.draw(dice)), list[Person]()
+        while len(people) < least:
+            flight = self.day * DAY_S + HOUR_S * int(self.bank.hours.word(dice)) + dice.uniform(0, HOUR_S)
+            board = round(self.bank.travellers_per_flight.draw(dice))
+            while board > 0:
+                offset = self.bank.spread_s.draw(dice)
+                arrives = flight - offset if self.bank.direction is Direction.DEPARTURE else flight + offset
+                family = self._family(dice, arrives, len(people)) if arrives >= 0 else []  # else they came the evening before
+                people += family
+                board -= len(family) or 1
+        return [replace(each, number=number) for number, each in enumerate(sorted(people, key=lambda one: one.arrives), 1)]
 
+    def _family(self, dice: random.Random, arrives: float, first: int) -> list[Person]:
+        people = self.scenario.people
+        kind = people.kind.word(dice)
+        size = int(people.family_size.word(dice)) if kind in TOGETHER else 1
+        ages = ["adult", *(people.age.word(dice) for _ in range(size - 1))]
+        return [self._person(dice, kind, age, arrives + APART_S * place, first + place) for place, age in enumerate(ages)]
 
-def _person(
-    scenario: Scenario,
-    bank: Bank,
-    dice: random.Random,
-    kind: str,
-    age: str,
-    arrives: float,
-    seed: str,
-    number: int,
-    factors: dict[str, float],
-) -> Person:
-    people, documents = scenario.people, scenario.documents
-    office = documents.offices.word(dice)
-    citizen, official = kind != "foreigner", CLASSES[kind][0] != "ordinary"
-    worse = factors[office] if citizen else 1.0
+    def _person(self, dice: random.Random, kind: str, age: str, arrives: float, number: int) -> Person:
+        people, documents = self.scenario.people, self.scenario.documents
+        office = documents.offices.word(dice)
+        citizen, official = kind != "foreigner", CLASSES[kind][0] != "ordinary"
+        worse = self.factors[office] if citizen else 1.0
 
-    def oftener(share: float) -> bool:
-        return dice.random() < min(1.0, share * worse)
+        def oftener(share: float) -> bool:
+            return dice.random() < min(1.0, share * worse)
 
-    listed = dice.choice(_lists(citizen=citizen, adult=age == "adult")) if people.listed.draw(dice) else ""
-    name = LISTED_NAME if listed == "person" else (dice.choice(NAMES), dice.choice(GIVEN))
-    return Person(
-        number=number,
-        arrives=arrives,
-        kind=kind,
-        state="IDN" if citizen else documents.foreign_state.word(dice),
-        document_number=_number(bank, kind, seed, number),
-        name=name,
-        age=age,
-        office=office if citizen else "",
-        chip=_chip(scenario, dice, official=official, dead=oftener(documents.chip_dead.of)),
-        anchored=citizen or not documents.no_anchor.draw(dice),
-        recorded=not oftener(documents.no_biometric_record.of),
-        permit="none" if documents.no_exit_permit.draw(dice) else "expired" if documents.permit_expired.draw(dice) else "valid",
-        declared=bool(people.declared.draw(dice)),
-        stage_missing=oftener(documents.stage_missing.of),
-        listed=listed,
-        impostor=people.impostor.word(dice),
-        luggage=bool(people.luggage.draw(dice)),
-        needs_longer=bool(people.needs_longer.draw(dice)),
-        dice_seed=f"{seed} {number}",
-    )
+        listed = dice.choice(_lists(citizen=citizen, adult=age == "adult")) if people.listed.draw(dice) else ""
+        return Person(
+            number=number,
+            arrives=arrives,
+            kind=kind,
+            state="IDN" if citizen else documents.foreign_state.word(dice),
+            document_number=self._document_number(kind, number),
+            name=LISTED_NAME if listed == "person" else (dice.choice(NAMES), dice.choice(GIVEN)),
+            age=age,
+            office=office if citizen else "",
+            chip=_chip(self.scenario, dice, official=official, dead=oftener(documents.chip_dead.of)),
+            anchored=citizen or not documents.no_anchor.draw(dice),
+            recorded=not oftener(documents.no_biometric_record.of),
+            permit="none"
+            if documents.no_exit_permit.draw(dice)
+            else "expired"
+            if documents.permit_expired.draw(dice)
+            else "valid",
+            declared=bool(people.declared.draw(dice)),
+            stage_missing=oftener(documents.stage_missing.of),
+            listed=listed,
+            impostor=people.impostor.word(dice),
+            luggage=bool(people.luggage.draw(dice)),
+            needs_longer=bool(people.needs_longer.draw(dice)),
+            dice_seed=f"{self.seed} {self.bank.name} {self.day} {number}",
+        )
+
+    def _document_number(self, kind: str, number: int) -> str:
+        way = "D" if self.bank.direction is Direction.DEPARTURE else "A"
+        return f"{kind[0].upper()}{self.bank.airport[0]}{way}{self.day:03d}{number:05d}"
 
 
 def _lists(*, citizen: bool, adult: bool) -> list[str]:
     """Where somebody may stand: nobody of the age of a child is on a list of persons, and other States' revocations are not asked for."""
     return ["lost_and_stolen", *(["person"] if adult else []), *(["revoked"] if citizen else [])]
-
-
-def _number(bank: Bank, kind: str, seed: str, number: int) -> str:
-    day = int(seed.rpartition(" ")[2])
-    way = "D" if bank.direction is Direction.DEPARTURE else "A"
-    return f"{kind[0].upper()}{bank.airport[0]}{way}{day % 100:02d}{number % 10_000:04d}"
 
 
 def _chip(scenario: Scenario, dice: random.Random, *, official: bool, dead: bool) -> str:

@@ -54,7 +54,7 @@ class Share(Drawn, frozen=True, kw_only=True, tag="share"):
 class Fixed(Drawn, frozen=True, kw_only=True, tag="fixed"):
     value: Annotated[float, Meta(ge=0)]
 
-    def draw(self, dice: random.Random) -> float:
+    def draw(self, dice: random.Random) -> float:  # noqa: ARG002 - drawn like all others
         return self.value
 
 

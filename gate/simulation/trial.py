@@ -24,14 +24,13 @@ from gate.registries.snapshot_store import SnapshotStore
 from gate.simulation.compute import Compute
 from gate.simulation.figures import SCHEMA, BankTally, Passage, passage_of, whole_traveller
 from gate.simulation.lane import LooseLog, SimulatedLane
-from gate.simulation.people import Person, midnight, office_factors, travellers
+from gate.simulation.people import DAY_S, Day, Person, midnight, office_factors
 from gate.simulation.scenario import Bank, Scenario, ScenarioError
 from gate.simulation.warped import WarpedClock, WarpedLoop
 from gate.simulation.world import ASKED, Books, LiveRegistry
 
 QUEUE_FILE = "queue.json"
 SNAPSHOTS = "snapshots"
-DAY_S = 86_400.0
 REFRESH_S = 900.0
 """The gates' timer fetches snapshots so often (docs/operations.md); only the last before an outage is simulated, for no other speaks."""
 CLOSING_S = 60.0
@@ -95,11 +94,12 @@ class Airport:
         ]
         for bank, crowd, _ in crowds:
             self._books.learn(crowd, bank.direction, wanted.begins)
-        beside = [self._loop.create_task(self._outages())]
+        beside: list[asyncio.Future[None]] = [self._loop.create_task(self._outages())]
         await asyncio.gather(*(lane.open() for lane in self._lanes))
         beside += [self._loop.create_task(lane.lose_links()) for lane in self._lanes]
         serving = asyncio.gather(*(self._bank(*each) for each in crowds))
-        await asyncio.wait([serving, *beside], return_when=asyncio.FIRST_COMPLETED)
+        everything: list[asyncio.Future[Any]] = [serving, *beside]
+        await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
         for task in (task for task in beside if task.done()):
             task.result()  # what ended before the travellers did has failed
         await serving
@@ -107,14 +107,17 @@ class Airport:
             task.cancel()
         await asyncio.gather(*beside, return_exceptions=True)
         await asyncio.sleep(CLOSING_S)
-        for closing in (*self._lanes, *self._sources):
-            await closing.close()
+        await asyncio.gather(*(lane.close() for lane in self._lanes))
+        await asyncio.gather(*(source.close() for source in self._sources))
         return self._told()
 
     def _people(self, bank: Bank) -> list[Person]:
         wanted = self._wanted
         factors = office_factors(wanted.scenario, wanted.seed)
-        found = [one for day in range(wanted.days) for one in travellers(wanted.scenario, bank, wanted.seed, day, factors)]
+        days = [
+            Day(scenario=wanted.scenario, bank=bank, seed=wanted.seed, day=day, factors=factors) for day in range(wanted.days)
+        ]
+        found = [one for day in days for one in day.travellers()]
         return sorted(found, key=lambda one: one.arrives)
 
     def _lane(self, bank: Bank, name: str) -> SimulatedLane:
@@ -138,7 +141,7 @@ class Airport:
 
     def _source(self, registry: str, lane: str) -> Source[Any]:
         dice, latency_s = random.Random(f"{self._wanted.seed} {lane} {registry}"), self._wanted.scenario.networks.latency_s
-        live = LiveRegistry(registry, self._books, latency_s, dice, self._clock.wall, self._loop.time)
+        live = LiveRegistry(registry, self._books, latency_s, dice=dice, clock=self._clock)
         source: Source[Any] = with_snapshot(live, CONTRACTS[registry], self._store, wall=self._clock.wall)
         self._sources.append(source)
         return source

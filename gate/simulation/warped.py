@@ -41,7 +41,7 @@ class WarpedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self.elapsed
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override] # whatever func returns
         self.working += 1
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._done)

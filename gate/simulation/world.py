@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from joserfc.jwk import OKPKey
 
+from gate.clock import SystemClock
 from gate.evidence import Direction
 from gate.registries import snapshot, watchlist
 from gate.registries.arrival_declaration import ArrivalDeclarationRecord
@@ -86,18 +87,10 @@ class Books:
 class LiveRegistry:
     """One registry as a gate reaches it over the network: late, and at times not at all. A ``Source``."""
 
-    def __init__(
-        self,
-        name: str,
-        books: Books,
-        latency_s: Number,
-        dice: random.Random,
-        wall: Callable[[], datetime],
-        seconds: Callable[[], float],
-    ) -> None:
+    def __init__(self, name: str, books: Books, latency_s: Number, *, dice: random.Random, clock: SystemClock) -> None:
         self._contract: Contract[Any] = CONTRACTS[name]
-        self._books, self._latency_s, self._dice, self._wall, self._seconds = books, latency_s, dice, wall, seconds
-        self._breaker = CircuitBreaker(now=seconds)
+        self._books, self._latency_s, self._dice, self._clock = books, latency_s, dice, clock
+        self._breaker = CircuitBreaker(now=clock.boot)
 
     async def ask(self, question: Question) -> RegistryAnswer[Any]:
         """As the real client, whose breaker it has."""
@@ -105,16 +98,17 @@ class LiveRegistry:
         if not self._breaker.admits():
             return Unavailable(source=name, why="circuit_open", latency_ms=0.0)
         takes_s = self._latency_s.draw(self._dice)
-        away = any(begins <= self._seconds() < ends for begins, ends in self._books.away)
+        away = any(begins <= self._clock.boot() < ends for begins, ends in self._books.away)
         late = away or takes_s > DEADLINE_S
         await asyncio.sleep(min(takes_s, DEADLINE_S) if not away else DEADLINE_S)
         self._breaker.ended(well=not late)
         if late:
             return Unavailable(source=name, why="timeout", latency_ms=DEADLINE_S * 1000)
-        now = self._wall()
+        now = self._clock.wall()
         reply = self._books.reply(self._contract, question, now)
-        told = {"source": name, "as_of": now, "latency_ms": round(takes_s * 1000, 3), "freshness_s": 0.0}
-        return NotListed(**told) if reply.answer == self._contract.nothing else Found(**told, reply=reply)
+        if reply.answer == self._contract.nothing:
+            return NotListed(source=name, as_of=now, latency_ms=takes_s * 1000, freshness_s=0.0)
+        return Found(source=name, as_of=now, latency_ms=takes_s * 1000, freshness_s=0.0, reply=reply)
 
     async def close(self) -> None: ...
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -23,7 +24,7 @@ def test_a_union_covers_each_second_once_and_only_what_was_covered(spans):
     seconds = {second for begins, ends in spans for second in range(int(begins), int(ends))}
     merged = union(spans)
     assert length(merged) == len(seconds)
-    assert all(before[1] < after[0] for before, after in zip(merged, merged[1:], strict=False))
+    assert all(before[1] < after[0] for before, after in pairwise(merged))
 
 
 @given(st.lists(st.floats(0, 1e5), min_size=1, max_size=60))
