@@ -32,7 +32,6 @@ from benchmarks import lane_stubs, machine
 from benchmarks.authenticator import Authenticator, put_in_force
 from benchmarks.console_hour_lane import Lane
 from benchmarks.soak_cases import Case
-from gate.simulation.warped import WarpedClock, WarpedLoop
 from gate.audit.log import decode, open_readonly
 from gate.console.acts import actions, challenge
 from gate.console.verifier import Verifier
@@ -40,6 +39,7 @@ from gate.evidence import Stage
 from gate.policy.schema import load_rules
 from gate.processes.messages import ActAnswered, AskNonce, ConsoleView, OfficerAct
 from gate.records import DecisionRecord, OfficerActed
+from gate.simulation.warped import WarpedClock, WarpedLoop
 
 ORIGIN = "http://localhost:8412"
 RULING = {"pass": 55, "counter": 15, "secondary": 10, "eject": 8, "hold": 12}

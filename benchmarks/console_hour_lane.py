@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from benchmarks import lane_stubs
-from gate.simulation.warped import WarpedClock
 from gate.audit.log import FILE_NAME, AuditLog, AuditWriter
 from gate.config import Timeouts
 from gate.console.verifier import Verifier
@@ -31,6 +30,7 @@ from gate.processes.display import Display
 from gate.processes.officers import Officers
 from gate.records import DecisionRecord, TransactionRecord
 from gate.registries.answers import Answers
+from gate.simulation.warped import WarpedClock
 from hardware.controller import protocol
 from hardware.controller.link import LinkUp
 from hardware.controller.protocol import Close, CommandResult, Door, GateCommand, Leaf, OpenEntry, OpenExit, Purpose, Telemetry
