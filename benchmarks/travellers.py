@@ -11,44 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import REPOSITORY, free_ports, spread
+from gate.simulation.measure import cast
 
-FACES = tuple(f"group-{place}" for place in range(1, 7))
-WALK_S = 0.3
-"""Short walks: how fast people walk is not what is measured."""
 SECONDS_EACH = 15
 """Far more than a traveller takes; a run that needs longer is stuck."""
-
-HEAD = """\
-[[state]]
-id = "home"
-issuing_state = "IDN"
-country = "ID"
-name = "Republic of Demonstration"
-in_trust_store = true
-"""
-TRAVELLER = """
-[[traveller]]
-id = "ordinary-{number}"
-title = "ordinary traveller {number}"
-face = "{face}"
-behaviour = {{ walk_s = {walk_s} }}
-issuance = {{ class = "ordinary" }}
-[traveller.document]
-state = "home"
-code = "P<"
-number = "X{number:07d}"
-primary = "SANTOSO"
-secondary = "BUDI"
-birth = "880412"
-sex = "M"
-expiry = "341231"
-"""
-
-
-def cast(count: int) -> str:
-    """A cast file of ``count`` ordinary travellers, each with a book of their own."""
-    people = (TRAVELLER.format(number=number, face=FACES[number % len(FACES)], walk_s=WALK_S) for number in range(1, count + 1))
-    return HEAD + "".join(people)
 
 
 def run(count: int) -> list[dict[str, Any]]:

@@ -28,20 +28,23 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
     parser.add_argument("--state", type=Path, default=state, metavar="OUT", help="a folder that is not there yet, or is empty")
     parser.add_argument("--compute", type=Path, default=COMPUTE_FILE, metavar="FILE", help="how long the real rooms compute")
     parser.add_argument(
-        "--measure", type=int, metavar="ROUNDS", help="measure that anew by so many demonstrations, write FILE, simulate nothing"
+        "--measure",
+        type=int,
+        metavar="N",
+        help="measure that anew by N travellers through the demonstration, write FILE, simulate nothing",
     )
 
 
 def simulate_command(options: argparse.Namespace) -> int:
     """Returns 0, or 2 where it cannot be done as asked."""
     from gate.audit.log import AuditError
-    from gate.simulation.compute import measure
+    from gate.simulation.measure import measure
     from gate.simulation.scenario import ScenarioError
 
     try:
         if options.measure:
-            measure(options.measure, options.compute)
-            print(f"measured: {options.compute}")
+            opened = measure(options.measure, options.compute)
+            print(f"measured by {opened} travellers: {options.compute}")
             return 0
         if wrong := _refused(options):
             print(wrong, file=sys.stderr)
@@ -108,6 +111,6 @@ def _words(told: dict[str, Any], state: Path) -> str:
     for bank in told["banks"]:
         waited = bank["waiting_s"]
         lines.append(
-            f"{bank['bank']}: {bank['arrived']} came, waited p50 {waited['p50']:.0f} s, p95 {waited['p95']:.0f} s, at most {bank['longest_queue']} in line"
+            f"{bank['name']}: {bank['arrived']} came, waited p50 {waited['p50']:.0f} s, p95 {waited['p95']:.0f} s, at most {bank['longest_queue']} in line"
         )
     return "\n".join(lines)

@@ -7,15 +7,9 @@ travellers through the demonstration, whose rooms are the real ones, on the mach
 from __future__ import annotations
 
 import json
-import os
-import platform
 import random
-import subprocess
-import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,7 +47,6 @@ STAGES = (
 """What a simulation draws. Chips were paced at 424 kbit/s."""
 POINTS = 21
 """Quantiles kept of each stage: every twentieth, the least and the greatest among them."""
-RUN_S = 600
 
 
 class Compute(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,30 +91,6 @@ def figures(transactions: Iterable[Mapping[str, Any]]) -> tuple[int, dict[str, t
             if stage["name"] in STAGES:
                 found[stage["name"]].append(float(stage["duration_ms"]))
     return len(opened), {name: quantiles(found[name]) for name in STAGES if found[name]}
-
-
-def measured(rounds: int, folder: Path) -> list[Mapping[str, Any]]:
-    """The transactions of ``rounds`` demonstrations, one after another. Raises RuntimeError with what a failed one said."""
-    transactions: list[Mapping[str, Any]] = []
-    for number in range(1, rounds + 1):
-        out = folder / f"{number}.json"
-        command = [sys.executable, "-m", "gate", "demo", "--headless", "--once", "--json", str(out)]
-        command += ["--state", str(folder / f"state-{number}")]
-        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=RUN_S)
-        if told.returncode:
-            raise RuntimeError(f"the demonstration ended with {told.returncode}: {told.stderr[-400:]}")
-        transactions += json.loads(out.read_text(encoding="utf-8"))["transactions"]
-        print(f"measured: demonstration {number} of {rounds}", file=sys.stderr, flush=True)
-    return transactions
-
-
-def measure(rounds: int, file: Path) -> None:
-    """Renew ``file``. Raises RuntimeError, OSError, and ValueError where a stage was never seen."""
-    with tempfile.TemporaryDirectory(prefix="autogate-measure-") as name:
-        opened, found = figures(measured(rounds, Path(name)))
-    machine = f"{platform.machine()}, {os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}"
-    compute = Compute(measured=datetime.now(UTC).date().isoformat(), machine=machine, travellers=opened, quantiles=found)
-    file.write_text(written(compute), encoding="utf-8")
 
 
 def written(compute: Compute) -> str:

@@ -150,11 +150,14 @@ class Vision:
         facts = self._facts(person, dice)
         features, comparison = self._compute.draw("face.features", dice), self._compute.draw("face.comparison", dice)
         spans = (
+            ("human.pose", now, now + pose, "stands right"),
             ("face.capture", now, taken, "frames fused"),
             ("face.features", taken, taken + min(features, told), "successful"),
             ("face.comparison", taken, taken + min(comparison, told), facts["face"].value),
         )
-        stages = tuple(stage_of(name, since, until, word, zero=order.zero, room="vision") for name, since, until, word in spans)
+        stages = tuple(
+            stage_of(name, since, until, word, zero=order.zero, room=_room(name)) for name, since, until, word in spans
+        )
         checked = m.FaceChecked(transaction=order.transaction, facts=facts, stages=stages, chosen_frame_boot=taken)
         return FaceTold(after_s=pose + capture + told, checked=checked, human_s=pose)
 
@@ -219,3 +222,7 @@ def _inspection(*, anchored: bool) -> tuple[InspectionCheck, ...]:
         InspectionCheck(step=step, name=name, group="electronic", result=result)
         for step, (name, result) in enumerate(zip(CHECKS, ended, strict=True), 1)
     )
+
+
+def _room(stage: str) -> str:
+    return "traveller" if stage.startswith("human.") else "vision"

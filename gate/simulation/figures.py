@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from typing import Any
 
 from gate.records import StageTiming, TransactionRecord
@@ -14,8 +12,6 @@ from gate.simulation.lane import Visit
 SCHEMA = 1
 HALF_S, WHOLE_S = 1.5, 3.0
 """The goal for time that is neither human nor door motion: median, and 99th percentile."""
-PATIENCE_S = 300.0
-"""Frontex counts who waited longer."""
 STEPS = ("mrz", "chip.", "pki.", "registry.", "face.reference", "face.capture", "face.comparison", "commit.", "controller.")
 """Stages that are somebody's work, each piece of it once; the others hold these, or motion."""
 Span = tuple[float, float]
@@ -119,58 +115,6 @@ def _allowance_felt(visit: Visit, record: TransactionRecord) -> float:
     told = visit.chip_told - visit.placed
     last = max([told, *answered])
     return last - max([told - visit.allowance_s, *answered])
-
-
-@dataclass(slots=True)
-class BankTally:
-    """Of one bank, while it runs. ``waits``: (arrival, seconds waited), both from the simulation's beginning."""
-
-    bank: str
-    airport: str
-    direction: str
-    lanes: tuple[str, ...]
-    arrived: list[float] = field(default_factory=list)
-    waits: list[Span] = field(default_factory=list)
-    lengths: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-    """By hour from the beginning, the longest queue."""
-
-    def stands(self, now: float, waiting: int) -> None:
-        """Somebody has come; so many wait now."""
-        self.arrived.append(now)
-        hour = int(now // 3600)
-        self.lengths[hour] = max(self.lengths[hour], waiting)
-
-    def told(self, begins: datetime) -> dict[str, Any]:
-        """For the file; ``begins``: midnight at the checkpoint."""
-        waited = [seconds for _, seconds in self.waits]
-        return {
-            "bank": self.bank,
-            "airport": self.airport,
-            "direction": self.direction,
-            "lanes": list(self.lanes),
-            "arrived": len(self.arrived),
-            "served": len(waited),
-            "longest_queue": max(self.lengths.values(), default=0),
-            "waiting_s": spread(waited),
-            "waiting_quantiles_s": quantiles(waited),
-            "within_5_min": round(sum(each <= PATIENCE_S for each in waited) / len(waited), 4) if waited else None,
-            "hours": list(self._hours(begins)),
-        }
-
-    def _hours(self, begins: datetime) -> Iterable[dict[str, Any]]:
-        came: defaultdict[int, int] = defaultdict(int)
-        waited: defaultdict[int, list[float]] = defaultdict(list)
-        for moment in self.arrived:
-            came[int(moment // 3600)] += 1
-        for moment, seconds in self.waits:
-            waited[int(moment // 3600)].append(seconds)
-        for hour in sorted(came):
-            yield {
-                "begins": (begins + timedelta(hours=hour)).isoformat(),
-                "arrived": came[hour],
-                "longest_queue": self.lengths[hour],
-                "waiting_s": spread(waited[hour]),
-            }
 
 
 def whole_traveller(passages: Sequence[Passage]) -> dict[str, Any]:

@@ -121,6 +121,7 @@ class Visit:
     chip_told: float = 0.0
     allowance_s: float = 0.0
     record: TransactionRecord | None = None
+    transactions: list[str] = field(default_factory=list)
 
 
 def lane_config(folder: Path, name: str, bank: Bank) -> Config:
@@ -210,6 +211,7 @@ class SimulatedLane:
             case m.TransactionEnded():
                 if self._visit:
                     self._visit.record = message.record
+                    self._visit.transactions.append(message.record.transaction)
                 self._changed.set()
             case _:
                 pass
@@ -277,8 +279,14 @@ class SimulatedLane:
     # --- travellers ---------------------------------------------------------------------------------------------------------------
 
     async def ready(self) -> None:
-        """Until the lane may take somebody."""
-        await self._until(lambda: self._actor.state is State.IDLE and self._actor.in_service and self._case.running is None)
+        """Until the lane may take somebody, however long that is."""
+        while not self.is_ready:
+            self._changed.clear()
+            await self._changed.wait()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._actor.state is State.IDLE and self._actor.in_service and self._case.running is None
 
     async def serve(self, person: Person) -> Visit:
         """Have ``person`` go through, or be sent to an officer's counter, after as many tries as people make."""

@@ -6,8 +6,9 @@ import asyncio
 import hashlib
 import json
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,16 +22,16 @@ from gate.registries.contracts import CONTRACTS
 from gate.registries.offline import with_snapshot
 from gate.registries.sealed import SnapshotKey
 from gate.registries.snapshot_store import SnapshotStore
+from gate.simulation.bank import Queue, Tally
 from gate.simulation.compute import Compute
-from gate.simulation.figures import SCHEMA, BankTally, Passage, passage_of, whole_traveller
-from gate.simulation.lane import LooseLog, SimulatedLane
+from gate.simulation.figures import SCHEMA, Passage, passage_of, whole_traveller
+from gate.simulation.lane import LooseLog, SimulatedLane, Visit
 from gate.simulation.people import DAY_S, Day, Person, midnight, office_factors
 from gate.simulation.scenario import Bank, Scenario, ScenarioError
 from gate.simulation.warped import WarpedClock, WarpedLoop
 from gate.simulation.world import ASKED, Books, LiveRegistry
 
 QUEUE_FILE = "queue.json"
-SNAPSHOTS = "snapshots"
 REFRESH_S = 900.0
 """The gates' timer fetches snapshots so often (docs/operations.md); only the last before an outage is simulated, for no other speaks."""
 CLOSING_S = 60.0
@@ -62,26 +63,20 @@ class Wanted:
         return found
 
 
-@dataclass(slots=True)
-class Served:
-    """What comes of it, while it runs."""
-
-    tallies: list[BankTally] = field(default_factory=list)
-    passages: list[Passage] = field(default_factory=list)
-
-
 class Airport:
     """Make it on the loop."""
 
-    def __init__(self, wanted: Wanted, rules: RuleSet, progress: Callable[[float, int], None]) -> None:
+    def __init__(self, wanted: Wanted, rules: RuleSet, snapshots: Path, progress: Callable[[float, int], None]) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, WarpedLoop)
         self._wanted, self._rules, self._progress, self._loop = wanted, rules, progress, loop
         self._clock = WarpedClock(loop, wanted.begins.astimezone(UTC))
         self._books = Books(OKPKey.generate_key("Ed25519"))
         secret = hashlib.sha256(f"autogate simulation {wanted.seed}".encode()).hexdigest()
-        self._key, self._served, self._count = secret.encode(), Served(), 0
-        self._store = SnapshotStore(folder=wanted.out / SNAPSHOTS, key=SnapshotKey.derive(self._key), gate=wanted.airport)
+        self._key, self._count = secret.encode(), 0
+        self._passages: list[Passage] = []
+        self._impostors: list[str] = []
+        self._store = SnapshotStore(folder=snapshots, key=SnapshotKey.derive(self._key), gate=wanted.airport)
         self._sources: list[Source[Any]] = []
         self._lanes: list[SimulatedLane] = []
 
@@ -89,15 +84,13 @@ class Airport:
         """All days. Returns what goes into the queue file."""
         wanted, banks = self._wanted, self._wanted.banks
         people = [self._people(bank) for bank in banks]
-        crowds = [
-            (bank, crowd, [self._lane(bank, name) for name in bank.lane_ids]) for bank, crowd in zip(banks, people, strict=True)
-        ]
-        for bank, crowd, _ in crowds:
+        queues = [Queue(bank, [self._lane(bank, name) for name in bank.lane_ids], self._left) for bank in banks]
+        for bank, crowd in zip(banks, people, strict=True):
             self._books.learn(crowd, bank.direction, wanted.begins)
         beside: list[asyncio.Future[None]] = [self._loop.create_task(self._outages())]
         await asyncio.gather(*(lane.open() for lane in self._lanes))
         beside += [self._loop.create_task(lane.lose_links()) for lane in self._lanes]
-        serving = asyncio.gather(*(self._bank(*each) for each in crowds))
+        serving = asyncio.gather(*(queue.serve(crowd) for queue, crowd in zip(queues, people, strict=True)))
         everything: list[asyncio.Future[Any]] = [serving, *beside]
         await asyncio.wait(everything, return_when=asyncio.FIRST_COMPLETED)
         for task in (task for task in beside if task.done()):
@@ -109,7 +102,7 @@ class Airport:
         await asyncio.sleep(CLOSING_S)
         await asyncio.gather(*(lane.close() for lane in self._lanes))
         await asyncio.gather(*(source.close() for source in self._sources))
-        return self._told()
+        return self._told([queue.tally for queue in queues])
 
     def _people(self, bank: Bank) -> list[Person]:
         wanted = self._wanted
@@ -158,33 +151,15 @@ class Airport:
             self._books.publish(self._store, self._clock.wall())
         await asyncio.Event().wait()
 
-    async def _bank(self, bank: Bank, crowd: list[Person], lanes: list[SimulatedLane]) -> None:
-        tally = BankTally(bank=bank.name, airport=bank.airport, direction=bank.direction, lanes=bank.lane_ids)
-        self._served.tallies.append(tally)
-        queue: asyncio.Queue[Person | None] = asyncio.Queue()
-        serving = [self._loop.create_task(self._serve(lane, queue, tally)) for lane in lanes]
-        for person in crowd:
-            await asyncio.sleep(max(0.0, person.arrives - self._loop.time()))
-            queue.put_nowait(person)
-            tally.stands(self._loop.time(), queue.qsize())
-        for _ in lanes:
-            queue.put_nowait(None)
-        await asyncio.gather(*serving)
+    def _left(self, visit: Visit) -> None:
+        if passage := passage_of(visit):
+            self._passages.append(passage)
+        if visit.person.impostor != "none":
+            self._impostors += visit.transactions
+        self._count += 1
+        self._progress(self._loop.time() / (self._wanted.days * DAY_S), self._count)
 
-    async def _serve(self, lane: SimulatedLane, queue: asyncio.Queue[Person | None], tally: BankTally) -> None:
-        while True:
-            await lane.ready()
-            person = await queue.get()
-            if person is None:
-                return
-            tally.waits.append((person.arrives, max(0.0, self._loop.time() - person.arrives)))
-            passage = passage_of(await lane.serve(person))
-            if passage:
-                self._served.passages.append(passage)
-            self._count += 1
-            self._progress(self._loop.time() / (self._wanted.days * DAY_S), self._count)
-
-    def _told(self) -> dict[str, Any]:
+    def _told(self, tallies: Sequence[Tally]) -> dict[str, Any]:
         wanted = self._wanted
         return {
             "schema": SCHEMA,
@@ -196,8 +171,9 @@ class Airport:
             "begins": wanted.begins.isoformat(),
             "ends": self._clock.wall().astimezone(wanted.begins.tzinfo).isoformat(timespec="seconds"),
             "computing_measured": {"on": wanted.compute.measured, "machine": wanted.compute.machine},
-            "banks": [tally.told(wanted.begins) for tally in self._served.tallies],
-            "whole_traveller": whole_traveller(self._served.passages),
+            "banks": [tally.told(wanted.begins) for tally in tallies],
+            "whole_traveller": whole_traveller(self._passages),
+            "impostors": self._impostors,
             "lanes": [
                 {
                     "lane": lane.name,
@@ -217,15 +193,16 @@ def simulate(wanted: Wanted, progress: Callable[[float, int], None] = lambda _sh
     broken: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _loop, context: broken.append(context))
 
-    async def run() -> dict[str, Any]:
-        return await Airport(wanted, load_rules(), progress).run()
+    async def run(snapshots: Path) -> dict[str, Any]:
+        return await Airport(wanted, load_rules(), snapshots, progress).run()
 
     try:
-        told = loop.run_until_complete(run())
+        with tempfile.TemporaryDirectory(prefix="autogate-simulation-") as name:
+            told = loop.run_until_complete(run(Path(name)))
     finally:
         loop.run_until_complete(loop.shutdown_default_executor())
         loop.close()
     if broken:
         raise RuntimeError(f"a simulated lane broke: {broken[0]}") from broken[0].get("exception")
-    (wanted.out / QUEUE_FILE).write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (wanted.out / QUEUE_FILE).write_text(json.dumps(told, ensure_ascii=False) + "\n", encoding="utf-8")
     return told

@@ -29,6 +29,7 @@ def small(packaged: Scenario) -> Scenario:
         packaged.bank[1],
         lanes=2,
         travellers_per_day=Fixed(value=30, **NOTED),
+        travellers_per_flight=Fixed(value=15, **NOTED),
         hours=Choice(weights={"0": 1}, **NOTED),
         spread_s=Uniform(low=60, high=900, **NOTED),
     )

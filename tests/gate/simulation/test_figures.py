@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gate.evidence import Direction
 from gate.outcome import Outcome
 from gate.records import StageTiming, TransactionRecord
-from gate.simulation.figures import BankTally, length, passage_of, quantiles, spread, union
+from gate.simulation.bank import Tally
+from gate.simulation.figures import length, passage_of, quantiles, spread, union
 from gate.simulation.lane import Visit
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -93,8 +94,8 @@ def test_who_did_not_pass_by_the_gates_decision_has_no_passage(passed, outcome):
     assert passage_of(visit_of({"mrz": (0.0, 1.0)}, passed=passed, outcome=outcome)) is None
 
 
-def test_a_bank_tells_of_each_hour_in_the_checkpoints_time():
-    tally = BankTally(bank="CGK arrival", airport="CGK", direction="arrival", lanes=("a",))
+def test_a_bank_tells_of_each_hour_in_the_checkpoints_time(packaged):
+    tally = Tally(packaged.bank[1])
     for moment, waiting in ((10.0, 1), (20.0, 2), (4000.0, 1)):
         tally.stands(moment, waiting)
     tally.waits = [(10.0, 0.0), (20.0, 400.0), (4000.0, 5.0)]
@@ -103,3 +104,6 @@ def test_a_bank_tells_of_each_hour_in_the_checkpoints_time():
     assert told["within_5_min"] == pytest.approx(2 / 3, abs=1e-4)
     assert [hour["begins"] for hour in told["hours"]] == [NOW.isoformat(), (NOW + timedelta(hours=1)).isoformat()]
     assert [hour["arrived"] for hour in told["hours"]] == [2, 1]
+    assert told["lengths"][0] == [NOW.isoformat(), 2]
+    assert len(told["lengths"]) == 4000 // 300 + 1
+    assert told["waits_s"] == [0.0, 400.0, 5.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections import Counter
@@ -15,8 +16,10 @@ from gate.__main__ import main
 from gate.audit.log import FILE_NAME, KEY_FILE, decode, gate_key, open_readonly
 from gate.outcome import Outcome
 from gate.records import OfficerActed, TransactionRecord
+from gate.simulation.lane import SimulatedLane
 from gate.simulation.scenario import Choice, Fixed, Scenario, ScenarioError, Share
 from gate.simulation.trial import QUEUE_FILE, Wanted, simulate
+from gate.simulation.world import Books
 
 NOTED = {"assumption": True, "reason": "made for a test"}
 ALWAYS, NEVER = Share(of=1, **NOTED), Share(of=0, **NOTED)
@@ -78,6 +81,45 @@ def test_whoever_stands_on_a_list_is_never_let_through(wanted: Wanted):
     assert reasons["WANTED_PERSON"] > 0, reasons
 
 
+def test_the_same_travellers_pass_where_nobody_is_listed(wanted: Wanted, monkeypatch: pytest.MonkeyPatch):
+    """Else the test before would also hold for a gate that opens for nobody."""
+    monkeypatch.setattr(Books, "reply", _clean(Books.reply))
+    told = simulate(changed(wanted, people=only("foreigner") | {"listed": ALWAYS}))
+    assert told["whole_traveller"]["opened"] > 15
+
+
+def _clean(real):
+    """A registry that was bribed: nobody is listed."""
+
+    def reply(self, contract, question, now):
+        self.listed = ()
+        self._records["lost_and_stolen"] = {}
+        return real(self, contract, question, now)
+
+    return reply
+
+
+def test_a_lane_that_closes_while_nobody_comes_leaves_the_next_one_to_the_other(wanted: Wanted):
+    """Of two lanes one is lost from the beginning to the end: all go by the other, and who waits, waits in the queue."""
+    gone = {"link_losses_per_lane_day": Fixed(value=1e6, **NOTED), "link_loss_s": Fixed(value=86_400, **NOTED)}
+    bank = msgspec.structs.replace(wanted.scenario.bank[0], lanes=2)
+    scenario = msgspec.structs.replace(changed(wanted, networks=gone).scenario, bank=(bank,))
+    lanes: list[SimulatedLane] = []
+    real = SimulatedLane.lose_links
+
+    async def lose_links(self: SimulatedLane) -> None:
+        lanes.append(self)
+        if len(lanes) == 1:
+            await real(self)
+        await asyncio.Event().wait()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SimulatedLane, "lose_links", lose_links)
+        simulate(dataclasses.replace(wanted, scenario=scenario))
+    served = Counter(record.lane for record in transactions(wanted.out))
+    assert set(served) == {"CGK-arr-2"}, served
+
+
 def test_service_passports_pass_where_the_rules_say_so_and_fail_for_the_reason_that_was_drawn(wanted: Wanted):
     good = {"chipless_official": NEVER, "chip_dead": NEVER, "tag_lost": NEVER, "no_biometric_record": NEVER}
     simulate(dataclasses.replace(changed(wanted, people=only("service"), documents=good), out=wanted.out / "good"))
@@ -93,7 +135,7 @@ def test_service_passports_pass_where_the_rules_say_so_and_fail_for_the_reason_t
 def test_in_an_outage_the_snapshots_speak_and_say_so(wanted: Wanted):
     away = {"outage": ALWAYS, "outage_s": Fixed(value=86_400, **NOTED)}
     begins_late = changed(wanted, networks=away, people=only("ordinary"))
-    bank = msgspec.structs.replace(begins_late.scenario.bank[0], hours=Choice(weights={"23": 1}, **NOTED))
+    bank = msgspec.structs.replace(begins_late.scenario.bank[0], lanes=1, hours=Choice(weights={"23": 1}, **NOTED))
     scenario = msgspec.structs.replace(begins_late.scenario, bank=(bank,))
     simulate(dataclasses.replace(begins_late, scenario=scenario))
     words = Counter(
