@@ -26,14 +26,14 @@ from gate.simulation.bank import Queue, Tally
 from gate.simulation.compute import Compute
 from gate.simulation.figures import SCHEMA, Passage, passage_of, whole_traveller
 from gate.simulation.lane import LooseLog, SimulatedLane, Visit
-from gate.simulation.people import DAY_S, Day, Person, midnight, office_factors
+from gate.simulation.people import DAY_S, HOUR_S, Day, Person, midnight, office_factors
 from gate.simulation.scenario import Bank, Scenario, ScenarioError
 from gate.simulation.warped import WarpedClock, WarpedLoop
 from gate.simulation.world import ASKED, Books, LiveRegistry
 
 QUEUE_FILE = "queue.json"
 REFRESH_S = 900.0
-"""The gates' timer fetches snapshots so often (docs/operations.md); only the last before an outage is simulated, for no other speaks."""
+"""The gates' timer fetches snapshots so often (docs/operations.md); simulated is one an hour, and the last before an outage."""
 CLOSING_S = 60.0
 """After the last traveller, for what is still to be written."""
 
@@ -87,7 +87,8 @@ class Airport:
         queues = [Queue(bank, [self._lane(bank, name) for name in bank.lane_ids], self._left) for bank in banks]
         for bank, crowd in zip(banks, people, strict=True):
             self._books.learn(crowd, bank.direction, wanted.begins)
-        beside: list[asyncio.Future[None]] = [self._loop.create_task(self._outages())]
+        self._books.away = self._outages()
+        beside: list[asyncio.Future[None]] = [self._loop.create_task(self._refresh())]
         await asyncio.gather(*(lane.open() for lane in self._lanes))
         beside += [self._loop.create_task(lane.lose_links()) for lane in self._lanes]
         serving = asyncio.gather(*(queue.serve(crowd) for queue, crowd in zip(queues, people, strict=True)))
@@ -139,16 +140,22 @@ class Airport:
         self._sources.append(source)
         return source
 
-    async def _outages(self) -> None:
-        """Until cancelled: now and then no registry answers, for as long as drawn; the snapshots are then as old as the timer lets them be."""
+    def _outages(self) -> list[tuple[float, float]]:
+        """When no registry answers at all, as long as drawn."""
         dice, networks = random.Random(f"{self._wanted.seed} outages"), self._wanted.scenario.networks
-        for day in range(self._wanted.days):
-            if networks.outage.draw(dice):
-                begins = day * DAY_S + dice.uniform(0, DAY_S)
-                self._books.away.append((begins, begins + networks.outage_s.draw(dice)))
-        for begins, _ in list(self._books.away):
-            await asyncio.sleep(max(0.0, begins - dice.uniform(0, REFRESH_S) - self._loop.time()))
-            self._books.publish(self._store, self._clock.wall())
+        begins = [day * DAY_S + dice.uniform(0, DAY_S) for day in range(self._wanted.days) if networks.outage.draw(dice)]
+        return [(moment, moment + networks.outage_s.draw(dice)) for moment in begins]
+
+    async def _refresh(self) -> None:
+        """Until cancelled: snapshots are taken every hour, and as shortly before an outage as the gates' timer would have taken them."""
+        dice, away = random.Random(f"{self._wanted.seed} snapshots"), self._books.away
+        hourly = range(0, int((self._wanted.days + 1) * DAY_S), HOUR_S)
+        shortly = [max(0.0, begins - dice.uniform(0, REFRESH_S)) for begins, _ in away]
+        for at in sorted([*hourly, *shortly]):
+            if not any(begins <= at < ends for begins, ends in away):
+                await asyncio.sleep(max(0.0, at - self._loop.time()))
+                until = [ends + HOUR_S for begins, ends in away if at <= begins <= at + HOUR_S]
+                self._books.publish(self._store, self._clock.wall(), (at - HOUR_S, max([at + 2 * HOUR_S, *until])))
         await asyncio.Event().wait()
 
     def _left(self, visit: Visit) -> None:

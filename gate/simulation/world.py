@@ -49,10 +49,12 @@ class Books:
         self.away: list[tuple[float, float]] = []
         """Outages of all of them, in seconds of the simulation."""
         self._version = 0
+        self._arrives: dict[tuple[str, str], float] = {}
 
     def learn(self, people: Iterable[Person], direction: Direction, begins: datetime) -> None:
         """All that there is to know of ``people``; ``begins``: midnight of the first day at the checkpoint."""
         for person in people:
+            self._arrives[person.state, person.document_number] = person.arrives
             for registry, record in _records(person, direction, begins + timedelta(seconds=person.arrives)):
                 self._records[registry][person.state, person.document_number] = (record,)
         self.listed = tuple(_listed(name, begins) for name in ("pencegahan", "penangkalan", "wanted"))
@@ -65,22 +67,25 @@ class Books:
         assert contract.judged is not None
         return contract.judged(self._records[contract.name].get((question.issuing_state, question.document_number), ()), question)
 
-    def publish(self, store: SnapshotStore, now: datetime) -> None:
-        """Sign snapshots of all of it and have ``store`` take them, as a gate does at night."""
+    def publish(self, store: SnapshotStore, now: datetime, window: tuple[float, float]) -> None:
+        """Sign snapshots and have ``store`` take them, as a gate's timer does. They hold all books whose holders come within ``window``
+        (seconds of the simulation): nobody asks about the others.
+        """
         self._version += 1
         for name in ASKED:
-            lines = [msgspec.json.encode(each) for each in self._entries(name)]
+            lines = [msgspec.json.encode(each) for each in self._entries(name, *window)]
             sent = snapshot.published(
                 lines, self._key, registry=name, gate=store.gate, version=self._version, as_of=now, expires=now + LASTS
             )
             store.take(CONTRACTS[name], io.BytesIO(b"".join(sent)), self._key, now)
 
-    def _entries(self, name: str) -> Sequence[Any]:
+    def _entries(self, name: str, since: float, until: float) -> Sequence[Any]:
         if name == watchlist.CONTRACT.name:
             return self.listed
         return [
             {"issuing_state": state, "document_number": number, "records": records}
             for (state, number), records in self._records[name].items()
+            if since <= self._arrives[state, number] <= until
         ]
 
 
