@@ -41,6 +41,7 @@ class Tally:
         waited = [round(seconds, 2) for _, seconds in sorted(self.waits)]
         return {
             "name": self.bank.name,
+            "bank": self.bank.name,
             "airport": self.bank.airport,
             "direction": self.bank.direction,
             "lanes": list(self.bank.lane_ids),
