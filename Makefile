@@ -11,7 +11,7 @@ PKCS11 := $(VENV)/.pkcs11-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
 INSIGHTFACE := $(VENV)/peer-insightface
 PEER   := $(VENV)/peer-pymrtd
-MRZ_PEERS := passporteye fastmrz rapidocr
+MRZ_PEERS := passporteye fastmrz rapidocr mrz
 PYMRTD_COMMIT := 3731a0e45999d7924499393a0da5826436dffd38
 TRAIN  := $(VENV)/train-mrz
 TORCH  ?= --torch-backend cpu
@@ -28,7 +28,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-lane bench-serial bench-mrz bench-watchlist bench-screens trial fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-report bench-check bench-lane bench-serial bench-mrz bench-watchlist bench-screens trial fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -105,7 +105,7 @@ train-mrz: $(STAMP) ## train the OCR-B line model anew, under twenty minutes on 
 	$(BIN)/uv pip install --quiet --python $(TRAIN)/bin/python $(TORCH) -r mrz/training/requirements.txt
 	$(TRAIN)/bin/python -W ignore -m mrz.training --seed $(SEED) --out $(OUT) $(ARGS)
 
-setup-mrz-peers: $(STAMP) ## add other readers of pictures (MIT, AGPL, Apache) in environments of their own, for `make bench-mrz`
+setup-mrz-peers: $(STAMP) ## add other readers of pictures and zones (MIT, AGPL, Apache, GPL) in environments of their own, for `make bench` and `make bench-mrz`
 	for peer in $(MRZ_PEERS); do \
 	    $(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)/peers-mrz/$$peer && \
 	    $(BIN)/uv pip sync --quiet --python $(VENV)/peers-mrz/$$peer/bin/python --require-hashes requirements/peers-mrz-$$peer.lock || exit 1; \
@@ -166,8 +166,14 @@ outage: $(STAMP) ## two days without the national data centre, and a thousand ki
 soak: $(STAMP) $(OSDP) ## the long suites at full count, with a JSON report
 	$(BIN)/python -m benchmarks.soak $(ARGS)
 
-bench: $(STAMP) ## speed, side by side with its floors
-	$(BIN)/python -m pytest benchmarks --benchmark-only $(ARGS)
+bench: $(STAMP) ## speed, side by side with its floors and peers, saved with the machine's facts (ARGS=--quick, ARGS=--full, ARGS="-k chip")
+	$(BIN)/python -m benchmarks.history run $(ARGS)
+
+bench-report: $(STAMP) ## the saved runs as one page: figures, ratios over time, peers that were not run
+	$(BIN)/python -m benchmarks.history report $(ARGS)
+
+bench-check: $(STAMP) ## fail where the newest run's ratios grew beyond what is allowed over the recorded ones
+	$(BIN)/python -m benchmarks.history check $(ARGS)
 
 bench-lane: $(STAMP) ## what the lane costs and how late its loop is: compute of a traveller, 200 gates, lag (ARGS=--quick)
 	$(BIN)/python -m benchmarks.lane_load $(ARGS)

@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtime
 
@@ -22,6 +23,12 @@ def pytest_report_header() -> str:
     return (
         f"{told['cpu']}, {told['cores']} cores, load {told['load'][0]}, commit {told['commit'][:12]}, changed: {told['changed']}"
     )
+
+
+def pytest_benchmark_update_json(config: pytest.Config, output_json: dict[str, Any]) -> None:
+    """What `make bench-report` must know of a run beside its times."""
+    asked = [word for word in config.invocation_params.args if not word.startswith("--benchmark-json")]
+    output_json["autogate"] = {"machine": facts(), "arguments": asked}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -11,6 +11,7 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import quantiles
 
@@ -58,29 +59,39 @@ def turn(parser: str, python: str, documents: str) -> dict:
     return json.loads(run.stdout)
 
 
+def compare(
+    pythons: Mapping[str, str], documents: Sequence[tuple[str, ...]], rounds: int = ROUNDS
+) -> dict[str, dict[str, float]]:
+    """Parser → its figures. ``pythons``: the interpreter of each parser that takes part."""
+    turns: dict[str, list[dict]] = {name: [] for name in pythons}
+    for _ in range(rounds):
+        for name, results in turns.items():
+            results.append(turn(name, pythons[name], json.dumps(documents)))
+    return {name: _figures(results) for name, results in turns.items()}
+
+
+def _figures(results: Sequence[dict]) -> dict[str, float]:
+    taken = sorted(each for result in results for each in result["taken_ns"])
+    hundredths = quantiles(taken, n=100, method="inclusive")
+    return {
+        "parses_per_second": round(1e9 / min(result["processor_ns"] for result in results)),
+        "median_us": round(hundredths[49] / 1000, 2),
+        "p99_us": round(taken[-(-len(taken) * 99 // 100) - 1] / 1000, 2),
+        "right": sum(result["right"] for result in results),
+    }
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.mrz_parse_peers", description=__doc__)
     parser.add_argument("--peers", metavar="PYTHON")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     documents = zones("TD3")
-    pythons = {name: sys.executable if name in OURS else options.peers for name in PARSERS}
-    turns: dict[str, list[dict]] = {name: [] for name, python in pythons.items() if python}
-    for _ in range(ROUNDS):
-        for name, results in turns.items():
-            results.append(turn(name, str(pythons[name]), json.dumps(documents)))
-    report = {"machine": machine.facts(), "documents": len(documents), "rounds": ROUNDS, "parsers": {}}
+    pythons = {name: python for name in PARSERS if (python := sys.executable if name in OURS else options.peers)}
+    told = compare(pythons, documents)
+    report = {"machine": machine.facts(), "documents": len(documents), "rounds": ROUNDS, "parsers": told}
     print(f"{'parser':20}{'parses/s':>12}{'median µs':>12}{'p99 µs':>10}{'right':>8}")
-    for name, results in turns.items():
-        taken = sorted(each for result in results for each in result["taken_ns"])
-        hundredths = quantiles(taken, n=100, method="inclusive")
-        figures = {
-            "parses_per_second": round(1e9 / min(result["processor_ns"] for result in results)),
-            "median_us": round(hundredths[49] / 1000, 2),
-            "p99_us": round(taken[-(-len(taken) * 99 // 100) - 1] / 1000, 2),
-            "right": sum(result["right"] for result in results),
-        }
-        report["parsers"][name] = figures
+    for name, figures in told.items():
         print(
             f"{name:20}{figures['parses_per_second']:>12,}{figures['median_us']:>12}{figures['p99_us']:>10}{figures['right']:>8}"
         )
