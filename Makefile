@@ -28,7 +28,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench bench-report bench-check bench-lane bench-serial bench-mrz bench-watchlist bench-screens trial fmt lint types layers lock clean
+.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench conformity bench-report bench-check bench-lane bench-serial bench-mrz bench-watchlist bench-screens trial fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -196,6 +196,9 @@ trial: $(STAMP) ## a simulated trial and the report on it (ARGS="--days 7 --airp
 	rm -rf $(TRIAL)
 	$(BIN)/autogate simulate --state $(TRIAL) $(ARGS)
 	$(BIN)/autogate report trial --state $(TRIAL)/*-*/ --out $(TRIAL)/trial-report.html
+
+conformity: $(STAMP) ## run the tests that show clauses of standards and make docs/conformity.md of them (ARGS=write: without running them)
+	$(BIN)/python -m benchmarks.conformity $(ARGS)
 
 fmt: $(STAMP) ## format and mend what can be mended by rule
 	$(BIN)/ruff check --fix .

@@ -29,6 +29,7 @@ def test_a_short_run_on_dg2_holds(case):
     assert {word for word in seen if word.startswith(("DG2_", "TLV_"))}
 
 
+@pytest.mark.conforms("TR-03121-3 §3.11.1", "defect")
 def test_a_comparison_that_matches_everybody_turns_it_red(case, monkeypatch):
     everybody = FaceComparison(score=1.0, threshold=0.5, decision="match", pack="defect", demonstration=True)
     monkeypatch.setattr(FaceVerifier, "compare", lambda *_: everybody)

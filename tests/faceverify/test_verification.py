@@ -24,6 +24,7 @@ def test_six_people_are_found_in_the_group_picture(rig):
 
 
 @pytest.mark.parametrize("values", CAPTURES, ids=str)
+@pytest.mark.conforms("TR-03121-3 §3.11.1", "positive")
 def test_mated_pairs_match_and_non_mated_pairs_do_not(rig, capture, values):
     """A threshold that few strangers pass turns away a poor single frame of the right person now and then, never lets a wrong one in."""
     wrong = []
@@ -111,6 +112,7 @@ def test_features_of_another_pack_are_not_compared(rig, capture):
     assert rig.verifier.compare(stranger, probe).reason == "pack_mismatch"
 
 
+@pytest.mark.conforms("TR-03121-3 §3.11.1", "negative")
 def test_a_pack_without_threshold_measures_but_does_not_compare(rig, capture, monkeypatch):
     probe = rig.verifier.probe(rig.pictures.frame(0, capture(180, 1.0, 0.8, 2.0)))
     monkeypatch.setattr(rig.verifier, "pack", dataclasses.replace(rig.verifier.pack, threshold=None))

@@ -36,6 +36,8 @@ def facts(**words: str) -> dict[str, Fact]:
     return {name: successful(word) for name, word in words.items()}
 
 
+@pytest.mark.conforms("TR-03121-3 §2.5", "positive")
+@pytest.mark.conforms("TR-03121-3 §2.5.1", "positive")
 async def test_an_honest_traveller_goes_through(hand: Hand):
     await hand.inside()
     await hand.face()
@@ -199,6 +201,7 @@ async def test_what_to_do_before_the_camera_is_shown_only_while_this_face_is_loo
 
 
 @pytest.mark.parametrize("word", ["no_match", "poor_quality", "no_probe", "no_reference"])
+@pytest.mark.conforms("TR-03121-3 §2.5.1", "negative")
 async def test_no_other_word_than_match_opens_the_exit(hand: Hand, word: str):
     await hand.inside()
     await hand.face(word)

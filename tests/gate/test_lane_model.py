@@ -21,6 +21,7 @@ def one_retry(monkeypatch):
     monkeypatch.setattr(g, "RETRIES", 1)
 
 
+@pytest.mark.conforms("TR-03121-3 §2.5", "positive")
 def test_all_invariants_hold_in_every_reachable_state_under_two_faults():
     model = Model()
     assert (broken := model.run()) is None, f"\n{broken}"
@@ -105,6 +106,9 @@ DEFECTS = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
+@pytest.mark.conforms("TR-03121-3 §2.5", "defect")
+@pytest.mark.conforms("TR-03121-3 §2.5.1", "defect", case="referral is read as retry")
+@pytest.mark.conforms("TR-03121-3 §2.5.1", "defect", case="pass without supervision")
 def test_seeded_defect_is_caught_with_a_trace(name):
     broken = Model(DEFECTS[name](TABLE), fault_budget=1).run()
     assert broken is not None, f"nothing noticed: {name}"
@@ -131,6 +135,7 @@ def test_every_row_is_used():
     assert [f"{state}: {TABLE[state][i].event} [{TABLE[state][i].guard.__name__}]" for state, i in dead] == []
 
 
+@pytest.mark.conforms("TR-03121-3 §2.5", "negative")
 def test_nothing_known_opens_nothing():
     for state in State:
         for event in Event:

@@ -71,6 +71,7 @@ def write(state: Path, *decisions: DecisionRecord) -> None:
     log.close()
 
 
+@pytest.mark.conforms("UU 27/2022 art. 10", "positive")
 def test_every_decision_replays_to_the_same_once(tmp_path: Path) -> None:
     write(tmp_path, *judged("t-1"), *judged("t-2", face="no_match"))
     with open_readonly(tmp_path / FILE_NAME) as log:
@@ -85,6 +86,7 @@ def test_every_decision_replays_to_the_same_once(tmp_path: Path) -> None:
     assert results[3].replayed.reasons == ("FACE_NO_MATCH",)
 
 
+@pytest.mark.conforms("UU 27/2022 art. 10", "negative")
 def test_a_decision_that_its_evidence_does_not_bear_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     entry, exit_ = judged("t-1", face="no_match")
     opened = msgspec.structs.replace(exit_, decision=msgspec.structs.replace(exit_.decision, outcome=Outcome.OPEN, reasons=()))

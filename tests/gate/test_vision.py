@@ -16,7 +16,7 @@ import pytest
 
 from faceverify.compare import FaceComparison
 from faceverify.description import PackError
-from faceverify.fuse import ATTACKS, FEWEST, MOST, PATIENT
+from faceverify.fuse import ATTACKS, FEWEST, MOST, PATIENT, BestFrames
 from faceverify.pad import PadResult
 from faceverify.quality import Instruction
 from faceverify.samples import NotPerformed, Probe, Reference
@@ -130,6 +130,7 @@ def words(checked: FaceChecked) -> dict[str, str]:
     return {name: fact.value for name, fact in checked.facts.items()}
 
 
+@pytest.mark.conforms("TR-03121-3 §4.5.1", "positive")
 def test_the_fewest_good_frames_are_fused_and_compared_once():
     verifier = Verifier("good")
     checked, _ = looked(verifier)
@@ -168,11 +169,19 @@ def test_nobody_and_two_people_are_said_as_what_they_are(frame, word, code):
     assert (checked.facts["face"].value, checked.facts["face"].code, checked.stages) == (word, code, ())
 
 
+@pytest.mark.conforms("TR-03121-3 §4.5.1", "negative")
 def test_a_presentation_attack_is_not_tried_again_and_not_compared():
     verifier = Verifier("attack", "attack", "attack", "good")
     checked, _ = looked(verifier)
     assert words(checked) == {"face": "not_performed", "pad": "attack"}
     assert (verifier.seen, verifier.comparisons) == (ATTACKS, 0)
+
+
+@pytest.mark.conforms("TR-03121-3 §4.5.1", "defect")
+def test_without_the_end_at_an_attack_it_is_compared(monkeypatch):
+    monkeypatch.setattr(BestFrames, "_suspect", lambda *_: None)
+    with pytest.raises(AssertionError):
+        test_a_presentation_attack_is_not_tried_again_and_not_compared()
 
 
 def test_frames_before_one_that_looks_like_an_attack_do_not_count():

@@ -34,6 +34,7 @@ def ec_chip(request):
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha224", "sha256", "sha384", "sha512"])
+@pytest.mark.conforms("Doc 9303-11 §6.1", "positive")
 def test_rsa_answer_is_accepted_with_every_trailer(algorithm, rsa_chip, sign_9796_2):
     key, public = rsa_chip
     assert answered(sign_9796_2(key, CHALLENGE, algorithm), public)
@@ -57,6 +58,7 @@ def test_padded_header_is_accepted_to_its_end_only(rsa_chip, sign_9796_2):
         assert not answered(sign_9796_2(key, CHALLENGE, "sha256", header=header), public)
 
 
+@pytest.mark.conforms("Doc 9303-11 §6.1", "negative")
 def test_answer_to_another_challenge_is_refused(rsa_chip, ec_chip, sign_9796_2):
     assert not answered(sign_9796_2(rsa_chip[0], b"replayed", "sha256"), rsa_chip[1])
     replayed = ec_chip[0].sign(b"replayed", ec.ECDSA(hashes.SHA256()))
@@ -84,6 +86,7 @@ def test_number_beyond_the_modulus_is_refused(rsa_chip, sign_9796_2):
     assert not answered(n.to_bytes(128, "big"), public, challenge=challenge)
 
 
+@pytest.mark.conforms("Doc 9303-11 §6.1", "negative")
 def test_answer_signed_by_a_clones_own_key_is_refused(rsa_chip, ec_chip, sign_9796_2):
     clone = sim.active_authentication_key("rsa:1024")[0]
     assert not answered(sign_9796_2(clone, CHALLENGE, "sha256"), rsa_chip[1])
@@ -92,6 +95,7 @@ def test_answer_signed_by_a_clones_own_key_is_refused(rsa_chip, ec_chip, sign_97
 
 
 @pytest.mark.parametrize("algorithm", [hashes.SHA1(), hashes.SHA256(), hashes.SHA512()])
+@pytest.mark.conforms("Doc 9303-11 §6.1", "positive")
 def test_ecdsa_answer_is_accepted_plain_and_in_der(algorithm, ec_chip):
     key, public = ec_chip
     encoded = key.sign(CHALLENGE, ec.ECDSA(algorithm))

@@ -61,6 +61,7 @@ def test_where_nobody_offers_pace_none_is_missed(signed, shown, document):
 
 
 @pytest.mark.parametrize("shown", [None, sim.card_access([]), sim.card_access([UNKNOWN])])
+@pytest.mark.conforms("Doc 9303-11 §4.2", "negative")
 def test_downgrade_to_bac_by_hiding_the_offer(shown, document):
     assert said(card_access_agrees(shown, document([GM]))) == ("differs", "PACE_HIDDEN")
 

@@ -38,11 +38,13 @@ def test_state_in_no_trust_store_is_no_trust_anchor_never_forged(workshop):
     assert undetermined(workshop.judge(sod), ReasonCode.NO_TRUST_ANCHOR, "chain")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1, chain", "negative")
 def test_state_of_the_same_name_with_other_keys_is_no_trust_anchor(workshop, now):
     namesake = sim.PretendState.create(country="ID", name="Pretendia", now=now)
     assert undetermined(workshop.judge(workshop.sod(signer=namesake.signer)), ReasonCode.NO_TRUST_ANCHOR, "chain")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1, chain", "positive")
 def test_the_right_csca_is_found_among_namesakes(workshop, now):
     namesakes = [sim.PretendState.create(country="ID", name="Pretendia", now=now) for _ in range(3)]
     anchors = [Csca.of(state.csca, provenance=str(at)) for at, state in enumerate([*namesakes, workshop.state])]
@@ -107,6 +109,7 @@ def test_name_of_unreasonable_length_is_malformed(workshop):
     assert undetermined(workshop.judge(sod), ReasonCode.MALFORMED, "signer")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, profile", "negative")
 def test_signer_of_master_lists_may_not_sign_documents(workshop, edit_element):
     purpose = der.encode(der.SEQUENCE, der.encode_oid("2.23.136.1.1.3"))
     signer = with_extension(workshop, edit_element, "2.5.29.37", purpose)
@@ -131,6 +134,7 @@ def test_key_for_other_use_than_signatures_may_not_sign_documents(workshop):
     assert rejected(workshop.judge(workshop.sod(signer=signer)), ReasonCode.SIGNER_NOT_ENTITLED, "validity")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, country", "negative")
 def test_signer_that_names_another_country_than_its_csca_is_rejected(workshop):
     other = der.read(workshop.foreign.signer.certificate).children()[0].children()[SUBJECT].encoded
     signer = workshop.reissued(lambda fields: fields.__setitem__(SUBJECT, other))
@@ -143,12 +147,14 @@ def test_signer_without_a_country_is_undetermined(workshop):
     assert undetermined(workshop.judge(workshop.sod(signer=signer)), ReasonCode.ISSUING_STATE_UNKNOWN, "country")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, country", "positive")
 def test_country_in_lower_case_is_the_same_country(workshop, now):
     state = sim.PretendState.create(country="id", name="Pretendia", now=now)
     assert isinstance(workshop.judge(workshop.sod(signer=state.signer), trust=state.trust_store()), Authentic)
 
 
 @pytest.mark.parametrize(("letters", "authentic"), [(b"IDN", True), (b"idn", True), (b"XXA", False), (b"IRN", False)])
+@pytest.mark.conforms("TR-03135-1 §5.6.4.5", "positive")
 def test_country_in_three_letters_is_the_country_of_that_mrz_code(letters, authentic, workshop):
     pair = der.encode(der.SEQUENCE, der.encode_oid("2.5.4.6"), der.encode(0x13, letters))
     subject = der.encode(der.SEQUENCE, der.encode(der.SET, pair))
@@ -156,6 +162,8 @@ def test_country_in_three_letters_is_the_country_of_that_mrz_code(letters, authe
     assert isinstance(workshop.judge(workshop.sod(signer=signer)), Authentic) == authentic
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, country", "negative")
+@pytest.mark.conforms("TR-03135-1 §5.6.4.5", "negative")
 def test_trusted_state_cannot_vouch_for_another_states_document(workshop, data_groups):
     """A rogue but trusted State signs an Indonesian passport."""
     sod = workshop.sod(signer=workshop.foreign.signer)
@@ -166,6 +174,7 @@ def test_trusted_state_cannot_vouch_for_another_states_document(workshop, data_g
 # --- time
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1, validity", "negative")
 def test_signer_expired_at_signing_is_undetermined(workshop, now):
     content = workshop.content()
     late = now + timedelta(days=12 * 365)
@@ -184,6 +193,7 @@ def test_signer_signs_within_its_keys_period_of_use_only(days, authentic, worksh
     assert authentic or undetermined(result, ReasonCode.CERTIFICATE_NOT_VALID_AT_SIGNING, "validity")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1, validity", "positive")
 def test_signer_and_csca_expired_since_signing_do_not_matter(workshop, now):
     assert isinstance(workshop.judge(workshop.sod(), now=now + timedelta(days=20 * 365)), Authentic)
 
@@ -200,6 +210,7 @@ def test_without_a_signing_time_the_signer_must_be_valid_now(workshop, now):
     assert undetermined(late, ReasonCode.CERTIFICATE_NOT_VALID_AT_SIGNING, "validity")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1, validity", "negative")
 def test_document_signed_in_the_future_is_undetermined(workshop, now):
     assert isinstance(workshop.judge(workshop.sod(), now=now - timedelta(hours=14)), Authentic)
     result = workshop.judge(workshop.sod(), now=now - timedelta(days=3))
@@ -220,6 +231,7 @@ def test_signer_issued_after_the_cscas_key_was_retired_is_undetermined(workshop,
 @pytest.mark.parametrize(
     ("country", "state"), [("DE", "D<<"), ("GB", "GBD"), ("ID", "IDN"), ("UT", "UTO"), ("KS", "RKS"), ("UN", "UNO")]
 )
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, country", "positive")
 def test_mrz_codes_of_their_own_belong_to_their_country(country, state, workshop, now):
     pretend = sim.PretendState.create(country=country, name="Pretendia", now=now)
     sod, trust = workshop.sod(signer=pretend.signer), pretend.trust_store()
@@ -253,12 +265,14 @@ def limited_to(workshop, edit_element, *kinds: str):
 
 
 @pytest.mark.parametrize(("kinds", "authentic"), [(["P"], True), (["ID", "P<"], True), (["ID"], False), (["PD"], False)])
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, document types", "positive")
 def test_signer_signs_the_types_of_document_that_it_is_limited_to(kinds, authentic, workshop, edit_element):
     result = workshop.judge(workshop.sod(signer=limited_to(workshop, edit_element, *kinds)))
     assert isinstance(result, Authentic) == authentic
     assert authentic or rejected(result, ReasonCode.DOCUMENT_TYPE_MISMATCH, "document type")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, document types", "negative")
 def test_list_of_document_types_that_cannot_be_read_is_malformed(workshop, edit_element):
     signer = with_extension(workshop, edit_element, "2.23.136.1.1.6.2", b"\x05\x00")
     with pytest.raises(PkiError):
@@ -268,6 +282,7 @@ def test_list_of_document_types_that_cannot_be_read_is_malformed(workshop, edit_
 # --- revocation
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.4", "negative")
 def test_revoked_signer_is_rejected_even_by_a_stale_list(workshop, now):
     crl = workshop.state.crl([workshop.state.signer])
     trust = workshop.state.trust_store(crls=[crl])
@@ -287,11 +302,13 @@ def test_negative_serial_number_is_revoked_by_the_same_octets_without_a_sign(wor
         assert isinstance(result, Rejected) == revoked
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.4", "positive")
 def test_revocation_of_another_signer_leaves_this_one_good(workshop):
     trust = workshop.state.trust_store(crls=[workshop.state.crl([workshop.state.document_signer()])])
     assert workshop.judge(workshop.sod(), trust=trust).revocation is Revocation.GOOD
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.4", "negative")
 def test_stale_list_is_reported_as_stale(workshop, now):
     trust = workshop.state.trust_store(crls=[workshop.state.crl()])
     assert workshop.judge(workshop.sod(), trust=trust, now=now + timedelta(days=91)).revocation is Revocation.STALE_CRL

@@ -70,6 +70,7 @@ def test_key_of_active_authentication_that_others_hold_proves_nothing_and_spares
     assert (both.verdict, both.protocols) == ("genuine", ("chip_authentication",))
 
 
+@pytest.mark.conforms("Doc 9303-11 §6.2", "positive")
 def test_chip_authentication_alone_is_genuine(authentic):
     key, group = sim.chip_authentication_key("P-256")
     result = chip_authenticity(authentic({14: group}), active=None, chip=agreement(key))
@@ -86,6 +87,7 @@ def test_document_that_signs_neither_group_does_not_support_it_whatever_was_run(
     ("hidden", "code"),
     [({14, 15}, "DG14_NOT_READ"), ({14}, "DG14_NOT_READ"), ({15}, "DG15_NOT_READ")],
 )
+@pytest.mark.conforms("Doc 9303-11 §6.2", "negative")
 def test_copy_that_hides_a_listed_group_is_not_genuine(hidden, code, chip, authentic):
     """EF.COM is not signed: a copy leaves DG14 and DG15 out of it and off the chip."""
     read = {number: group for number, group in chip[2].items() if number not in hidden}
@@ -104,6 +106,7 @@ def test_protocol_that_is_listed_and_not_run_is_not_genuine(chip, authentic):
     assert chip_authenticity(pa, active=None, chip=None).verdict == "not_genuine"
 
 
+@pytest.mark.conforms("Doc 9303-11 §6.2", "negative")
 def test_clone_with_keys_of_its_own_is_not_genuine(chip, authentic):
     clone = sim.chip_authentication_key()[0]
     pa = authentic(chip[2])
@@ -269,6 +272,7 @@ def test_neither_run_though_signed_is_not_genuine(mapping, authentic):
     assert judged(authentic({14: mapping[1]}), None).code == "CAM_NOT_RUN"
 
 
+@pytest.mark.conforms("Doc 9303-11 §4.4.3.3", "negative")
 def test_clone_with_its_own_mapping_key_is_not_genuine(mapping, authentic, card_security):
     clone = sim.new_key("ec:brainpoolP256r1")
     result = judged(authentic({14: mapping[1]}), mapped(clone), card_security(mapping[0]))

@@ -6,6 +6,7 @@ import hashlib
 from datetime import date
 
 import pytest
+from _pytest.outcomes import Failed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -112,6 +113,7 @@ def tampered(workshop, data_groups):
     return workshop.judge(workshop.sod(), data_groups | {2: b"another portrait"})
 
 
+@pytest.mark.conforms("Doc 9303-12 §10", "positive")
 def test_known_defect_explains_a_finding_and_changes_no_verdict(opened, tampered):
     known = opened(sim_lists.deviation([], sim_lists.defect("2.2", data_group=2))).known_defects(facts())
     reading = read_with(tampered, known)
@@ -131,6 +133,7 @@ def test_known_defect_explains_a_finding_and_changes_no_verdict(opened, tampered
     ],
     ids=["none", "another data group", "another check", "national use", "unknown"],
 )
+@pytest.mark.conforms("Doc 9303-12 §10", "negative")
 def test_other_defect_explains_nothing(defects, opened, tampered):
     assert not read_with(tampered, opened(sim_lists.deviation([], *defects)).known_defects(facts())).explained
 
@@ -197,6 +200,7 @@ def test_folder_gives_its_lists_and_names_the_one_that_is_not_proven(workshop, n
 # --- what is refused
 
 
+@pytest.mark.conforms("Doc 9303-12 §10", "negative")
 def test_list_signed_by_a_signer_of_master_lists_is_refused(workshop, now):
     from pki.masterlist import MASTER_LIST
 
@@ -205,6 +209,13 @@ def test_list_signed_by_a_signer_of_master_lists_is_refused(workshop, now):
     with pytest.raises(PkiError) as caught:
         open_deviation_list(encoded, workshop.state.trust_store(), now)
     assert caught.value.code is ReasonCode.SIGNER_NOT_ENTITLED
+
+
+@pytest.mark.conforms("Doc 9303-12 §10", "defect")
+def test_without_the_check_of_who_may_sign_another_signer_gets_by(workshop, now, monkeypatch):
+    monkeypatch.setattr("pki.signed_list._check_entitled", lambda *_: None)
+    with pytest.raises(Failed):
+        test_list_signed_by_a_signer_of_master_lists_is_refused(workshop, now)
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,16 @@ def test_only_a_record_of_successes_is_successful(ended):
     assert (record.result == "successful") == (len(ended) == len(CHECKS) and set(ended.values()) == {"successful"})
 
 
+@pytest.mark.conforms("TR-03135-1 §3.5.1", "negative")
 def test_no_check_at_all_is_aborted():
     assert overall([]) == InspectionRecord.of([]).result == "aborted"
+
+
+@pytest.mark.conforms("TR-03135-1 §3.5.1", "defect")
+def test_a_whole_that_is_successful_for_want_of_failures_is_noticed(monkeypatch):
+    monkeypatch.setattr("pki.inspection_record.overall", lambda results: "failed" if "failed" in results else "successful")
+    with pytest.raises(AssertionError):
+        test_no_check_at_all_is_aborted()
 
 
 @settings(max_examples=200)
@@ -81,6 +89,7 @@ def test_numbers_names_and_docstring_are_one():
 
 
 @pytest.mark.parametrize("octets", [b"", b"\x77\x00", b"\x30\x80"])
+@pytest.mark.conforms("TR-03135-1 §3.5.1", "negative")
 def test_unreadable_sod_leaves_all_other_checks_aborted_with_the_reason(octets, workshop):
     record = workshop.judge(octets).record
     assert [step.number for step in record.steps] == list(CHECKS)
@@ -89,6 +98,9 @@ def test_unreadable_sod_leaves_all_other_checks_aborted_with_the_reason(octets, 
     assert record[13].detail == "not at hand"
 
 
+@pytest.mark.conforms("TR-03135-1 §3.5.1", "positive")
+@pytest.mark.conforms("TR-03135-1 §5.6, common data", "positive")
+@pytest.mark.conforms("TR-03135-1 §5.7", "positive")
 def test_honest_document_with_everything_at_hand_has_nothing_aborted(workshop, data_groups, now):
     trust = workshop.state.trust_store(crls=[workshop.state.crl()])
     verdict = workshop.judge(workshop.sod(), trust=trust, mrz=MRZ, common_data=common_data(0x61, 0x75))
@@ -166,10 +178,18 @@ def test_what_did_not_pass_cannot_pass_once_its_data_groups_are_bound(workshop, 
 
 
 @pytest.mark.parametrize("tags", [(0x61,), (0x61, 0x75, 0x6E), ()])
+@pytest.mark.conforms("TR-03135-1 §5.6, common data", "negative")
 def test_common_data_that_names_other_groups_fails_and_changes_no_verdict(tags, workshop):
     verdict = workshop.judge(workshop.sod(), common_data=common_data(*tags))
     assert isinstance(verdict, Authentic)
     assert (verdict.record[12].result, verdict.record[12].code) == ("failed", "COMMON_DATA_DIFFERS")
+
+
+@pytest.mark.conforms("TR-03135-1 §5.6, common data", "defect")
+def test_without_the_comparison_other_common_data_gets_by(workshop, monkeypatch):
+    monkeypatch.setattr("pki.passive_authentication._compare_common_data", lambda *_: None)
+    with pytest.raises(AssertionError):
+        test_common_data_that_names_other_groups_fails_and_changes_no_verdict((0x61,), workshop)
 
 
 @pytest.mark.parametrize("octets", [b"", common_data(0x61, 0x62), der.encode(0x60)])
@@ -188,11 +208,19 @@ def test_any_octets_are_common_data_or_an_error_of_the_room(octets):
             continue
 
 
+@pytest.mark.conforms("TR-03135-1 §5.7", "negative")
 def test_mrz_that_is_printed_otherwise_fails_and_is_not_repeated(workshop):
     printed = MRZ.replace("BUDI", "ANDI")
     step = workshop.judge(workshop.sod(), mrz=printed).record[13]
     assert (step.result, step.code) == ("failed", "MRZ_DIFFERS")
     assert "BUDI" not in step.detail
+
+
+@pytest.mark.conforms("TR-03135-1 §5.7", "defect")
+def test_without_the_comparison_another_zone_gets_by(workshop, monkeypatch):
+    monkeypatch.setattr("pki.passive_authentication._compare_mrz", lambda *_: None)
+    with pytest.raises(AssertionError):
+        test_mrz_that_is_printed_otherwise_fails_and_is_not_repeated(workshop)
 
 
 def test_mrz_is_not_compared_where_data_group_1_was_not_read(workshop, data_groups):

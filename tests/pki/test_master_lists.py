@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from _pytest.outcomes import Failed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,7 @@ def refused(encoded, anchors, now) -> ReasonCode:
 
 
 @pytest.mark.parametrize("attributes_sorted", [True, False])
+@pytest.mark.conforms("Doc 9303-12 §9", "positive")
 def test_list_is_split_with_its_provenance(attributes_sorted, workshop, signer, anchors, content, now):
     encoded = sim_lists.signed_list(signer, MASTER_LIST, content, attributes_sorted=attributes_sorted)
     found = open_master_list(encoded, anchors, now)
@@ -50,6 +52,7 @@ def test_list_is_split_with_its_provenance(attributes_sorted, workshop, signer, 
     assert (found.country, found.unreadable) == ("ID", ())
 
 
+@pytest.mark.conforms("Doc 9303-12 §9", "negative")
 def test_list_whose_signer_is_vouched_for_by_the_list_alone_is_refused(workshop, signer, content, now):
     """The CSCA stands in the list and beside the signer: neither is an anchor."""
     encoded = sim_lists.signed_list(signer, MASTER_LIST, content, beside=[workshop.state.csca])
@@ -59,6 +62,13 @@ def test_list_whose_signer_is_vouched_for_by_the_list_alone_is_refused(workshop,
 def test_list_signed_by_a_document_signer_is_refused(workshop, anchors, content, now):
     encoded = sim_lists.signed_list(workshop.state.signer, MASTER_LIST, content)
     assert refused(encoded, anchors, now) is ReasonCode.SIGNER_NOT_ENTITLED
+
+
+@pytest.mark.conforms("Doc 9303-12 §9", "defect")
+def test_without_the_check_of_who_may_sign_a_document_signer_gets_by(workshop, anchors, content, now, monkeypatch):
+    monkeypatch.setattr("pki.signed_list._check_entitled", lambda *_: None)
+    with pytest.raises(Failed):
+        test_list_signed_by_a_document_signer_is_refused(workshop, anchors, content, now)
 
 
 def test_list_signed_by_the_csca_itself_is_refused(workshop, anchors, content, now):

@@ -126,6 +126,7 @@ def explicit_key() -> bytes:
     return der.encode(der.SEQUENCE, algorithm, der.encode(der.BIT_STRING, b"\0", point))
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, profile", "positive")
 def test_an_ordinary_signer_and_its_csca_have_no_oddity(workshop, rsa_state):
     for state in (workshop.state, rsa_state):
         assert not oddities(parse_certificate(state.signer.certificate))

@@ -32,6 +32,7 @@ def undetermined(result, code: ReasonCode, step: str) -> bool:
 @pytest.mark.parametrize(
     "key", ["ec:P-256", "ec:P-384", "ec:P-521", "ec:brainpoolP256r1", "ec:brainpoolP384r1", "ec:brainpoolP512r1"]
 )
+@pytest.mark.conforms("Doc 9303-11 §5.1", "positive")
 def test_honest_document_is_authentic_on_every_curve(key, data_groups, now):
     state = sim.PretendState.create(country="ID", name="Pretendia", now=now, key=key)
     result = passive_authentication.passive_authentication(state.sign_sod(data_groups), data_groups, state.trust_store(), now)
@@ -154,6 +155,7 @@ def test_null_after_ecdsa_is_let_pass_as_states_write_it(workshop, edit_element)
 # --- attacks on the data groups
 
 
+@pytest.mark.conforms("Doc 9303-11 §5.1", "negative")
 def test_portrait_swapped_after_signing_is_rejected(workshop, data_groups):
     result = workshop.judge(workshop.sod(), data_groups | {2: der.encode(0x75, b"somebody else")})
     assert rejected(result, ReasonCode.DATA_GROUP_HASH_MISMATCH, "hashes")
@@ -189,6 +191,7 @@ def test_only_the_message_digest_check_stands_between_that_forgery_and_authentic
     assert isinstance(workshop.judge(sod, forged, mrz_issuing_state="IDN"), Authentic)
 
 
+@pytest.mark.conforms("Doc 9303-11 §5.1", "negative")
 def test_signature_of_another_key_under_the_signers_name_is_rejected(workshop):
     signer = workshop.state.signer
     impostor = sim.DocumentSigner(private_key=sim.new_key("ec:P-256"), certificate=signer.certificate, now=signer.now)

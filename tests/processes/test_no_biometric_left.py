@@ -50,6 +50,7 @@ def found_by_process(left: Left) -> dict[str, set[str]]:
     return found
 
 
+@pytest.mark.conforms("UU 27/2022 art. 4", "defect")
 def test_search_finds_each_part_of_a_face_in_every_process_that_keeps_it(story):
     kept = story["kept"]
     assert kept.outcome == "OPEN"
@@ -61,6 +62,7 @@ def test_search_finds_each_part_of_a_face_in_every_process_that_keeps_it(story):
 
 
 @pytest.mark.parametrize(("when", "outcome"), [("went", "OPEN"), ("referred", "COUNTER")])
+@pytest.mark.conforms("UU 27/2022 art. 4", "positive")
 def test_no_process_holds_any_window_of_a_face_two_seconds_after_the_lane_is_idle(story, when, outcome):
     """Of this traveller or the one before: the first one after the crash looks for whom the dead processes had seen, too."""
     left = story[when]
@@ -73,5 +75,6 @@ def test_an_officer_had_looked_at_whoever_was_referred(story):
     assert story["referred"].windows.of("pictures shown") > 1000
 
 
+@pytest.mark.conforms("UU 27/2022 art. 4", "negative")
 def test_nothing_of_a_face_is_ever_on_disk_nor_a_core_of_a_process_that_died(story):
     assert {when: left.on_disk for when, left in story.items() if left.on_disk} == {}

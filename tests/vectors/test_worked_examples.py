@@ -76,6 +76,7 @@ def test_document_basic_access_keys_of_appendix_d2() -> None:
     assert keys == (octets(BAC_D4, "k_enc"), octets(BAC_D4, "k_mac"))
 
 
+@pytest.mark.conforms("Doc 9303-11 §4.3", "positive")
 def test_authentication_of_appendix_d3_on_both_sides() -> None:
     rnd_ic, rnd_ifd, k_ifd, k_ic = (octets(BAC_D4, name) for name in ("rnd_ic", "rnd_ifd", "k_ifd", "k_ic"))
     cipher, chip = (
@@ -95,6 +96,7 @@ def test_authentication_of_appendix_d3_on_both_sides() -> None:
     assert answer[1].open_command(CommandApdu.decode(protected)) == command
 
 
+@pytest.mark.conforms("Doc 9303-11 §9.8", "positive")
 def test_secured_reading_of_appendix_d4_on_both_sides() -> None:
     keys, counter = (octets(BAC_D4, "ks_enc"), octets(BAC_D4, "ks_mac")), int(BAC_D4["ssc"], 16)
     terminal, chip = (SecureMessaging(TripleDesCipher(*keys), counter) for _ in range(2))
@@ -157,6 +159,7 @@ def offered(example: Example, *, ambiguous: bool) -> pace.PaceOffer:
     return pace.PaceOffer(oid=choice.oid, parameter_id=choice.parameter_id, ambiguous=ambiguous)
 
 
+@pytest.mark.conforms("Doc 9303-11 §4.4", "positive")
 def test_pace_of_appendix_g1_apdu_by_apdu() -> None:
     key = mrz_key(PACE_GM_ECDH_G1)
     assert key.pace_secret() == octets(PACE_GM_ECDH_G1, "k")
@@ -199,6 +202,7 @@ def agrees(example: Example, group) -> None:
 @pytest.mark.parametrize(
     ("example", "group"), [(PACE_IM_ECDH_H1, BRAINPOOL_P256R1), (PACE_IM_DH_H2, MODP_1024)], ids=["H.1", "H.2"]
 )
+@pytest.mark.conforms("Doc 9303-11 §4.4", "positive")
 def test_integrated_mapping_of_appendix_h(example: Example, group) -> None:
     s, t = octets(example, "nonce_s"), octets(example, "nonce_t")
     assert pseudo_random(AES_128, s, t, group.p) == int(example["rp"], 16) == int(example["r"], 16) % group.p
@@ -208,6 +212,7 @@ def test_integrated_mapping_of_appendix_h(example: Example, group) -> None:
 # --- Appendix I: chip authentication mapping ---
 
 
+@pytest.mark.conforms("Doc 9303-11 §4.4.3.3", "positive")
 def test_pace_of_appendix_i1_apdu_by_apdu_proves_the_chips_key() -> None:
     example = PACE_CAM_ECDH_I1
     offer = offered(example, ambiguous=False)

@@ -20,6 +20,7 @@ PUBLISHED = [
 
 
 @pytest.mark.parametrize(("errors", "trials", "low", "high"), PUBLISHED)
+@pytest.mark.conforms("2019/329, measuring", "positive")
 def test_published_intervals_are_met_to_their_last_digit(errors, trials, low, high):
     assert clopper_pearson(errors, trials) == pytest.approx((low, high), abs=5.1e-5)
 

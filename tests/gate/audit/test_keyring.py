@@ -116,6 +116,7 @@ def test_the_file_is_for_its_user_alone_and_nothing_in_it_opens_without_the_seal
 # --- destroying --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.conforms("UU 27/2022 art. 42-44", "positive")
 def test_destroyed_keys_are_in_no_file_any_more(ring, tmp_path):
     """Of whole days with what they were wrapped with, and single ones; the control: before, all of them are found."""
     dice, days = random.Random(1), [date(2026, 2, day) for day in range(1, 9)]
@@ -133,6 +134,14 @@ def test_destroyed_keys_are_in_no_file_any_more(ring, tmp_path):
     assert (tmp_path / f"{FILE_NAME}-wal").stat().st_size == 0
 
 
+@pytest.mark.conforms("UU 27/2022 art. 42-44", "defect")
+def test_a_destruction_that_leaves_keys_in_the_file_is_noticed(ring, tmp_path, monkeypatch):
+    monkeypatch.setattr(Keyring, "erase", lambda _: None)
+    with pytest.raises(AssertionError):
+        test_destroyed_keys_are_in_no_file_any_more(ring, tmp_path)
+
+
+@pytest.mark.conforms("UU 27/2022 art. 42-44", "negative")
 def test_whoever_reads_meanwhile_is_told_of_and_the_next_look_erases(ring, tmp_path):
     box = ring.seal("t-1", "permit", "findings", b"hit", BEFORE)
     own, _ = wrapped(tmp_path)[box.key]

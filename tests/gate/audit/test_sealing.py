@@ -113,6 +113,7 @@ def plain_on_disk(folder) -> set[bytes]:
     return {secret for secret in SECRETS if any(secret in file for file in files)}
 
 
+@pytest.mark.conforms("UU 27/2022 art. 35", "positive")
 async def test_what_is_written_is_sealed_and_reads_as_if_it_were_not(pair):
     await pair.permit(whole=True)
     await pair.writer.append("officer", "t-1", OfficerActed(officer="sari", role="officer", action="pass"), AT, 2.0, whole=True)
@@ -125,6 +126,7 @@ async def test_what_is_written_is_sealed_and_reads_as_if_it_were_not(pair):
         assert log.verify() == []
 
 
+@pytest.mark.conforms("UU 27/2022 art. 35", "defect")
 async def test_the_control_without_a_sealer_it_all_lies_open(pair):
     pair.writer.sealer = None
     await pair.permit()
@@ -185,6 +187,7 @@ async def without_disk(pair) -> None:
 
 
 @pytest.mark.parametrize("trouble", [away, silent, gone, half, fat, without_disk])
+@pytest.mark.conforms("UU 27/2022 art. 35", "negative")
 async def test_where_nobody_seals_no_permit_is_written_and_no_field_lies_open(pair, trouble, monkeypatch, capsys):
     monkeypatch.setattr(gate.audit.sealing, "SEAL_S", 0.05)
     await trouble(pair)

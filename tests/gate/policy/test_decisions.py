@@ -327,6 +327,7 @@ def test_without_the_rooms_findings_nobody_leaves(taken: tuple[str, ...]) -> Non
             assert decision.outcome is not Outcome.OPEN
 
 
+@pytest.mark.conforms("UU 27/2022 art. 10", "negative")
 def test_empty_evidence_goes_to_the_counter_and_says_what_is_missing() -> None:
     decision = at_entry(msgspec.structs.replace(traveller(), facts={}))
     assert said(decision) == ("COUNTER", ["REQUIREMENT_UNMET"])

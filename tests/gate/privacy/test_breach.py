@@ -158,11 +158,13 @@ def test_what_was_done_since_is_told_and_what_was_refused_or_before_is_not(cross
     assert [(step.at, step.what) for step in found.steps] == [(at(12), "closed"), (at(300), "out_of_service")]
 
 
+@pytest.mark.conforms("UU 27/2022 art. 46", "positive")
 def test_three_times_24_hours_count_from_when_it_was_known(crossing, write_log):
     page = render(breach(asked(known=30), [write_log([crossing(1, "aa")])]))
     assert "2026-03-05 08:30:00 UTC+07:00" in page  # 01:30 UTC three days on, as the clock at Soekarno-Hatta shows it
 
 
+@pytest.mark.conforms("UU 27/2022 art. 46", "negative")
 def test_what_makes_no_sense_is_refused():
     for wrong in (
         {"begin": at(5), "end": at(5)},
@@ -196,6 +198,7 @@ def test_what_only_people_know_is_marked_in_both_languages(crossing, write_log):
     assert page.count("<mark>") == len(marks)
 
 
+@pytest.mark.conforms("UU 27/2022 art. 46", "positive")
 def test_the_notice_names_every_kind_of_data_that_was_exposed_and_no_other(crossing, write_log):
     state = write_log([crossing(12, "aa")])
     for exposed in EXPOSABLE:

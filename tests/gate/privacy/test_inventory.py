@@ -38,6 +38,7 @@ def structs() -> set[type[msgspec.Struct]]:
 FIELDS = sorted(f"{struct.__name__}.{field}" for struct in structs() for field in struct.__struct_fields__)
 
 
+@pytest.mark.conforms("UU 27/2022 art. 16", "positive")
 def test_every_field_that_is_recorded_sent_or_kept_is_in_the_inventory_once():
     wrong = {field: places for field in FIELDS if len(places := inventory().places(field)) != 1}
     assert not wrong, "say in gate/privacy/inventory.toml what these fields hold of whom, in one place each"
@@ -93,12 +94,20 @@ def test_the_inventory_names_nothing_that_is_not_there():
         assert name == "*" or field in FIELDS, field
 
 
+@pytest.mark.conforms("UU 27/2022 art. 16", "defect")
+def test_a_new_field_that_no_entry_names_turns_it_red(monkeypatch):
+    monkeypatch.setitem(globals(), "FIELDS", [*FIELDS, "Unheard.of"])
+    with pytest.raises(AssertionError):
+        test_every_field_that_is_recorded_sent_or_kept_is_in_the_inventory_once()
+
+
 def test_a_field_that_nobody_looked_at_is_missed():
     assert inventory().places("MrzRead.religion") == ("zone",)  # as all of the printed zone
     assert inventory().places("Unheard.of") == ()
 
 
 @pytest.mark.parametrize("word", ["portrait", "sha256", "frame", "features"])
+@pytest.mark.conforms("UU 27/2022 art. 16", "negative")
 def test_no_picture_and_no_features_go_into_anything_that_lasts(word):
     lasting = {item.id for store in inventory().store for item in store.item if store.files}
     held = {field for field in FIELDS if word in field.lower() and set(inventory().places(field)) & lasting}

@@ -79,6 +79,7 @@ class Spy:
 
 
 @pytest.mark.parametrize("password", ["mrz", "can"])
+@pytest.mark.conforms("Doc 9303-11 §4.2", "positive")
 def test_pace_is_run_where_it_is_offered(kit, password: str) -> None:
     chip = offering(kit, can=CAN)
     key = AccessKey.from_can(CAN) if password == "can" else None
@@ -155,6 +156,7 @@ def spoiling(status: int, ins: int):
 
 
 @pytest.mark.parametrize(("status", "ins"), [(0x6A88, 0x22), (0x6985, 0x22), (0x6300, 0x86), (0x6982, 0x86), (0x6F00, 0x86)])
+@pytest.mark.conforms("Doc 9303-11 §4.2", "negative")
 def test_a_refused_pace_is_no_way_to_bac(kit, status: int, ins: int) -> None:
     spy = Spy(offering(kit), spoiling(status, ins))
     assert refused(kit, spy) in {"PACE_REFUSED", "PACE_DENIED"}

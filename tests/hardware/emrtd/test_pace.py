@@ -231,6 +231,7 @@ def test_an_answer_beyond_all_measure_is_not_even_taken_apart(step: int) -> None
 
 @pytest.mark.parametrize(("oid", "number"), [(GM, 12), (GM, 9), (DH_GM, 0), (CAM, 12)])
 @pytest.mark.parametrize("step", [3, 4])
+@pytest.mark.conforms("Doc 9303-11 §4.4", "negative")
 def test_a_mirror_is_no_chip(oid: str, number: int, step: int) -> None:
     def mirror(count: int, response: ResponseApdu) -> ResponseApdu:
         sent = tlv.read_tlv(tlv.only(line.commands[-1].data, 0x7C)) if count == step else None
@@ -241,6 +242,7 @@ def test_a_mirror_is_no_chip(oid: str, number: int, step: int) -> None:
         line.run(PaceOffer(oid=oid, parameter_id=number))
 
 
+@pytest.mark.conforms("Doc 9303-11 §4.4", "negative")
 def test_a_chip_that_knows_no_password_cannot_fake_the_token() -> None:
     """A man in the middle with a key pair of his own, on the right generator of no nonce."""
     line = Line((GM, 12), change=replaced(4, dynamic(0x84, P256.key(7).public)))
@@ -339,6 +341,7 @@ def test_a_key_that_names_its_domain_parameters_by_number_is_found_as_well() -> 
     assert cam_public_key(session, infos, CAM_OFFER) == numbered
 
 
+@pytest.mark.conforms("Doc 9303-11 §4.4.3.3", "negative")
 def test_a_clone_without_the_key_fits_no_public_key() -> None:
     session = Line((CAM, 12)).run(CAM_OFFER)
     assert cam_public_key(session, card_security((CAM_KEY, 12)), CAM_OFFER) is None

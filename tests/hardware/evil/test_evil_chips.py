@@ -61,6 +61,8 @@ def cases() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("kind", "case"), list(cases()))
+@pytest.mark.conforms("Doc 9303-11 §9.8", "negative", case="MAC changed, bac")
+@pytest.mark.conforms("Doc 9303-11 §9.8", "negative", case="counter one behind, pace")
 def test_a_chip_ends_as_the_table_says(workshop, kind: str, case: dict[str, Any]) -> None:
     judge(workshop, kind, case)
 
@@ -118,6 +120,13 @@ DEFECTS = {
 
 
 @pytest.mark.parametrize("name", DEFECTS)
+@pytest.mark.conforms("Doc 9303-11 §4.2", "defect", case="PACE turned down: referenced data not found")
+@pytest.mark.conforms("Doc 9303-11 §4.4", "defect", case="authentication token changed")
+@pytest.mark.conforms("Doc 9303-11 §4.4", "defect", case="ephemeral key: ours sent back")
+@pytest.mark.conforms("Doc 9303-11 §6.2", "defect", case="a clone: the files without the keys")
+@pytest.mark.conforms("Doc 9303-11 §9.8", "defect", case="MAC changed")
+@pytest.mark.conforms("Doc 9303-11 §9.8", "defect", case="counter one behind")
+@pytest.mark.conforms("Doc 9303-11 §9.8", "defect", case="sealed without padding")
 def test_a_reader_without_its_rule_does_not_get_by(workshop, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     variant = next(variant for variant in VARIANTS if variant["name"] == name)
     kind = "pace" if "pace" in variant.get("chips", ("pace",)) else "bac"
