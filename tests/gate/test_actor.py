@@ -211,6 +211,7 @@ async def test_no_other_word_than_match_opens_the_exit(hand: Hand, word: str):
 
 
 @pytest.mark.parametrize("name", CHECKS)
+@pytest.mark.conforms("TR-03121-3 §2.5.1", "negative")
 async def test_a_chip_with_any_finding_lets_nobody_in(hand: Hand, name: str):
     await hand.document(**{name: "not_performed"})
     await asyncio.sleep(0.05)

@@ -14,6 +14,7 @@ from gate.__main__ import main
 from gate.audit.log import FILE_NAME, AuditLog, open_readonly
 from gate.decision import Outcome, decide_entry, decide_exit
 from gate.evidence import VOCABULARY, Direction, Evidence, Fact, Stage
+from gate.policy.engine import decide
 from gate.policy.schema import PACKAGED, RuleSet, load_rules
 from gate.records import DecisionRecord, TransactionRecord
 from gate.replay import RULES_FOLDER, keep_rules, replay, replay_command
@@ -84,6 +85,16 @@ def test_every_decision_replays_to_the_same_once(tmp_path: Path) -> None:
     ]
     assert results[3].replayed is not None
     assert results[3].replayed.reasons == ("FACE_NO_MATCH",)
+
+
+@pytest.mark.conforms("UU 27/2022 art. 10", "defect")
+def test_a_replay_that_finds_everything_in_order_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forgiving(*asked):
+        return msgspec.structs.replace(decide(*asked), outcome=Outcome.OPEN, reasons=())
+
+    monkeypatch.setattr("gate.replay.decide", forgiving)
+    with pytest.raises(AssertionError):
+        test_every_decision_replays_to_the_same_once(tmp_path)
 
 
 @pytest.mark.conforms("UU 27/2022 art. 10", "negative")

@@ -194,6 +194,7 @@ def test_frames_before_one_that_looks_like_an_attack_do_not_count():
     assert words(looked(alternating)[0])["pad"] == "attack"
 
 
+@pytest.mark.conforms("TR-03121-3 §4.5.1", "negative")
 def test_too_few_frames_in_a_row_leave_the_presentation_undecided():
     checked, _ = looked(Verifier("good", "good", "nobody"), deadline_s=0.1)
     assert words(checked) == {"face": "match", "pad": "not_performed"}

@@ -58,6 +58,7 @@ def test_csca_is_found_by_name_where_the_signer_carries_no_key_identifier(worksh
     assert isinstance(workshop.judge(workshop.sod(signer=signer)), Authentic)
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1, chain", "negative")
 def test_csca_that_signs_a_document_itself_is_not_entitled(workshop):
     csca = sim.DocumentSigner(private_key=workshop.state.private_key, certificate=workshop.state.csca, now=workshop.now)
     result = workshop.judge(workshop.sod(signer=csca))
@@ -122,6 +123,7 @@ def test_certificate_of_an_issuer_may_not_sign_documents(workshop, edit_element)
     assert rejected(workshop.judge(workshop.sod(signer=signer)), ReasonCode.SIGNER_NOT_ENTITLED, "validity")
 
 
+@pytest.mark.conforms("Doc 9303-12 §7.1.1, profile", "negative")
 def test_key_for_other_use_than_signatures_may_not_sign_documents(workshop):
     usage = der.encode(der.OCTET_STRING, der.encode(der.BIT_STRING, b"\x07\x80"))
     other = der.encode(der.OCTET_STRING, der.encode(der.BIT_STRING, b"\x05\x20"))  # keyEncipherment

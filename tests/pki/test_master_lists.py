@@ -59,6 +59,7 @@ def test_list_whose_signer_is_vouched_for_by_the_list_alone_is_refused(workshop,
     assert refused(encoded, workshop.foreign.trust_store(), now) is ReasonCode.NO_TRUST_ANCHOR
 
 
+@pytest.mark.conforms("Doc 9303-12 §9", "negative")
 def test_list_signed_by_a_document_signer_is_refused(workshop, anchors, content, now):
     encoded = sim_lists.signed_list(workshop.state.signer, MASTER_LIST, content)
     assert refused(encoded, anchors, now) is ReasonCode.SIGNER_NOT_ENTITLED

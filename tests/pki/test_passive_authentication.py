@@ -42,6 +42,7 @@ def test_honest_document_is_authentic_on_every_curve(key, data_groups, now):
 
 
 @pytest.mark.parametrize("algorithm", ["sha1", "sha224", "sha256", "sha384", "sha512"])
+@pytest.mark.conforms("Doc 9303-11 §5.1", "positive")
 def test_honest_document_is_authentic_with_every_hash(algorithm, workshop, rsa_state, data_groups, now):
     for state in (workshop.state, rsa_state):
         result = workshop.judge(state.sign_sod(data_groups, algorithm), trust=state.trust_store())
@@ -180,6 +181,7 @@ def forged_content(workshop):
     return forged, workshop.sod(workshop.content(forged), signer_infos=[workshop.signer_info(workshop.content())])
 
 
+@pytest.mark.conforms("Doc 9303-11 §5.1", "negative")
 def test_content_replaced_under_a_genuine_signature_is_rejected(workshop):
     forged, sod = forged_content(workshop)
     assert rejected(workshop.judge(sod, forged), ReasonCode.MESSAGE_DIGEST_MISMATCH, "attributes")

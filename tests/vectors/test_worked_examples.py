@@ -173,6 +173,7 @@ def test_mapping_and_keys_of_appendix_g1_over_curves() -> None:
     agrees(PACE_GM_ECDH_G1, BRAINPOOL_P256R1)
 
 
+@pytest.mark.conforms("Doc 9303-11 §4.4", "positive")
 def test_mapping_and_keys_of_appendix_g2_over_integers_modulo_a_prime() -> None:
     agrees(PACE_GM_DH_G2, MODP_1024)
     assert (MODP_1024.p, MODP_1024.order) == (int(PACE_GM_DH_G2["p"], 16), int(PACE_GM_DH_G2["q"], 16))

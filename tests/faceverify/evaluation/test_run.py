@@ -13,6 +13,7 @@ from faceverify.description import Threshold
 from faceverify.detect import DetectedFace
 from faceverify.evaluation.comparisons import read_comparisons
 from faceverify.evaluation.errors import EvaluationError
+from faceverify.evaluation.rates import Rate
 from faceverify.evaluation.record import read_record, write_record
 from faceverify.evaluation.report import html, write_page
 from faceverify.evaluation.run import OFIQ, evaluate
@@ -239,6 +240,13 @@ def test_mated_comparisons_alone_give_no_false_match_rate_and_no_curve(tmp_path,
     assert "need both mated and non-mated" in page
 
 
+@pytest.mark.conforms("2019/329, measuring", "defect")
+def test_a_rate_of_nothing_that_is_called_zero_is_noticed(tmp_path, verifier, monkeypatch):
+    monkeypatch.setattr(Rate, "value", property(lambda rate: rate.errors / max(rate.trials, 1)))
+    with pytest.raises(AssertionError):
+        test_mated_comparisons_alone_give_no_false_match_rate_and_no_curve(tmp_path, verifier)
+
+
 def test_a_run_of_failures_alone_is_still_a_report(tmp_path, verifier):
     put(tmp_path, "a/0.jpg", failed="no_face")
     put(tmp_path, "a/1.jpg", failed="no_face")
@@ -247,6 +255,7 @@ def test_a_run_of_failures_alone_is_still_a_report(tmp_path, verifier):
     assert "no_face" in write_page(tmp_path / "out", found).read_text()
 
 
+@pytest.mark.conforms("2019/329, measuring", "negative")
 def test_without_a_threshold_no_error_rate_is_claimed(people, verifier):
     verifier.pack = SimpleNamespace(**{name: getattr(verifier.pack, name) for name in PACK} | {"threshold": None})
     _, found = measured(people, verifier)

@@ -164,6 +164,13 @@ def test_three_times_24_hours_count_from_when_it_was_known(crossing, write_log):
     assert "2026-03-05 08:30:00 UTC+07:00" in page  # 01:30 UTC three days on, as the clock at Soekarno-Hatta shows it
 
 
+@pytest.mark.conforms("UU 27/2022 art. 46", "defect")
+def test_an_hour_too_many_is_noticed(crossing, write_log, monkeypatch):
+    monkeypatch.setattr("gate.privacy.notice.DEADLINE", timedelta(hours=73))
+    with pytest.raises(AssertionError):
+        test_three_times_24_hours_count_from_when_it_was_known(crossing, write_log)
+
+
 @pytest.mark.conforms("UU 27/2022 art. 46", "negative")
 def test_what_makes_no_sense_is_refused():
     for wrong in (
