@@ -28,10 +28,12 @@ FULL = ["--benchmark-max-time=5", "--benchmark-min-rounds=20"]
 def run(folder: Path, arguments: list[str]) -> int:
     """pytest's exit status. The run lies in ``folder`` under the time at which it began."""
     folder.mkdir(parents=True, exist_ok=True)
-    out = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
-    suites = [] if any(Path(each.partition("::")[0]).exists() for each in arguments) else ["benchmarks"]
+    out = folder.resolve() / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    suites = [] if any(each.partition("::")[0].endswith(".py") for each in arguments) else ["benchmarks"]
     command = [sys.executable, "-m", "pytest", *suites, "--benchmark-only", f"--benchmark-json={out}", *arguments]
     status = subprocess.call(command, cwd=REPOSITORY)
+    if out.exists() and not out.stat().st_size:
+        out.unlink()  # opened before anything was measured
     print(f"{out}\nmake bench-report shows it beside earlier runs." if out.exists() else "no run was saved", flush=True)
     return status
 
@@ -48,8 +50,11 @@ def report(folder: Path, out: Path) -> int:
     return 0
 
 
-def check(folder: Path) -> int:
-    """0: no ratio grew too much; 1: one did, and it is named; 2: there was nothing to compare."""
+def check(folder: Path, *, complete: bool) -> int:
+    """0: no ratio grew too much; 1: one did, and it is named; 2: there was nothing to compare.
+
+    ``complete``: a ratio to a floor that was recorded and is not in the run is a finding, too. A peer may be absent.
+    """
     runs, left_out = read_runs(folder)
     if not runs:
         return _nothing(folder, left_out)
@@ -59,6 +64,8 @@ def check(folder: Path) -> int:
     for verdict in verdicts:
         if verdict.word == "regression":
             print(f"REGRESSION {history_page.told(verdict)}")
+    lost = [verdict.ratio.name for verdict in verdicts if complete and verdict.lost]
+    print(*(f"NOT MEASURED {name}" for name in lost), sep="\n", end="\n" * bool(lost))
     compared = words.count("held") + words.count("regression")
     print(
         f"{runs[-1].name}: {compared} of {len(verdicts)} ratios compared, {words.count('regression')} beyond what is allowed;",
@@ -70,7 +77,7 @@ def check(folder: Path) -> int:
     if not compared:
         print("nothing could be compared", file=sys.stderr)
         return 2
-    return int("regression" in words)
+    return int("regression" in words or bool(lost))
 
 
 def record(folder: Path, count: int) -> int:
@@ -98,6 +105,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--full", action="store_true", help="run: five seconds of rounds for each benchmark, a quarter of an hour"
     )
+    parser.add_argument("--complete", action="store_true", help="check: no recorded ratio to a floor may be missing from the run")
     parser.add_argument("--page", type=Path, metavar="FILE", help="report: the page (history.html in the folder of the runs)")
     parser.add_argument("--runs", type=int, default=1, metavar="N", help="record: medians of the newest N runs (1)")
     options, rest = parser.parse_known_args(arguments)
@@ -107,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
         case "report":
             return report(options.out, options.page or options.out / "history.html")
         case "check":
-            return check(options.out)
+            return check(options.out, complete=options.complete)
         case _:
             return record(options.out, options.runs)
 

@@ -59,6 +59,11 @@ class Verdict:
         return self.now / self.recorded if self.now is not None and self.recorded else None
 
     @property
+    def lost(self) -> bool:
+        """Recorded beside a floor, and not in this run: renamed, skipped or failed."""
+        return self.now is None and self.recorded is not None and not self.ratio.peer
+
+    @property
     def word(self) -> Literal["regression", "held", "not recorded", "not measured"]:
         if self.now is None:
             return "not measured"

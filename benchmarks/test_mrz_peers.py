@@ -22,6 +22,7 @@ PICTURES, READERS = 12, ("autogate", "rapidocr", "passporteye")
 ABSENT = "absent (make setup-mrz-peers)"
 
 
+@pytest.mark.timeout(600)
 def test_text_beside_peers(benchmark):
     """A round is the whole run: a thousand passports by each parser, in turn."""
     benchmark.group = "mrz: 1,000 passports as text, in turn by all"
@@ -32,6 +33,7 @@ def test_text_beside_peers(benchmark):
     benchmark.extra_info |= told | {name: ABSENT for name, python in TEXT.items() if not python.exists()}
 
 
+@pytest.mark.timeout(600)
 def test_pictures_beside_peers(benchmark, tmp_path: Path):
     """Drawn pages of a scanner's quality; `make bench-mrz` reads specimens."""
     benchmark.group = "mrz: pictures of documents, in turn by all"

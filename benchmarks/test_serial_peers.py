@@ -15,7 +15,7 @@ PEERS = {
 }
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)  # libosdp waits by itself for as long as it likes
 def test_commands_beside_peers(benchmark):
     """A round is the whole run: each link by itself, as two on one machine would disturb each other."""
     benchmark.group = "serial: command → outcome, each link by itself"

@@ -116,7 +116,7 @@ def test_a_mark_without_a_case_means_all_of_them():
     assert ended("t.py::test", {}) == "not run"
 
 
-def test_a_tear_down_that_fails_is_no_success_and_an_expected_failure_no_case():
+def test_a_tear_down_that_fails_is_no_success_and_neither_is_a_skip():
     recorder = Recorder()
     for when, outcome in (("setup", "passed"), ("call", "passed"), ("teardown", "failed")):
         recorder.pytest_runtest_logreport(

@@ -116,6 +116,14 @@ def test_a_ratio_that_was_not_measured_is_counted_as_such(tmp_path: Path, capsys
     assert "1 of 2 ratios compared, 0 beyond what is allowed; not measured in this run: 1" in capsys.readouterr().out
 
 
+def test_where_a_whole_run_is_asked_for_a_floor_that_is_gone_is_a_finding_and_an_absent_peer_is_not(tmp_path: Path, capsys):
+    saved(tmp_path, "1", drop=FLOOR)
+    assert history.main(["check", "--complete", "--out", str(tmp_path)]) == 1
+    assert "NOT MEASURED ours, beside the floor\n" in capsys.readouterr().out
+    saved(tmp_path, "2", them="absent (x)")
+    assert history.main(["check", "--complete", "--out", str(tmp_path)]) == 0
+
+
 def test_nothing_to_compare_is_no_success(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert check(tmp_path) == 2
     saved(tmp_path, "1")
