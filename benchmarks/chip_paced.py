@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.chip_line import Stopwatch, passport, read
 from benchmarks.chip_plan import KBIT_S, SHORT, WHOLE, whole_ms
+from benchmarks.progress import bar
 from hardware.sim.chip import LinkModel
 
 LENGTHS = {"short length": SHORT, "extended length": WHOLE}
@@ -65,7 +66,7 @@ class PacedReading:
 def interleaved(rounds: int) -> dict[str, dict[str, float]]:
     """``rounds`` readings at each rate in each length, in turn, so that the machine's moods fall on all alike."""
     readings: dict[tuple[int, str], list[Reading]] = {(kbit_s, length): [] for kbit_s in KBIT_S for length in LENGTHS}
-    for _ in range(rounds):
+    for _ in bar(range(rounds), "readings of each kind"):
         for (kbit_s, length), taken in readings.items():
             taken.append(PacedReading(kbit_s, length)())
     return {f"{kbit_s} kbit/s, {length}": told(taken, kbit_s, length) for (kbit_s, length), taken in readings.items()}

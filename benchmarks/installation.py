@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import REPOSITORY, free_ports, spread
+from benchmarks.progress import bar
 
 ROOMS = ("gate", "mrz", "pki", "faceverify", "hardware")
 UV = str(Path(sys.executable).with_name("uv"))
@@ -36,7 +37,7 @@ def ready(scratch: Path, starts: int) -> dict[str, Any]:
     _environment(environment, "serve.lock", "faces.lock")
     _install(environment, _copy(scratch / "screens-source"))
     told: dict[str, list[float]] = {"our modules compiled": [], "our modules not compiled": []}
-    for _ in range(starts):  # in turn, so that the machine's moods fall on both
+    for _ in bar(range(starts), "starts"):  # in turn, so that the machine's moods fall on both
         for name, prepare in zip(told, (_compile, _strip), strict=True):
             prepare(environment)
             told[name] += _probe(environment, scratch)

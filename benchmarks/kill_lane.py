@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol, Self, TypeVar, get_args
 
 from benchmarks.kill_controller import boot
 from benchmarks.kill_judge import Line
+from benchmarks.progress import Bar
 from gate.demo.cast import load_cast
 from gate.evidence import Fact, successful
 from gate.processes import messages as m
@@ -133,13 +134,14 @@ async def lanes(count: int, firmwares: Sequence[str]) -> AsyncIterator[list[Kill
 async def work_off(lanes: Sequence[KillLane], todo: Sequence[T], perform: Callable[[KillLane, T], Awaitable[R]]) -> list[R]:
     """Perform everything in ``todo`` on whichever lane is free; once more, and in the end, what a result says is void."""
     results: list[R] = []
-    waiting, again = list(reversed(todo)), len(todo) // 2
+    waiting, again, shown = list(reversed(todo)), len(todo) // 2, Bar(len(todo), "trials")
 
     async def work(lane: KillLane) -> None:
         nonlocal again
         while waiting:
             trial = waiting.pop()
             results.append(await perform(lane, trial))
+            shown.step()
             if results[-1].void and again:
                 again -= 1
                 waiting.insert(0, trial)
@@ -147,6 +149,7 @@ async def work_off(lanes: Sequence[KillLane], todo: Sequence[T], perform: Callab
     async with asyncio.TaskGroup() as group:
         for lane in lanes:
             group.create_task(work(lane))
+    shown.end()
     return results
 
 

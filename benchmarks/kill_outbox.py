@@ -32,6 +32,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.progress import bar
 from gate.evidence import Direction
 from gate.registries.base import Found, Unavailable
 from gate.registries.crossing import Crossing, CrossingOutbox, CrossingReply
@@ -155,7 +156,7 @@ def run(folder: Path, kills: int, seed: int) -> dict[str, int]:
     command = [sys.executable, "-m", "benchmarks.kill_outbox", "--writers"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as writers:
         try:
-            for kill in range(kills):
+            for kill in bar(range(kills), "kills"):
                 noted |= one_life(writers, folder / "crossings.sqlite3", dice, 1 + max(noted, default=0))
                 if kill % 3 == 2:
                     aside += asyncio.run(drain(folder / "crossings.sqlite3", registry))

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from benchmarks.lane_alone import Model
+from benchmarks.progress import bar
 from gate import lane_guards as g
 from gate.lane import TABLE, Action
 from gate.lane_rows import Table
@@ -78,7 +79,7 @@ def main() -> int:
     right = Watched(TABLE)
     assert right.run() is None
     found: Counter[str] = Counter()
-    for name, table in list(mutants())[first - 1 :: step]:
+    for name, table in bar(list(mutants())[first - 1 :: step], "defects"):
         verdict = judged(table, right.edges)
         found[verdict] += 1
         if verdict == "safe":

@@ -34,6 +34,7 @@ from typing import Any
 
 from benchmarks.outage_gate import DEADLINE_S, Gate, Ruling, VirtualClock
 from benchmarks.outage_world import Centre, cast, listed
+from benchmarks.progress import bar
 from gate.decision import Outcome
 from gate.evidence import IN_SNAPSHOT
 from gate.policy.schema import RuleSet, load_rules
@@ -130,7 +131,7 @@ async def run(folder: Path, began: date, hours: Iterable[float], rules: RuleSet)
     try:
         gate = Gate(folder, centre, clock, rules)
         try:
-            for version, hour in enumerate(played, 2):
+            for version, hour in enumerate(bar(played, "hours"), 2):
                 clock.now = failed + hour * HOUR
                 _behave(centre, gate, phase_at(hour), failed, version)
                 rulings += [await gate.judge(person, phase_at(hour).name, hour) for person in persons]

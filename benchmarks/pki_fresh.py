@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from benchmarks import pki_store
 from benchmarks.machine import REPOSITORY, spread
+from benchmarks.progress import bar
 from pki import der, sim
 from pki.passive_authentication import authenticate_sod
 from pki.results import SignedHashes
@@ -228,7 +229,7 @@ def _in_blocks(
     warm_up: Callable[[], None],
 ) -> dict[str, Timings]:
     timings = {name: Timings() for name in (OURS, FLOOR, PYMRTD, OPENSSL)}
-    for start in range(0, len(sods), BLOCK):
+    for start in bar(range(0, len(sods), BLOCK), "blocks of documents"):
         block = sods[start : start + BLOCK]
         warm_up()
         for sod in block:

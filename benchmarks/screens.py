@@ -21,6 +21,7 @@ from typing import Any, get_args
 from playwright.async_api import Browser, async_playwright
 
 from benchmarks import machine
+from benchmarks.progress import bar
 from gate.processes import channel
 from gate.processes.messages import AnyMessage, Join, TravellerScreen, TravellerView
 
@@ -90,7 +91,7 @@ async def page_server() -> AsyncIterator[tuple[str, ToldLane]]:
 async def first_paints(browser: Browser, address: str, loads: int) -> list[float]:
     """Milliseconds from the navigation to the first picture, each time in a browser's profile of its own."""
     told = []
-    for _ in range(loads):
+    for _ in bar(range(loads), "loads"):
         context = await browser.new_context(viewport=PANEL)
         page = await context.new_page()
         await page.goto(address)
@@ -107,7 +108,7 @@ async def to_pixels(browser: Browser, address: str, lane: ToldLane, changes: int
     await page.goto(address)
     words: list[TravellerScreen] = [word for word in get_args(TravellerScreen) if word != "closed"]
     told, seen = [], int(await page.evaluate("pixels.length"))
-    for number in range(changes):
+    for number in bar(range(changes), "changes"):
         await asyncio.sleep(random.uniform(*PAUSE_S))
         word = words[number % len(words)]
         began = time.time()
