@@ -11,12 +11,19 @@ COMMON = ["--universal", "--python-version", "3.11", "--generate-hashes", "--no-
 QUIET = ["--no-emit-index-url", "--no-emit-find-links", "--quiet"]
 PROJECT = str(HERE.parent / "pyproject.toml")
 
+
+def _extras(*names: str) -> list[str]:
+    return [part for name in names for part in ("--extra", name)]
+
+
 LOCKS: dict[str, list[str]] = {
     "bootstrap.lock": [str(HERE / "bootstrap.in")],
     "core.lock": [PROJECT],
-    "screens.lock": [PROJECT, "--extra", "screens", "-c", str(HERE / "core.lock")],
-    "serve.lock": [PROJECT, "--extra", "screens", "--extra", "registries", "-c", str(HERE / "screens.lock")],
-    "dev.lock": [PROJECT, "--extra", "screens", "--extra", "registries", "--extra", "dev", "-c", str(HERE / "serve.lock")],
+    "screens.lock": [PROJECT, *_extras("screens"), "-c", str(HERE / "core.lock")],
+    "serve.lock": [PROJECT, *_extras("screens", "registries"), "-c", str(HERE / "screens.lock")],
+    "fleet.lock": [PROJECT, *_extras("screens", "registries", "fleet"), "-c", str(HERE / "serve.lock")],
+    "centre.lock": [PROJECT, *_extras("screens", "registries", "fleet", "centre"), "-c", str(HERE / "fleet.lock")],
+    "dev.lock": [PROJECT, *_extras("screens", "registries", "fleet", "centre", "dev"), "-c", str(HERE / "centre.lock")],
     "faces.lock": ["--no-deps", str(HERE / "faces.in")],
     "insightface.lock": [
         str(HERE / "insightface.in"),
