@@ -16,8 +16,8 @@ TRAINING_STATE = Path(".state/training")
 SIMULATION_STATE = Path(".state/simulation")
 
 
-def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list of commands, each in two or three lines
-    """Some commands have options that live with them; loading those for every ``command`` would cost half a second."""
+def _parser(command: str, word: str = "") -> argparse.ArgumentParser:  # noqa: PLR0915 - a list of commands, each in two or three lines
+    """Some commands have options that live with them; loading those for every ``command`` would cost half a second. ``word`` follows it."""
     parser = argparse.ArgumentParser(prog="autogate", description="Edge service of an automated border control gate.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
@@ -118,6 +118,22 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
 
         add_privacy_arguments(privacy, DEMO_STATE)
 
+    collect = commands.add_parser(
+        "collect", help="the centre: take what gates sent from the broker into the database, sign receipts"
+    )
+    if command == "collect":
+        from gate.fleet.command import add_collect_arguments
+
+        add_collect_arguments(collect)
+
+    fleet = commands.add_parser(
+        "fleet", help="many gates and their centre: keys, updates, what was received, the page, a demonstration"
+    )
+    if command == "fleet":
+        from gate.fleet.command import add_arguments as add_fleet_arguments
+
+        add_fleet_arguments(fleet, word)
+
     support = commands.add_parser("support-bundle", help="what helps somebody to help from afar, and nothing about travellers")
     if command == "support-bundle":
         from gate.support import add_arguments as add_support_arguments
@@ -131,7 +147,7 @@ def _parser(command: str) -> argparse.ArgumentParser:  # noqa: PLR0915 - a list 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit status: 0 done, 1 found something, 2 cannot be done as asked."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(next(iter(arguments), "")).parse_args(arguments)
+    options = _parser(*[*arguments, "", ""][:2]).parse_args(arguments)
     match options.command:
         case "demo":
             from gate.demo.run import demo_command
@@ -201,6 +217,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.support import support_command
 
             return support_command(options)
+        case "collect":
+            from gate.fleet.command import collect_command
+
+            return collect_command(options)
+        case "fleet":
+            from gate.fleet.command import fleet_command
+
+            return fleet_command(options)
         case "policy":
             from gate.policy_command import policy_command
 
