@@ -119,7 +119,19 @@ class Receipt(Signed, frozen=True, kw_only=True):
     at: Instant
 
 
-AnySigned = Parcel | CheckpointNote | Status | Receipt
+class Assignment(Signed, frozen=True, kw_only=True):
+    """What of all that is allowed this gate shall work with, as the director has it (:mod:`gate.fleet.updates`)."""
+
+    number: Number
+    """Only grows, for each gate: none is taken that is older than one that was."""
+    at: Instant
+    until: Instant
+    """Nobody who holds back newer ones makes this one count longer."""
+    targets: Annotated[dict[Text, Text], Meta(max_length=32)]
+    """What it is for (``rules``, ``trust``, …) → the path of a target."""
+
+
+AnySigned = Parcel | CheckpointNote | Status | Receipt | Assignment
 _CONTEXT = b"autogate fleet message 1\n"
 T = TypeVar("T", bound=Signed)
 
