@@ -212,6 +212,26 @@ def receipt_subject(gate: str) -> str:
     return f"{RECEIPT_SUBJECT}.{gate}"
 
 
+def inbox(gate: str) -> str:
+    """Below which subject the broker answers what this gate asks: a prefix of its own, so that no gate hears another's answers."""
+    return f"_INBOX.{gate}"
+
+
+def last_receipt(gate: str) -> str:
+    """Whom to ask for the newest receipt of a gate: the broker, of its stream RECEIPTS (direct get by subject)."""
+    return f"$JS.API.DIRECT.GET.RECEIPTS.{receipt_subject(gate)}"
+
+
+def gate_may_tell(gate: str) -> tuple[str, ...]:
+    """All that a gate publishes to besides what its updates ask (:func:`gate.fleet.updates.broker.gate_may_ask`)."""
+    return (*(subject(gate, kind) for kind in KINDS), last_receipt(gate))
+
+
+def gate_may_hear(gate: str) -> tuple[str, ...]:
+    """All that a gate subscribes to."""
+    return receipt_subject(gate), f"{inbox(gate)}.>"
+
+
 def gate_of(subject: str) -> str:
     """The gate that a subject names; empty where it names none."""
     gate = ".".join(subject.split(".")[1:3])
