@@ -29,6 +29,7 @@ from gate.config_sections import (
     Console,
     Controller,
     Face,
+    Fleet,
     Health,
     Lane,
     LinkWaiver,
@@ -64,6 +65,7 @@ __all__ = [
     "Console",
     "Controller",
     "Face",
+    "Fleet",
     "Health",
     "Lane",
     "LinkWaiver",
@@ -295,6 +297,7 @@ class _Reader:
         self._check_rules()
         self._check_console()
         self._check_audit()
+        self._check_fleet()
         if self._right.get("chip.link") == "pcsc" and self._right.get("chip.reader", "") is None:
             self._find("chip.reader", "missing", 'name the PC/SC reader; "autogate chip readers" lists them')
         if self._right.get("chip.link") == "scanner" and self._right.get("chip.reader") is not None:
@@ -384,6 +387,18 @@ class _Reader:
             self._find(
                 "audit.witness_key", "missing: whose word counts", "write the key that autogate audit keygen printed there"
             )
+
+    def _check_fleet(self) -> None:
+        url = self._right.get("fleet.url", "")
+        if not url:
+            return
+        proofs = [key for key in ("ca", "certificate", "key") if self._right.get(f"fleet.{key}") is not None]
+        if url.startswith("tls:") and len(proofs) < 3:
+            self._find("fleet.url", "tls without certificates", "name ca, certificate and key")
+        if url.startswith("nats:") and proofs:
+            self._find("fleet.url", "certificates that nothing uses", "begin it with tls://")
+        if "." in self._right.get("lane.id", ""):
+            self._find("lane.id", "a dot in the name of a gate of a fleet", "letters, digits, hyphens and underscores alone")
 
     def _check_panel(self) -> None:
         kind, key_file = self._right.get("panel.kind", "none"), self._right.get("panel.key_file", "")

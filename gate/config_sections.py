@@ -18,6 +18,12 @@ Address = Annotated[str, Meta(pattern=r"^[^\x00-\x1f]{1,255}$", description="an 
 Url = Annotated[
     str, Meta(pattern=r"^https?://[A-Za-z0-9.\-\[\]:]+(/[!-~]*)?$", description="an http or https address without password")
 ]
+FleetUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^(tls|nats)://[A-Za-z0-9.\-\[\]:]+$", description="the address of a broker, as tls://HOST:PORT without password"
+    ),
+]
 Signer = Annotated[
     str,
     Meta(
@@ -287,6 +293,26 @@ class Audit(Section, frozen=True, kw_only=True):
         return Path(self.witness or "")
 
 
+class Fleet(Section, frozen=True, kw_only=True):
+    """The way to the centre of a fleet (docs/fleet.md). A gate without this section stands alone, and lacks nothing for it."""
+
+    url: FleetUrl
+    ca: Path | None = None
+    """Whose certificates the broker shows (PEM); with ``certificate`` and ``key``, the gate's own, both ends prove themselves."""
+    certificate: Path | None = None
+    key: Path | None = None
+    signing_key: Path
+    """By which the gate signs what it tells (Ed25519): a file (PEM), or the URI of a key in a token (``pkcs11:…``)."""
+    keys: Path
+    """Whose signatures count from the centre: the directory of keys."""
+    signers: tuple[Signer, ...] = ()
+    """Who puts keys into that directory: one for which no two of them signed counts for nothing. Demonstrations need none."""
+    rows_per_s: Annotated[float, Meta(ge=1, le=10_000)] = 200.0
+    """At most so many records are sent, so that a gate that was offline for days leaves room for the others."""
+    updates: Path | None = None
+    """A folder for what the centre assigns to this gate, with the first ``root.json`` in it; None: nothing is taken from there."""
+
+
 class Config(Section, frozen=True, kw_only=True):
     profile: Literal["demo", "training", "trial"]
     state_dir: Path
@@ -305,6 +331,7 @@ class Config(Section, frozen=True, kw_only=True):
     screens: Screens = Screens()
     console: Console = Console()
     health: Health = Health()
+    fleet: Fleet | None = None
 
     @property
     def officers_supervise(self) -> bool:

@@ -100,10 +100,17 @@ _SIMULATORS_ONLY = (
         Refusal(key=f"registries.{name}.url", refuses=_is_remote, what="not on this machine", remedy="use the reference server")
         for name in REGISTRIES
     ),
+    Refusal(key="fleet.url", refuses=_is_remote, what="not on this machine", remedy="start a broker here: autogate fleet demo"),
 )
 
 _EXERCISES_ONLY = (
     *_SIMULATORS_ONLY,
+    Refusal(
+        key="fleet.url",
+        refuses=bool,
+        what="a centre, which would take exercises for crossings",
+        remedy="leave the section out",
+    ),
     Refusal(
         key="chip.reader",
         refuses=lambda reader: reader is not None and not reader.startswith("Virtual PCD"),
@@ -225,6 +232,21 @@ _NO_STAND_INS = (
             remedy="use https",
         )
         for name in REGISTRIES
+    ),
+    Refusal(
+        key="fleet.url",
+        refuses=lambda url: not url.startswith("tls://"),
+        what="not authenticated",
+        remedy="begin it with tls://, and name ca, certificate and key",
+    ),
+    Refusal(
+        key="fleet.signing_key",
+        refuses=lambda path: not str(path).startswith(TOKEN_KEY),
+        what="a file: whoever copies it speaks for the gate",
+        remedy="name a key in a token, pkcs11:… (autogate fleet enrol)",
+    ),
+    Refusal(
+        key="fleet.signers", refuses=are_not_two_people, what=NOT_TWO_PEOPLE, remedy="name those who approve the fleet's keys"
     ),
 )
 

@@ -30,7 +30,7 @@ from gate.runtime import Runtime
 RESTARTS, RESTART_WINDOW_S = 5, 60.0
 DEVICE_RETRY_S = 2.0
 """A process that lost its device is started again this long after its last start, for as long as it takes."""
-DISPENSABLE = frozenset({"panel", "health", "console", "verifier", "pictures"})
+DISPENSABLE = frozenset({"panel", "health", "console", "verifier", "pictures", "fleet"})
 """Processes whose ends, however many and whatever they call them, end no service: what they drive tells people something and moves nothing."""
 STOP_TIMEOUT_S = 5.0
 LANE_STOP_S = DRAIN_S + 5.0
@@ -83,6 +83,7 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
         | _console(config_path, config, runtime)
         | _health(config, runtime)
         | ({"audit": [*python, "gate.processes.audit", *common]} if config.audit.key else {})
+        | _fleet(config_path, config, runtime)
     )
 
 
@@ -117,6 +118,14 @@ def _health(config: Config, runtime: Runtime) -> dict[str, list[str]]:
         return {}
     command = [sys.executable, "-m", "gate.processes.health", "--lane", str(runtime.lane_socket), "--secret-file"]
     return {"health": [*command, str(runtime.secret_file_for("health")), "--port", str(config.health.port)]}
+
+
+def _fleet(config_path: Path, config: Config, runtime: Runtime) -> dict[str, list[str]]:
+    """The process that tells the centre, where there is one."""
+    if config.fleet is None:
+        return {}
+    command = [sys.executable, "-m", "gate.processes.fleet", "--config", str(config_path), "--lane", str(runtime.lane_socket)]
+    return {"fleet": [*command, "--secret-file", str(runtime.secret_file_for("fleet"))]}
 
 
 @dataclass(slots=True)

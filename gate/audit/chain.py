@@ -125,9 +125,11 @@ class AuditReader:
             raise AuditError(f"{self._path}: cannot be read ({error})") from error
         return Head(seq=seq, hash=last)
 
-    def rows(self, after: int, most: int) -> list[Row]:
-        """Up to ``most`` records behind number ``after``. Raises AuditError where the file is damaged there."""
+    def rows(self, after: int, most: int, kind: str | None = None) -> list[Row]:
+        """Up to ``most`` records (of one kind) behind number ``after``. Raises AuditError where the file is damaged there."""
         try:
+            if kind is not None:
+                return list(self._select("WHERE seq > ? AND kind = ? ORDER BY seq LIMIT ?", after, kind, most))
             return list(self._select("WHERE seq > ? ORDER BY seq LIMIT ?", after, most))
         except DAMAGE as error:
             raise AuditError(f"{self._path}: cannot be read ({error})") from error
@@ -213,7 +215,7 @@ class AuditReader:
     def _rows(self, newest: int | None = None) -> Iterator[Row]:
         return self._select("ORDER BY seq") if newest is None else self._select("ORDER BY seq DESC LIMIT ?", newest)
 
-    def _select(self, which: str, *values: int) -> Iterator[Row]:
+    def _select(self, which: str, *values: int | str) -> Iterator[Row]:
         """Text as bytes: a flipped byte need not be UTF-8 any more; and a damaged page may hold other types than the schema's."""
         for row in self._connection.cursor().execute(f"SELECT {_COLUMNS} FROM record {which}", values):  # noqa: S608 (constants)
             if tuple(map(type, row)) != _TYPES:

@@ -17,7 +17,7 @@ from gate.clock import SystemClock
 from gate.config import Timeouts
 from gate.lane import LEASED, TABLES, TIMEOUT_KEY, Action, Event, Lane, State, View, step
 from gate.lane_guards import passable
-from gate.processes.bounds import bounded_backends
+from gate.processes.bounds import bounded_backends, bounded_words
 from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.fitness import (
@@ -40,6 +40,7 @@ from gate.processes.messages import (
     AuditReport,
     DocumentPlaced,
     DocumentRemoved,
+    FleetReport,
     MoreTime,
     Order,
     OrderTaken,
@@ -449,6 +450,9 @@ class LaneActor:
             self._publish()
         elif role == "audit" and isinstance(message, AuditReport):
             self._audit_says(message)
+        elif role == "fleet" and isinstance(message, FleetReport):
+            self._display.fleet_problem = bounded_words(message.problem)
+            self._publish()
         else:
             self._case.on_message(role, message, self._lane.state)
             self._publish()
@@ -472,6 +476,11 @@ class LaneActor:
     def visit(self) -> int:
         """Counts the lane's stays in its states."""
         return self._visit
+
+    @property
+    def waiting_s(self) -> float:
+        """How long somebody inside waits for an officer."""
+        return self._clock.boot() - self._entered if self._lane.state is State.HOLD else 0.0
 
     @property
     def passable(self) -> bool:

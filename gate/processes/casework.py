@@ -165,6 +165,11 @@ class Casework:
         return self._placed is not None and self.running is None and self._unread
 
     @property
+    def rules_version(self) -> str:
+        """Of the rules that the last traveller was judged by, or the next one is."""
+        return self._rules.version
+
+    @property
     def traveller(self) -> str:
         """The transaction that runs; empty where none does."""
         return self.running.id if self.running else ""

@@ -55,6 +55,8 @@ class Display:
         """Why the newest rule set is not gone by, for the officer; empty where it is."""
         self.audit_problem = ""
         """Why the log is not signed or witnessed up to now, for the officer; empty where it is."""
+        self.fleet_problem = ""
+        """What the centre of the fleet lacks of this gate, for the officer; it keeps nobody."""
         self.troubles: tuple[str, ...] = ()
         """Why the lane takes nobody, for the officer."""
         self.watching: dict[str, float] = {}
@@ -180,7 +182,7 @@ class Display:
         return view.entry.name.lower() if view.linked else "unknown"
 
     def _notices(self) -> tuple[str, ...]:
-        notices = {"rules": self.rules_problem, "audit": self.audit_problem}
+        notices = {"rules": self.rules_problem, "audit": self.audit_problem, "fleet": self.fleet_problem}
         return tuple(f"{what}: {problem}" for what, problem in notices.items() if problem)
 
     def _warnings(self, backends: dict[str, str]) -> tuple[str, ...]:

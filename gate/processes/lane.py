@@ -90,10 +90,12 @@ SWITCH_INTERVAL_S = 0.0005
 """Python's default of 5 ms let the loop lag 74 ms beside two busy threads; with 0.5 ms it was 10."""
 
 
-ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "audit", "verifier", "pictures", "health"}
+ALONE: frozenset[Role] = WORKERS | {"registries", "panel", "audit", "verifier", "pictures", "health", "fleet"}
 """Roles of which there is one: a second one is refused."""
 MOST_PEERS = 8
 """Of any other role: a screen that comes back while the last one is not known gone, a director, and whoever watches in a test."""
+HEALTH_ROLES: tuple[Role, ...] = ("health", "fleet")
+"""Who hears how the lane does."""
 DEVICE_ROLES: tuple[Role, ...] = ("reader", "vision", "officer_screen", "traveller_screen")
 """Processes whose presence ``/metrics`` tells: a worker is there while its device is."""
 
@@ -353,8 +355,9 @@ class LaneProcess:
 
     async def _tell_health(self) -> None:
         while True:
-            if self._peers.get("health"):
-                self.tell("health", self._health())
+            for role in HEALTH_ROLES:
+                if self._peers.get(role):
+                    self.tell(role, self._health())
             await asyncio.sleep(HEALTH_EVERY_S)
 
     def _health(self) -> LaneHealth:
@@ -381,6 +384,9 @@ class LaneProcess:
             uptime_s=self._clock.boot() - self._started,
             rules_problem=self._display.rules_problem,
             audit_problem=self._display.audit_problem,
+            fleet_problem=self._display.fleet_problem,
+            waiting_s=actor.waiting_s,
+            versions={"rules": self._casework.rules_version, **self._casework.backends},
         )
 
     def _hang_up(self, *roles: Role) -> None:

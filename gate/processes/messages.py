@@ -47,6 +47,7 @@ Role = Literal[
     "command",
     "service",
     "health",
+    "fleet",
 ]
 TravellerScreen = Literal["closed", "wait", "enter", "scan", "reading", "lift", "face", "retry", "counter", "open", "emergency"]
 
@@ -294,6 +295,18 @@ class AuditReport(Message, frozen=True, kw_only=True):
     bent: bool = False
 
 
+# --- fleet → lane ----------------------------------------------------------------------------------------------------------
+
+
+class FleetReport(Message, frozen=True, kw_only=True):
+    """How it stands with the centre, for officers to know; empty: it holds all that it should. No door and no decision asks it."""
+
+    problem: str = ""
+
+
+# --- audit → lane, lane → audit ----------------------------------------------------------------------------------------------
+
+
 class SealFields(Message, frozen=True, kw_only=True):
     """Lane → audit: seal the personal fields of a record that waits to be written, each kind of them by itself."""
 
@@ -411,7 +424,7 @@ class ProcessEnded(Message, frozen=True, kw_only=True):
     why: str
 
 
-# --- lane → health -----------------------------------------------------------------------------------------------------------
+# --- lane → health, lane → fleet -----------------------------------------------------------------------------------------------------------
 
 
 class Histogram(msgspec.Struct, frozen=True, kw_only=True):
@@ -445,6 +458,12 @@ class LaneHealth(Message, frozen=True, kw_only=True):
     """Why the newest rule set is not gone by; empty where it is."""
     audit_problem: str = ""
     """Why the log is not signed or witnessed up to now; empty where it is."""
+    fleet_problem: str = ""
+    """What the centre of the fleet lacks of this gate; empty where it lacks nothing, or there is none."""
+    waiting_s: float = 0.0
+    """How long somebody inside waits for an officer."""
+    versions: dict[str, str] = {}
+    """What is in force: ``rules``, and what the workers name (``trust``, ``face``, …)."""
 
 
 # --- lane → director (the demo's terminal) -----------------------------------------------------------------------------
@@ -505,6 +524,7 @@ AnyMessage = (
     | VerifyAct
     | ActVerified
     | AuditReport
+    | FleetReport
     | SealFields
     | FieldsSealed
     | TellDestroyed

@@ -32,6 +32,9 @@ def _lines(health: LaneHealth | None) -> Iterator[str]:
     yield from _metric("clock_trusted", "gauge", "Whether the wall clock has not gone back.", _one(health.clock_trusted))
     yield from _metric("rules_current", "gauge", "Whether the newest rule set is gone by.", _one(not health.rules_problem))
     yield from _metric("audit_current", "gauge", "Whether the log is signed and witnessed.", _one(not health.audit_problem))
+    yield from _metric(
+        "fleet_current", "gauge", "Whether the centre lacks nothing that it should have.", _one(not health.fleet_problem)
+    )
     yield from _metric("lane_queue_length", "gauge", "Events that wait for the lane's loop.", _one(health.queue))
     yield from _metric("lane_working", "gauge", "Whether loop, log and link threads go round.", _one(not health.stuck))
     yield from _metric("lane_uptime_seconds", "counter", "Since the lane process started.", _one(health.uptime_s))

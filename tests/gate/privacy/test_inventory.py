@@ -14,6 +14,7 @@ from gate.audit.fields import kinds
 from gate.audit.fields import table as personal
 from gate.console.roster import Officer, Viewer
 from gate.evidence import VOCABULARY, Evidence, Fact
+from gate.fleet.messages import AnySigned, Envelope, Row
 from gate.outcome import PolicyDecision
 from gate.privacy.inventory import inventory, table
 from gate.processes.messages import AnyMessage, Histogram
@@ -27,12 +28,13 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def structs() -> set[type[msgspec.Struct]]:
-    """Every type that goes into the log, between processes, to registries, into the outbox or onto the disk."""
+    """Every type that goes into the log, between processes, to registries, into the outbox, to the centre or onto the disk."""
     own = {each for each in vars(records).values() if isinstance(each, type) and issubclass(each, msgspec.Struct)}
     own = {each for each in own if each.__module__ == records.__name__}
     asked = {each for contract in CONTRACTS.values() for each in (contract.question, contract.reply, contract.record) if each}
     asked |= {ListedPerson, ListedDocument, PersonQuery, IssuanceStage, Officer, Viewer}
-    return own | {*get_args(AnyMessage), Histogram, Evidence, Fact, PolicyDecision, Answers, Crossing} | asked
+    told = {*get_args(AnySigned), Envelope, Row}
+    return own | told | {*get_args(AnyMessage), Histogram, Evidence, Fact, PolicyDecision, Answers, Crossing} | asked
 
 
 FIELDS = sorted(f"{struct.__name__}.{field}" for struct in structs() for field in struct.__struct_fields__)

@@ -1,0 +1,108 @@
+"""What the centre acknowledged: the newest receipt that is believed. It is the outbox's cursor, and evidence against a log that is cut back later.
+
+A receipt counts only where the log itself has the record that it names, with that hash. One that is signed and names another is told of: the centre
+holds another history of this gate than the gate does, because somebody rewrote one of the two, or because a collector lies.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from gate.audit.chain import AuditReader
+from gate.fleet.messages import EnvelopeError, Keys, Receipt, believed
+from pki.durable import read_file, write_file
+from pki.errors import PkiError
+
+FILE_NAME = "fleet-receipt"
+"""Name of the newest receipt within a state folder: an envelope, as it came."""
+MOST_RECEIPT = 4096
+"""Bytes; an honest one has about 300."""
+OTHER_LOG, FORK = "other_log", "fork"
+"""Refused besides :data:`gate.fleet.messages.REFUSALS`: of a log that this gate had before; of another history of this one."""
+
+
+class Receipts:
+    """For one thread."""
+
+    def __init__(self, path: Path, gate: str, log: AuditReader, keys: Keys) -> None:
+        """Takes up what is kept at ``path``, as far as it is believed. Raises AuditError where the log cannot be read."""
+        self._path, self._gate, self._log, self._keys = path, gate, log, keys
+        self._log_id = log.log_id()
+        self.newest: Receipt | None = None
+        self.refused: Counter[str] = Counter()
+        """What was not believed, by why."""
+        self.problem = ""
+        """Why the newest one could not be kept, or not be taken up; costs nothing but sending again."""
+        self._forked = 0
+        self._take_up()
+
+    @property
+    def through(self) -> int:
+        """Up to which record the centre holds this log."""
+        return self.newest.through if self.newest else 0
+
+    @property
+    def fork(self) -> str:
+        """That the centre holds another history, in words; empty where it does not."""
+        return f"the centre's record {self._forked} is not the one in this log" if self._forked else ""
+
+    def take(self, raw: bytes) -> bool:
+        """Believe ``raw``, or count why not; whether more is acknowledged now than before. Raises AuditError where the log cannot be read."""
+        told = self._believed(raw)
+        if told is None or told.through <= self.through:
+            return False
+        self.newest = told
+        if told.through >= self._forked:
+            self._forked = 0
+            self._keep(raw)
+        return True
+
+    def _believed(self, raw: bytes) -> Receipt | None:
+        try:
+            if len(raw) > MOST_RECEIPT:
+                raise EnvelopeError("oversized", f"{len(raw)} bytes")
+            told = believed(raw, Receipt, self._keys, "collector")
+            if told.gate != self._gate:
+                raise EnvelopeError("other_gate", told.gate)
+        except EnvelopeError as error:
+            self.refused[error.code] += 1
+            return None
+        if told.log != self._log_id:
+            self.refused[OTHER_LOG] += 1
+            return None
+        if not is_of(told, self._log):
+            self.refused[FORK] += 1
+            self._forked = told.through
+            return None
+        return told
+
+    def _keep(self, raw: bytes) -> None:
+        try:
+            write_file(self._path, raw)
+            self.problem = ""
+        except OSError as error:
+            self.problem = f"{self._path}: {error.strerror}"
+
+    def _take_up(self) -> None:
+        if not os.path.lexists(self._path):
+            return
+        try:
+            raw = read_file(self._path, MOST_RECEIPT)
+        except PkiError as error:
+            self.problem = error.detail
+            return
+        before = self.refused.total()
+        self.newest = self._believed(raw)
+        if self.refused.total() > before:
+            why = self.fork or f"refused ({', '.join(self.refused)})"
+            self.problem = f"{self._path}: {why}"
+
+
+def is_of(receipt: Receipt, log: AuditReader) -> bool:
+    """Whether ``log`` has the record that ``receipt`` names. Raises AuditError where it cannot be read."""
+    if receipt.through == 0:
+        return receipt.hash == log.start().hash
+    row = log.row(receipt.through)
+    return row is not None and row[7] == receipt.hash
