@@ -1,0 +1,330 @@
+"""The page's content in words and tones, made of the figures alone; its templates only place it."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from gate.fleet.page import words
+from gate.fleet.page.figures import Alert, Books, Fleet, Gate, Hour, Slot
+from gate.outcome import Outcome
+from gate.report.causes import OFFICIAL, causes_of
+from gate.report.disclosure import K, kept_apart
+from gate.ui.officer.present import ZONES
+from gate.ui.words import DIRECTIONS, STATE_TONES, STATES, Words, warning
+
+SILENT = timedelta(seconds=60)
+"""A gate tells its status every ten seconds."""
+BEHIND = 50
+"""Records that may be under way between a gate and the centre's receipt before the page speaks of a backlog."""
+OLD, TOO_OLD = timedelta(hours=24), timedelta(hours=72)
+"""Lists as of so long ago are marked. What a gate still decides by, its own rules say."""
+MOST_ALERTS, MOST_CAUSES = 8, 6
+MOST_BADGE = 12
+_NUMBER = re.compile(r"[-_]?[0-9]+$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One gate. ``waits_since``, ``heard``: Unix seconds, for the page's clocks."""
+
+    gate: str
+    name: str
+    tone: str
+    state: Words
+    heard: int | None
+    waits_since: int | None
+    behind: str
+    version: str
+    differs: bool
+    troubles: tuple[Words, ...]
+    versions: tuple[tuple[Words, str], ...]
+    days_left: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankShown:
+    """Gates of an airport whose names differ in their number alone."""
+
+    airport: str
+    name: str
+    directions: tuple[Words, ...]
+    serving: int
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    name: Words
+    count: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooksShown:
+    """Official books of an airport; None: fewer than :data:`gate.report.disclosure.K`, not to be told."""
+
+    airport: str
+    crossings: int | None
+    passed: float | None
+    """Per cent; None where those who did not pass, or who did, are too few to be told."""
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListShown:
+    """A list as the gates of an airport hold it, by the oldest of them."""
+
+    airport: str
+    name: str
+    gates: int
+    as_of: int
+    tone: str
+    oldest_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionShown:
+    """How many gates have what in force; the most frequent first."""
+
+    name: Words
+    found: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertShown:
+    words: Words
+    gate: str
+    opened: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Airport:
+    """The last hour's figures, the throughput, and how it stands."""
+
+    name: str
+    hour: Hour
+    slots: tuple[Slot, ...]
+    banks: tuple[BankShown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """All that stands on the page."""
+
+    at: datetime
+    gates: int
+    serving: int
+    waiting: int
+    longest_since: int | None
+    behind: int
+    crossings: int
+    passed: float | None
+    airports: tuple[Airport, ...]
+    books: tuple[BooksShown, ...]
+    sealed: int
+    """Travellers of the last hour of whom no class and no reasons can be told here."""
+    lists: tuple[ListShown, ...]
+    versions: tuple[VersionShown, ...]
+    alerts: tuple[AlertShown, ...]
+    alerts_left_out: int
+
+
+def board(fleet: Fleet) -> Board:
+    """What the page shows of ``fleet``."""
+    common = {name: found[0][0] for name, found in _versions(fleet.gates).items()}
+    banks = _banks(fleet, common)
+    tiles = [tile for bank in banks for tile in bank.tiles]
+    crossings, passed = sum(hour.crossings for hour in fleet.hours), sum(hour.passed for hour in fleet.hours)
+    return Board(
+        at=fleet.at,
+        gates=len(tiles),
+        serving=sum(bank.serving for bank in banks),
+        waiting=sum(tile.waits_since is not None for tile in tiles),
+        longest_since=min((tile.waits_since for tile in tiles if tile.waits_since is not None), default=None),
+        behind=sum(gate.behind for gate in fleet.gates),
+        crossings=crossings,
+        passed=_percent(passed, crossings),
+        airports=tuple(_airports(fleet, banks)),
+        books=tuple(_books(fleet.books)),
+        sealed=sum(hour.sealed for hour in fleet.hours),
+        lists=tuple(_lists(fleet)),
+        versions=tuple(VersionShown(name=words.VERSIONS[name], found=found) for name, found in _versions(fleet.gates).items()),
+        alerts=tuple(_alert(each) for each in fleet.alerts[:MOST_ALERTS]),
+        alerts_left_out=max(0, len(fleet.alerts) - MOST_ALERTS),
+    )
+
+
+def bank_of(gate: str) -> str:
+    """``CGK.D07`` → ``D``, ``DPS.arr-2`` → ``arr``: what gates are called that stand side by side."""
+    name = gate.partition(".")[2]
+    return _NUMBER.sub("", name) or name
+
+
+def civil(at: datetime, airport: str) -> datetime:
+    """By the airport's clock; UTC where its zone is not known."""
+    return at.astimezone(ZONES.get(airport, UTC))
+
+
+# --- gates ------------------------------------------------------------------------------------------------------------------------
+
+
+def _banks(fleet: Fleet, common: dict[str, str]) -> list[BankShown]:
+    banks: dict[tuple[str, str], list[Gate]] = {}
+    for gate in sorted(fleet.gates, key=_natural):
+        banks.setdefault((gate.gate[:3], bank_of(gate.gate)), []).append(gate)
+    return [
+        BankShown(
+            airport=airport,
+            name=name,
+            directions=tuple(DIRECTIONS[each] for each in sorted({gate.direction for gate in gates} & DIRECTIONS.keys())),
+            serving=sum(_serves(gate, fleet.at) for gate in gates),
+            tiles=tuple(_tile(gate, fleet.at, common) for gate in gates),
+        )
+        for (airport, name), gates in banks.items()
+    ]
+
+
+def _natural(gate: Gate) -> tuple[str, int, str]:
+    """So that 10 comes after 9."""
+    bank, number = bank_of(gate.gate), re.search(r"[0-9]+$", gate.gate)
+    return f"{gate.gate[:3]} {bank}", int(number[0][:18]) if number else 0, gate.gate
+
+
+def _serves(gate: Gate, now: datetime) -> bool:
+    return _is_heard(gate, now) and STATE_TONES.get(gate.state.lower(), "busy") in {"good", "busy"} and gate.state != ""
+
+
+def _is_heard(gate: Gate, now: datetime) -> bool:
+    return gate.heard is not None and now - gate.heard <= SILENT
+
+
+def _tile(gate: Gate, now: datetime, common: dict[str, str]) -> Tile:
+    tone, state = _state(gate, now)
+    heard = int(gate.heard.timestamp()) if gate.heard else None
+    known = {name: version for name, version in gate.versions.items() if name in words.VERSIONS}
+    return Tile(
+        gate=gate.gate,
+        name=gate.gate.partition(".")[2],
+        tone=tone,
+        state=state,
+        heard=heard,
+        waits_since=heard - round(gate.waiting_s) if heard and gate.waiting_s > 0 and _is_heard(gate, now) else None,
+        behind=_coarse(gate.behind) if gate.behind > BEHIND else "",
+        version=_badge(gate.versions.get("rules", "")),
+        differs=any(common.get(name) != version for name, version in known.items()),
+        troubles=tuple(warning(text) for text in gate.troubles),
+        versions=tuple((words.VERSIONS.get(name, (name, name)), version) for name, version in sorted(gate.versions.items())),
+        days_left="" if gate.days_left is None else f"{gate.days_left:.0f}",
+    )
+
+
+def _state(gate: Gate, now: datetime) -> tuple[str, Words]:
+    if gate.heard is None:
+        return "bad", words.NEVER
+    if not _is_heard(gate, now):
+        return "bad", words.SILENT
+    if not gate.state:
+        return "bad", words.NO_LANE
+    state = gate.state.lower()
+    return STATE_TONES.get(state, "busy"), STATES.get(state, (state, state))
+
+
+def _coarse(number: int) -> str:
+    """To two digits, so that the page stays still while a gate catches up."""
+    step = 10 ** max(0, len(str(number)) - 2)
+    return f"{number // step * step:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _badge(version: str, most: int = MOST_BADGE) -> str:
+    short = version.partition(" ")[0]
+    return short if len(short) <= most else short[: most - 1] + "…"
+
+
+# --- airports ---------------------------------------------------------------------------------------------------------------------
+
+
+def _airports(fleet: Fleet, banks: Sequence[BankShown]) -> Iterator[Airport]:
+    hours = {hour.airport: hour for hour in fleet.hours}
+    for name in sorted({bank.airport for bank in banks} | hours.keys()):
+        yield Airport(
+            name=name,
+            hour=hours.get(name) or Hour(airport=name, crossings=0, passed=0, median_s=None, p95_s=None, sealed=0),
+            slots=tuple(sorted((slot for slot in fleet.slots if slot.airport == name), key=lambda slot: slot.at)),
+            banks=tuple(bank for bank in banks if bank.airport == name),
+        )
+
+
+def _percent(hits: int, trials: int) -> float | None:
+    return 100 * hits / trials if trials else None
+
+
+# --- official books ---------------------------------------------------------------------------------------------------------------
+
+
+def _books(books: Iterable[Books]) -> Iterator[BooksShown]:
+    airports: dict[str, list[Books]] = {}
+    for each in books:
+        airports.setdefault(each.airport, []).append(each)
+    for airport, own in sorted(airports.items()):
+        stopped: Counter[str] = Counter()
+        for each in own:
+            if each.outcome != Outcome.OPEN:
+                stopped[causes_of(each.reasons, OFFICIAL)[0]] += each.crossings
+        yield _books_of(airport, sum(each.crossings for each in own), stopped)
+
+
+def _books_of(airport: str, crossings: int, stopped: Counter[str]) -> BooksShown:
+    """A book counts under one cause, so that parts and whole say no more than each of them may."""
+    if crossings < K:
+        return BooksShown(airport=airport, crossings=None, passed=None, causes=())
+    not_passed = stopped.total()
+    told = all(number == 0 or number >= K for number in (not_passed, crossings - not_passed))
+    if not told:
+        return BooksShown(airport=airport, crossings=crossings, passed=None, causes=())
+    apart = kept_apart(stopped)
+    shown = [(words.CAUSES[cause], count) for cause, count in stopped.most_common() if cause in apart]
+    shown, rest = shown[:MOST_CAUSES], not_passed - sum(count for _, count in shown[:MOST_CAUSES])
+    shown += [(words.FEW, rest)] if rest else []
+    causes = tuple(Cause(name=name, count=count, percent=100 * count / crossings) for name, count in shown)
+    return BooksShown(airport=airport, crossings=crossings, passed=_percent(crossings - not_passed, crossings), causes=causes)
+
+
+# --- lists, versions, alerts --------------------------------------------------------------------------------------------------------
+
+
+def _lists(fleet: Fleet) -> Iterator[ListShown]:
+    found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+    for gate in fleet.gates:
+        for name, text in gate.freshness.items():
+            if (as_of := _instant(text)) is not None:
+                found.setdefault((gate.gate[:3], name), []).append((as_of, gate.gate))
+    for (airport, name), held in sorted(found.items()):
+        as_of, at = min(held)
+        age = fleet.at - as_of
+        tone = "bad" if age > TOO_OLD else "warn" if age > OLD else "good"
+        yield ListShown(airport=airport, name=name, gates=len(held), as_of=int(as_of.timestamp()), tone=tone, oldest_at=at)
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return told if told.tzinfo else None
+
+
+def _versions(gates: Iterable[Gate]) -> dict[str, tuple[tuple[str, int], ...]]:
+    counts: dict[str, Counter[str]] = {name: Counter() for name in words.VERSIONS}
+    for gate in gates:
+        for name in counts.keys() & gate.versions.keys():
+            counts[name][gate.versions[name]] += 1
+    return {name: tuple(sorted(found.items(), key=lambda item: (-item[1], item[0]))) for name, found in counts.items() if found}
+
+
+def _alert(alert: Alert) -> AlertShown:
+    return AlertShown(words=words.alert(alert.code), gate=alert.gate, opened=int(alert.opened.timestamp()), detail=alert.detail)
