@@ -98,6 +98,13 @@ class SignedVersions(Generic[S]):
         found = map(self._read_statement, sorted(self._statements.glob(f"{statement.sequence - 1:06}-*.json")))
         return next((one for one in found if one.statement.digest == statement.replaces), None)
 
+    def adopt(self, signed: SignedStatement[S], version: Version, file: bytes) -> None:
+        """Take over what is in force elsewhere, where a version is one ``file``: whoever calls has proven all three. Raises PkiError, OSError."""
+        with self._locked():
+            write_file(self.version(version.number, version.digest).path, file)
+            write_file(self._path(signed.statement), signed.encoded)
+            write_file(self._active, signed.encoded)
+
     def _sign(self, signed: SignedStatement[S], key: Ed25519PrivateKey) -> SignedStatement[S]:
         """``signed``, with one more signature and on the disk."""
         signed = signed.signed_with(key)

@@ -1,0 +1,158 @@
+"""The repository and the assignments at the broker: an object store and a key-value store of JetStream.
+
+A gate reads both by direct requests and makes no consumers: it needs leave to publish to :func:`gate_may_ask` and nothing more, and what it
+reads is bounded whoever sent it. The broker is believed nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+import nats.errors
+import nats.js.errors
+from msgspec import Meta
+from nats.js import JetStreamContext, api
+from nats.js.object_store import ObjectStore
+
+from gate.fleet.messages import MOST_MESSAGE
+from gate.fleet.updates.sources import check_name
+from gate.fleet.updates.targets import MOST_TARGET
+
+UPDATES, ASSIGNMENTS = "autogate-updates", "autogate-assignments"
+"""Names of the two stores."""
+OBJECTS, VALUES = f"OBJ_{UPDATES}", f"KV_{ASSIGNMENTS}"
+"""Names of their streams."""
+ANSWER_S = 10.0
+"""The broker may take so long for one answer."""
+MOST_STORE = 8 << 30
+"""Bytes: of a national fleet, with a month of old lists, some gigabytes."""
+
+T = TypeVar("T")
+
+
+def gate_may_ask(gate: str) -> tuple[str, ...]:
+    """Subjects that a gate publishes to for its updates: every file, and its own assignment."""
+    api = "$JS.API.DIRECT.GET"
+    return f"{api}.{OBJECTS}", f"{api}.{OBJECTS}.$O.{UPDATES}.M.*", f"{api}.{VALUES}.{_key(gate)}"
+
+
+class _Link(msgspec.Struct, frozen=True):
+    link: msgspec.Raw | None = None
+
+
+class _Info(msgspec.Struct, frozen=True):
+    """What an object store says of one: in which messages it lies."""
+
+    nuid: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,64}\Z")]
+    size: Annotated[int, Meta(ge=0, le=MOST_TARGET)]
+    chunks: Annotated[int, Meta(ge=0, le=1 << 16)] = 0
+    deleted: bool = False
+    options: _Link | None = None
+
+
+class Broker:
+    """:class:`gate.fleet.updates.sources.Source`, asked by another thread than that of the connection's loop."""
+
+    def __init__(self, js: JetStreamContext, loop: asyncio.AbstractEventLoop) -> None:
+        self._js, self._loop, self._closed = js, loop, threading.Event()
+
+    def close(self) -> None:
+        """From now on every question is an OSError: whoever waits in a thread comes to an end."""
+        self._closed.set()
+
+    def chunks(self, name: str) -> Iterator[bytes]:
+        """:meth:`gate.fleet.updates.sources.Source.chunks`."""
+        info = self._info(check_name(name))
+        after, subject = 0, f"$O.{UPDATES}.C.{info.nuid}"
+        for _ in range(info.chunks):
+            try:
+                message = self._ask(self._js.get_msg(OBJECTS, seq=after + 1, subject=subject, direct=True, next=True))
+            except FileNotFoundError:
+                raise OSError(f"{name}: ends early, or was replaced meanwhile") from None
+            after = max(after + 1, message.seq or 0)
+            yield message.data or b""
+
+    def assignment(self, gate: str) -> bytes | None:
+        """The newest for ``gate`` as it travels, unverified. Raises OSError."""
+        try:
+            return self._ask(self._js.get_msg(VALUES, subject=_key(gate), direct=True)).data
+        except FileNotFoundError:
+            return None
+
+    def _info(self, name: str) -> _Info:
+        raw = self._ask(self._js.get_msg(OBJECTS, subject=_meta(name), direct=True)).data
+        try:
+            info = msgspec.json.decode(raw or b"", type=_Info)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise OSError(f"{name}: {error}") from None
+        if info.deleted or (info.options and info.options.link):
+            raise FileNotFoundError(name)
+        return info
+
+    def _ask(self, question: Coroutine[Any, Any, T]) -> T:
+        if self._closed.is_set():
+            question.close()
+            raise OSError("the connection is being closed")
+        try:
+            return asyncio.run_coroutine_threadsafe(question, self._loop).result(ANSWER_S + 1)
+        except nats.js.errors.NotFoundError:
+            raise FileNotFoundError("the broker holds no such thing") from None
+        except (nats.errors.Error, TimeoutError, asyncio.CancelledError, KeyError, TypeError, ValueError) as error:
+            raise OSError(f"the broker does not answer as it should: {type(error).__name__} {error}") from error
+
+
+# --- the centre's end ------------------------------------------------------------------------------------------------------------------
+
+
+async def make_stores(js: JetStreamContext) -> None:
+    """Both, where they are not there yet."""
+    for name in (OBJECTS, VALUES):
+        try:
+            await js.stream_info(name)
+        except nats.js.errors.NotFoundError:
+            if name == OBJECTS:
+                await js.create_object_store(UPDATES, config=api.ObjectStoreConfig(max_bytes=MOST_STORE))
+            else:
+                await js.create_key_value(bucket=ASSIGNMENTS, history=1, direct=True, max_value_size=MOST_MESSAGE)
+
+
+async def publish_repository(js: JetStreamContext, folder: Path) -> int:
+    """Send what the store lacks of the repository in ``folder``; what makes it count goes last. Returns how many files that were."""
+    store = await js.object_store(UPDATES)
+    targets = sorted(path for path in (folder / "targets").rglob("*") if path.is_file())
+    metadata = sorted((folder / "metadata").glob("*.json"), key=lambda path: path.name == "timestamp.json")
+    sent = 0
+    for path in (*targets, *metadata):
+        name = path.relative_to(folder).as_posix()
+        if path.name == "timestamp.json" or not await _holds(store, name, path.stat().st_size):
+            with path.open("rb") as file:
+                await store.put(name, file)
+            sent += 1
+    return sent
+
+
+async def assign(js: JetStreamContext, gate: str, raw: bytes) -> None:
+    """Lay the signed assignment out for ``gate``."""
+    await js.publish(_key(gate), raw)
+
+
+async def _holds(store: ObjectStore, name: str, size: int) -> bool:
+    """But for the timestamp every name holds its version or its digest: a file that is there whole is never another."""
+    try:
+        return (await store.get_info(name)).size == size
+    except nats.js.errors.NotFoundError:
+        return False
+
+
+def _meta(name: str) -> str:
+    return f"$O.{UPDATES}.M.{base64.urlsafe_b64encode(name.encode()).decode()}"
+
+
+def _key(gate: str) -> str:
+    return f"$KV.{ASSIGNMENTS}.{gate}"

@@ -1,0 +1,110 @@
+"""The director: the one process that says which of the allowed versions each gate shall have. It moves roll-outs on, signs, and lays out.
+
+All it knows is in the centre's database: killed at any moment, it goes on where it was; of two the second waits. With its key
+somebody can choose among what people allowed, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import nats.errors
+import psycopg
+from nats.js import JetStreamContext
+
+from gate.fleet.messages import Assignment, Signs, sealed
+from gate.fleet.updates import ledger
+from gate.fleet.updates.broker import assign, make_stores, publish_repository
+from gate.fleet.updates.repository import Repository
+from gate.fleet.updates.rollout import assignments, step
+from gate.fleet.updates.targets import UpdateError
+
+EVERY_S = 5.0
+LASTS, AGAIN = timedelta(days=7), timedelta(days=1)
+"""How long an assignment counts, and how old the one laid out becomes at most."""
+CONNECT_S = 10
+
+
+class Director:
+    """Over one connection to the broker."""
+
+    def __init__(
+        self, dsn: str, js: JetStreamContext, signer: Signs, repository: Repository, now: Callable[[], datetime], *, every_s: float = EVERY_S
+    ) -> None:
+        self._dsn, self._js, self._signer, self._repository = dsn, js, signer, repository
+        self._now, self._every_s = now, every_s
+        self._sent = 0
+        """When the repository that the broker holds was published, by its timestamp's file."""
+
+    async def run(self) -> None:
+        """For ever, until cancelled. A database or broker that is away is told and waited for."""
+        told = ""
+        while True:
+            try:
+                with await asyncio.to_thread(self._connected) as connection:
+                    await make_stores(self._js)
+                    while True:
+                        await self.tick(connection)
+                        told = ""
+                        await asyncio.sleep(self._every_s)
+            except (psycopg.Error, nats.errors.Error, UpdateError, OSError) as error:
+                if told != str(error):
+                    told = str(error)
+                    print(f"director: {told}", file=sys.stderr, flush=True)
+            await asyncio.sleep(self._every_s)
+
+    async def tick(self, connection: ledger.Connection) -> None:
+        """One look at what there is to do. Raises psycopg.Error, nats.errors.Error, UpdateError, OSError."""
+        await self._publish()
+        await asyncio.to_thread(self._move, connection)
+        now = self._now()
+        asked = await asyncio.to_thread(_committed, connection, lambda: ledger.to_sign(connection, now - AGAIN))
+        for gate, number, targets in asked:
+            until = (now + LASTS).isoformat(timespec="seconds")
+            told = Assignment(gate=gate, number=number, at=now.isoformat(timespec="seconds"), until=until, targets=targets)
+            await assign(self._js, gate, sealed(self._signer, told))
+        if asked:
+            done = [(gate, number) for gate, number, _ in asked]
+            await asyncio.to_thread(_committed, connection, lambda: ledger.signed(connection, done, now))
+
+    def _move(self, connection: ledger.Connection) -> None:
+        """One step of the roll-out that has not ended, and what follows from it, in one transaction."""
+        with connection.transaction():
+            rollout = ledger.unended(connection)
+            if rollout is None:
+                return
+            plan, state, allowed, now = rollout.plan, rollout.state, self._repository.allowed(), self._now()
+            wanted = assignments(plan, state, allowed)
+            after = step(plan, state, ledger.observed(connection, wanted, rollout, now), allowed, now)
+            ledger.keep(connection, plan.name, state, after)
+            ledger.assign(connection, plan.kind, assignments(plan, after, allowed))
+
+    async def _publish(self) -> None:
+        """Send the repository to the broker where it was published anew."""
+        stamp = await asyncio.to_thread(self._stamp)
+        if stamp != self._sent:
+            await publish_repository(self._js, self._repository.folder)
+            self._sent = stamp
+
+    def _stamp(self) -> int:
+        try:
+            return (self._repository.folder / "metadata" / "timestamp.json").stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def _connected(self) -> ledger.Connection:
+        """Raises psycopg.Error; UpdateError where another director acts."""
+        connection: ledger.Connection = psycopg.connect(self._dsn, autocommit=True, connect_timeout=CONNECT_S)
+        if not ledger.only_one(connection):
+            connection.close()
+            raise UpdateError("refused", "another director acts: this one waits")
+        return connection
+
+
+def _committed(connection: ledger.Connection, work: Callable[[], Any]) -> Any:
+    with connection.transaction():
+        return work()

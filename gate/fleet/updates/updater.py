@@ -1,0 +1,144 @@
+"""A gate's end of what comes down: asks what is allowed, what is assigned, and takes it; for ever, and never in anybody's way."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from nats.js import JetStreamContext
+
+from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
+from gate.config import Config
+from gate.fleet.keys.directory import MOST_BYTES, Directory, KeyDirectory, KeysError, parse_directory, read_directory, write_directory
+from gate.fleet.messages import gate_id
+from gate.fleet.updates.apply import Shelves
+from gate.fleet.updates.assignment import Assignments
+from gate.fleet.updates.broker import Broker
+from gate.fleet.updates.client import MOST_METADATA, Allowed, Client
+from gate.fleet.updates.configuration import digest_of
+from gate.fleet.updates.sources import Source
+from gate.fleet.updates.standing import standing
+from gate.fleet.updates.targets import KEYS, Target, UpdateError
+from pki.durable import read_file
+from pki.errors import PkiError
+from pki.signed_statement import parse_signers
+
+EVERY_S = 60.0
+"""Between two looks, by and large: 3,000 gates then ask the broker a hundred questions a second, each answered from memory."""
+ROOT_FILE = "root.json"
+
+
+class Updater:
+    """Of one gate. ``refused`` counts by word what was not taken; ``trouble`` says why the last look took less than it was told, empty where it took all."""
+
+    def __init__(
+        self, config: Config, js: JetStreamContext, *, config_path: Path, now: Callable[[], datetime] | None = None, every_s: float = EVERY_S
+    ) -> None:
+        """``config_path``: the file that this gate started with. Raises UpdateError where the root of trust that it was given cannot be read."""
+        assert config.fleet is not None
+        assert config.fleet.updates is not None
+        self._config, self._js, self._every_s = config, js, every_s
+        self._now = now or SystemClock(WallFloor(config.state_dir / WALL_FLOOR_FILE)).wall
+        self._gate, folder = gate_id(config.lane.checkpoint, config.lane.id), config.fleet.updates
+        self._folder, self._keys = folder, config.fleet.keys
+        try:
+            self._people = parse_signers(config.fleet.signers) or None
+            self._root, self._config_digest = read_file(folder / ROOT_FILE, MOST_METADATA), digest_of(config_path)
+        except PkiError as error:
+            raise UpdateError("disk", error.detail) from None
+        self._assignments = Assignments(folder, self._gate, self._now)
+        self._shelves = Shelves(config, config_path, self._now)
+        self.refused: Counter[str] = Counter()
+        self.trouble = ""
+
+    @property
+    def versions(self) -> Mapping[str, str]:
+        """What this gate works with, for its status (:func:`gate.fleet.updates.standing.standing`)."""
+        return standing(self._config, self._config_digest)
+
+    async def run(self) -> None:
+        """Look for ever, until cancelled."""
+        broker = Broker(self._js, asyncio.get_running_loop())
+        try:
+            while True:
+                await asyncio.to_thread(self.look, broker, broker.assignment)
+                await asyncio.sleep(self._every_s * random.uniform(0.75, 1.25))  # gates that start together ask apart
+        finally:
+            broker.close()
+
+    def look(self, source: Source, assigned: Callable[[str], bytes | None]) -> None:
+        """One look; blocks. Whatever cannot be taken is counted and told, and everything else is taken all the same."""
+        troubles: list[str] = []
+        try:
+            with Client(self._folder, self._root, source, self._now).session() as allowed:
+                with self._counted(troubles):
+                    self._take_keys(allowed)
+                for kind, path in self._assigned(assigned).items():
+                    with self._counted(troubles):
+                        self._take(allowed, kind, path)
+        except (UpdateError, OSError) as error:
+            self._count(troubles, error)
+        self._tell("; ".join(troubles))
+
+    def _take_keys(self, allowed: Allowed) -> None:
+        """The newest directory of keys: nobody is assigned an old one, and a key that was revoked stays so."""
+        if allowed.find(KEYS) is None:
+            return
+        try:
+            fresh = parse_directory(read_file(allowed.fetch(KEYS), MOST_BYTES))
+            known = read_directory(self._keys)
+            if fresh != known:
+                self._directory(fresh).check_follows(self._directory(known))
+                write_directory(self._keys, fresh)
+        except KeysError as error:
+            raise UpdateError("refused", str(error)) from None
+        except PkiError as error:
+            raise UpdateError("malformed", error.detail) from None
+
+    def _assigned(self, ask: Callable[[str], bytes | None]) -> Mapping[str, str]:
+        """Kind → path, as the director has it now. Raises UpdateError, OSError."""
+        raw = ask(self._gate)
+        if raw is None:
+            return {}
+        try:
+            keys = self._directory(read_directory(self._keys))
+        except KeysError as error:
+            raise UpdateError("disk", str(error)) from None
+        return self._assignments.take(raw, keys).targets
+
+    def _directory(self, directory: Directory) -> KeyDirectory:
+        return KeyDirectory(directory, people=self._people, now=self._now)
+
+    def _take(self, allowed: Allowed, kind: str, path: str) -> None:
+        target = Target.parse(path)
+        if target.kind != kind:
+            raise UpdateError("malformed", f"{path[:200]!r} is assigned as {kind[:40]!r}")
+        if target.gate not in {"", self._gate}:
+            raise UpdateError("other_gate", f"{path}: of another gate")
+        if allowed.find(path) is None:  # asked also of what is here already: a version may have been taken back
+            raise UpdateError("not_allowed", f"{path}: assigned, and not allowed, or no more")
+        if not self._shelves.has(target):
+            self._shelves.put(target, allowed.fetch(path))
+            print(f"fleet: {kind}: {target.label} laid down", file=sys.stderr, flush=True)
+
+    @contextmanager
+    def _counted(self, troubles: list[str]) -> Iterator[None]:
+        try:
+            yield
+        except (UpdateError, OSError) as error:
+            self._count(troubles, error)
+
+    def _count(self, troubles: list[str], error: UpdateError | OSError) -> None:
+        self.refused[error.code if isinstance(error, UpdateError) else "unreachable"] += 1
+        troubles.append(str(error))
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            print(f"fleet: updates: {trouble or 'all taken'}", file=sys.stderr, flush=True)

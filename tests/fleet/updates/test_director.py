@@ -1,0 +1,209 @@
+"""The director, over a real database and a real broker: what it assigns, what it survives, and what it never does twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+
+import nats as nats_client
+import pytest
+
+psycopg = pytest.importorskip("psycopg")
+
+from gate.fleet.centre.database import migrate
+from gate.fleet.updates import ledger
+from gate.fleet.updates.broker import Broker, make_stores
+from gate.fleet.updates.director import Director
+from gate.fleet.updates.health import Conditions
+from gate.fleet.updates.rollout import Plan, Stage, ordered
+from gate.fleet.updates.targets import Target, UpdateError
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def second(centre):
+    forth = centre.bring_rules("two")
+    back = centre.bring_rules("one", version=1, because="roll-out failed")
+    centre.allow(dict([forth, back]))
+    return forth[0], back[0]
+
+
+@pytest.fixture
+def plan(second):
+    def stage(name, *gates):
+        return Stage(name=name, gates=gates, soak_s=HOUR, most_s=24 * HOUR)
+
+    stages = (stage("one-gate", "CGK.D07"), stage("bank", "CGK.D08", "CGK.D09"), stage("all", "DPS.A1"))
+    return Plan(name="two", target=second[0], back=second[1], stages=stages, conditions=Conditions(fewest=0))
+
+
+@pytest.fixture
+def held(database):
+    migrate(database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield connection
+
+
+def tell(connection, gate, path, *, state="idle"):
+    """As the collector writes a gate's status."""
+    target = Target.parse(path)
+    connection.execute(
+        "insert into gate_status (gate, told, at, boot, log, head, receipted, state, troubles, waiting_s, versions, freshness, refused)"
+        " values (%s, now(), now(), 0, '', 0, 0, %s, '{}', 0, %s, '{}', '{}')"
+        " on conflict (gate) do update set versions = excluded.versions, state = excluded.state",
+        (gate, state, json.dumps({target.word: target.label})),
+    )
+
+
+def assigned(connection):
+    return {gate: targets["rules"] for gate, targets in connection.execute("select gate, targets from assignment").fetchall()}
+
+
+class Moving(Director):
+    """One that moves, and sends nothing."""
+
+    def __init__(self, connection, centre):
+        super().__init__("", None, None, centre.repository, lambda: centre.now)
+        self._connection = connection
+
+    def move(self):
+        self._move(self._connection)
+        return ledger.newest(self._connection).state
+
+
+def test_one_stage_after_another_each_when_the_one_before_reports_and_has_soaked(held, centre, plan):
+    director = Moving(held, centre)
+    ledger.begin(held, plan, "siti", centre.now)
+    for number, stage in enumerate(plan.stages):
+        assert director.move().stage == number
+        assert assigned(held).keys() == plan.gates(number)
+        centre.now += timedelta(minutes=10)
+        for gate in stage.gates:
+            tell(held, gate, plan.target)
+        assert director.move().stage == number, "not soaked yet"
+        centre.now += timedelta(hours=1)
+        director.move()
+    assert ledger.newest(held).state.phase == "done"
+    assert set(assigned(held).values()) == {plan.target}
+
+
+def test_gates_that_do_not_report_the_version_are_taken_back_and_the_others_never_get_it(held, centre, plan):
+    director = Moving(held, centre)
+    ledger.begin(held, plan, "siti", centre.now)
+    director.move()
+    centre.now += timedelta(hours=1)
+    state = director.move()
+    assert (state.phase, assigned(held)) == ("back", {"CGK.D07": plan.back})
+    assert "CGK.D07 did not report" in state.why
+    tell(held, "CGK.D07", plan.back)
+    assert director.move().phase == "undone"
+    steps = held.execute("select phase from rollout_step order by id").fetchall()
+    assert [phase for (phase,) in steps] == ["forth", "back", "undone"]
+
+
+def test_crossings_that_are_referred_more_often_take_it_back(held, centre, plan):
+    from msgspec.structs import replace
+
+    held.execute("create table crossing_default partition of crossing default")
+    crossing = (
+        "insert into crossing"
+        " (log_no, seq, day, gate, transaction, direction, started, ended, seconds, class, outcome, reasons, stages, demonstration)"
+        " select 1, n, %(day)s, 'CGK.D07', 't', 'departure', %(at)s, %(at)s, 10, '', case when n %% %(each)s = 0"
+        " then 'COUNTER' else 'OPEN' end, '{}', '{}', true from generate_series(%(first)s::int, %(last)s::int) n"
+    )
+    day = centre.now.date()
+    held.execute(crossing, {"day": day, "at": centre.now - timedelta(days=1), "each": 20, "first": 1, "last": 400})
+    director = Moving(held, centre)
+    ledger.begin(held, replace(plan, conditions=Conditions(fewest=300)), "siti", centre.now)
+    director.move()
+    tell(held, "CGK.D07", plan.target)
+    centre.now += timedelta(hours=2)
+    assert "0 crossings since" in director.move().why
+    held.execute(crossing, {"day": day, "at": centre.now - timedelta(hours=1), "each": 4, "first": 401, "last": 801})
+    state = director.move()
+    assert state.phase == "back"
+    assert "referred" in state.why
+
+
+def test_a_second_roll_out_waits_for_the_first(held, centre, plan):
+    from msgspec.structs import replace
+
+    ledger.begin(held, plan, "siti", centre.now)
+    with pytest.raises(UpdateError):
+        ledger.begin(held, replace(plan, name="another"), "siti", centre.now)
+
+
+def test_a_version_that_is_taken_back_by_people_goes_no_further(held, centre, plan):
+    director = Moving(held, centre)
+    ledger.begin(held, plan, "siti", centre.now)
+    director.move()
+    centre.allow(remove=[plan.target])
+    assert director.move().phase == "back"
+    assert assigned(held) == {"CGK.D07": plan.back}
+    centre.allow(remove=[plan.back])
+    assert director.move().phase == "paused"
+
+
+def test_what_a_person_orders_is_done_by_whichever_director_comes_next(held, centre, plan):
+    ledger.begin(held, plan, "siti", centre.now)
+    Moving(held, centre).move()
+    with held.transaction():
+        found = ledger.named(held, "two")
+        ledger.keep(held, "two", found.state, ordered(found.state, "undo", "budi", centre.now))
+    Moving(held, centre).move()
+    assert assigned(held) == {"CGK.D07": plan.back}
+    assert ledger.newest(held).state.why == "undone by budi"
+
+
+def test_of_two_directors_one_acts_and_the_other_takes_over_when_it_is_gone(database, held):
+    with psycopg.connect(database, autocommit=True) as other:
+        assert ledger.only_one(held)
+        assert not ledger.only_one(other)
+        held.close()
+        for _ in range(100):
+            if ledger.only_one(other):
+                return
+        pytest.fail("nobody took over")
+
+
+async def test_a_gate_takes_from_the_broker_what_the_director_laid_out(nats, database, centre, gate, plan):
+    """Repository, keys and assignment travel over JetStream; the gate asks for nothing but files and its own assignment."""
+    migrate(database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        ledger.begin(connection, plan, "siti", centre.now)
+        client = await nats_client.connect(nats.url)
+        director = Director(database, client.jetstream(), centre.signs, centre.repository, lambda: centre.now)
+        try:
+            await make_stores(client.jetstream())
+            await director.tick(connection)
+            updater = gate.restarted(js=client.jetstream())
+            broker = Broker(client.jetstream(), asyncio.get_running_loop())
+            await asyncio.to_thread(updater.look, broker, broker.assignment)
+            assert updater.trouble == ""
+            assert gate.work() == "two"
+
+            held_by = connection.execute("select number from assignment").fetchone()
+            await director.tick(connection)
+            assert connection.execute("select number from assignment").fetchone() == held_by, "nothing changed, nothing is signed anew"
+            centre.now += timedelta(days=1, minutes=1)
+            centre.repository.publish(centre.online, centre.now)
+            await director.tick(connection)
+            await asyncio.to_thread(updater.look, broker, broker.assignment)
+            assert updater.trouble == "", "an assignment is renewed long before it ends"
+            broker.close()
+            await asyncio.to_thread(updater.look, broker, broker.assignment)
+            assert updater.refused == {"unreachable": 1}
+        finally:
+            await client.close()
+
+
+async def test_an_assignment_that_was_signed_before_a_crash_is_never_signed_again_with_other_words(database, held, centre, plan):
+    ledger.begin(held, plan, "siti", centre.now)
+    Moving(held, centre).move()
+    first = ledger.to_sign(held, centre.now)
+    again = ledger.to_sign(held, centre.now)  # the director was killed before it had laid out, or said that it had
+    assert [number for _, number, _ in again] == [number + 1 for _, number, _ in first]
+    ledger.signed(held, [(gate, number) for gate, number, _ in first], centre.now)
+    assert ledger.to_sign(held, centre.now) != [], "what was laid out is not the newest"
