@@ -15,7 +15,7 @@ from gate.fleet.engines import Engines, RunningNats, RunningPostgres, missing
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks for an engine is marked so."""
     for item in items:
-        if {"engines", "nats", "own_nats", "postgres", "database"} & set(getattr(item, "fixturenames", ())):
+        if {"engines", "nats", "own_nats", "postgres", "own_postgres", "database"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("fleet")
 
 
@@ -47,6 +47,14 @@ def own_nats(engines: Engines, tmp_path: Path) -> Iterator[RunningNats]:
 @pytest.fixture(scope="session")
 def postgres(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> RunningPostgres:
     return engines.postgres(tmp_path_factory.mktemp("postgres"))
+
+
+@pytest.fixture
+def own_postgres(engines: Engines, tmp_path: Path) -> Iterator[RunningPostgres]:
+    """A database server for one test that kills it: a second or two."""
+    server = engines.postgres(tmp_path / "postgres")
+    yield server
+    server.stop()
 
 
 @pytest.fixture

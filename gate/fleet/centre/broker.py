@@ -1,0 +1,188 @@
+"""The centre's end of the broker: its streams and consumers, messages pulled ahead by their rank, receipts sent.
+
+What keeps a message until it is acknowledged, gives it to one collector of many and to another one when that is gone, is JetStream's business:
+durable pull consumers that all collectors share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NothingCame
+from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from gate.fleet.messages import MOST_MESSAGE, RECEIPT_SUBJECT, SUBJECT
+
+EVENTS, STATUS, RECEIPTS = "EVENTS", "STATUS", "RECEIPTS"
+CONSUMERS = {"crossing": EVENTS, "record": EVENTS, "checkpoint": EVENTS, "status": STATUS}
+"""Kind of message → its stream, in the order in which they are taken. Each has one durable consumer of its name."""
+MOST_BYTES = 4 << 30
+"""Of events in the broker: it is a way, not a store. When it is full gates keep what they have, as they do in any case until the receipt."""
+MOST_OF_A_GATE = 256
+"""Messages of one gate and kind in the broker: one that was away for two weeks waits before it, and no other waits behind it."""
+DUPLICATES_S = 120.0
+REDELIVER_S = 30.0
+"""What a collector has not acknowledged by then goes to another."""
+PULL, PULL_S, LOST_S = 128, 1.0, 0.5
+"""Messages asked for at once, how long the broker keeps the question, and after how much longer it has forgotten it."""
+UNACKNOWLEDGED = 4096
+"""Of a kind, out with all collectors together."""
+CONNECT_S, WAIT_S = 10, 1
+OVER = "408"
+"""The time of a question is over; every other status says that something is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """Files in PEM: whose certificates count, our own, and its key."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Raises OSError."""
+        context = ssl.create_default_context(cafile=str(self.ca))
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
+
+async def connect(url: str, name: str, tls: Tls | None = None) -> Client:
+    """A connection that comes back by itself for as long as it takes. Raises OSError, nats.errors.Error."""
+    client = Client()
+
+    async def again() -> None:
+        """It may be another broker, or one that lost its disk."""
+        try:
+            await prepare(client)
+        except nats.errors.Error as error:
+            await _said(error)
+
+    await client.connect(
+        url,
+        name=f"collector {name}",
+        tls=tls.context() if tls else None,
+        inbox_prefix=f"_INBOX.collector.{name}".encode(),
+        connect_timeout=CONNECT_S,
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=WAIT_S,
+        error_cb=_said,
+        reconnected_cb=again,
+    )
+    return client
+
+
+async def _said(error: Exception) -> None:
+    if not isinstance(error, NothingCame):
+        print(f"broker: {type(error).__name__}: {error}"[:200], flush=True)
+
+
+def streams(most_bytes: int = MOST_BYTES) -> tuple[StreamConfig, ...]:
+    """As the centre wants them."""
+    kinds = [f"{SUBJECT}.*.*.{kind}" for kind, stream in CONSUMERS.items() if stream == EVENTS]
+    newest = StreamConfig(max_msgs_per_subject=1, storage=StorageType.FILE, allow_direct=True, max_msg_size=MOST_MESSAGE)
+    return (
+        StreamConfig(
+            name=EVENTS,
+            subjects=kinds,
+            retention=RetentionPolicy.WORK_QUEUE,
+            discard=DiscardPolicy.NEW,
+            discard_new_per_subject=True,
+            max_msgs_per_subject=MOST_OF_A_GATE,
+            max_bytes=most_bytes,
+            max_msg_size=MOST_MESSAGE,
+            duplicate_window=DUPLICATES_S,
+            storage=StorageType.FILE,
+        ),
+        newest.evolve(name=STATUS, subjects=[f"{SUBJECT}.*.*.status"]),
+        newest.evolve(name=RECEIPTS, subjects=[f"{RECEIPT_SUBJECT}.*.*"]),
+    )
+
+
+async def prepare(client: Client, most_bytes: int = MOST_BYTES) -> None:
+    """Make streams and consumers that are not there, and have those that are as this release wants them. Raises nats.errors.Error."""
+    stream = client.jetstream()
+    for config in streams(most_bytes):
+        try:
+            await stream.stream_info(str(config.name))
+        except NotFoundError:
+            await stream.add_stream(config)
+        else:
+            await stream.update_stream(config)
+    for kind, name in CONSUMERS.items():
+        config = ConsumerConfig(
+            durable_name=kind,
+            filter_subject=f"{SUBJECT}.*.*.{kind}",
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=REDELIVER_S,
+            max_ack_pending=UNACKNOWLEDGED,
+        )
+        await stream.add_consumer(name, config)
+
+
+class Intake:
+    """Messages that were pulled and wait to be taken, by their rank."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._waiting: dict[str, asyncio.Queue[Msg]] = {kind: asyncio.Queue(PULL) for kind in CONSUMERS}
+        self._came = asyncio.Event()
+
+    async def run(self) -> None:
+        """Pull, until cancelled. Where nobody takes, nothing more is pulled."""
+        async with asyncio.TaskGroup() as tasks:
+            for kind, stream in CONSUMERS.items():
+                tasks.create_task(self._pull(kind, stream))
+
+    async def _pull(self, kind: str, stream: str) -> None:
+        """One question after the other: each is answered message by message as they come, and by a status when its time is over."""
+        inbox = self._client.new_inbox()
+        answers = await self._client.subscribe(inbox, pending_bytes_limit=2 * PULL * MOST_MESSAGE)
+        question = msgspec.json.encode({"batch": PULL, "expires": int(PULL_S * 1e9)})
+        while True:
+            with suppress(NothingCame):  # the broker was away meanwhile, and forgot the question
+                await self._client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{kind}", question, inbox)
+                for _ in range(PULL):
+                    message = await answers.next_msg(timeout=PULL_S + LOST_S)
+                    if status := (message.headers or {}).get("Status"):
+                        if status != OVER:
+                            await asyncio.sleep(WAIT_S)
+                        break
+                    await self._waiting[kind].put(message)
+                    self._came.set()
+
+    async def come(self, within_s: float) -> bool:
+        """Whether something waits; returns at once then."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._came.wait()
+        return self._came.is_set()
+
+    def take(self, most: int, most_bytes: int) -> list[Msg]:
+        """What waits, by its rank, so much at most; never nothing where something waits."""
+        taken, size = list[Msg](), 0
+        for queue in self._waiting.values():
+            while not queue.empty() and len(taken) < most and size < most_bytes:
+                taken.append(queue.get_nowait())
+                size += len(taken[-1].data)
+        if all(queue.empty() for queue in self._waiting.values()):
+            self._came.clear()
+        return taken
+
+
+async def acknowledge(messages: Sequence[Msg], *, terminate: frozenset[int] = frozenset()) -> None:
+    """Say that they are done, those at the places ``terminate`` because nobody shall try them again. What does not arrive is sent us again."""
+    with suppress(nats.errors.Error, OSError):
+        for place, message in enumerate(messages):
+            await (message.term() if place in terminate else message.ack())
