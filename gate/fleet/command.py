@@ -35,6 +35,8 @@ WORDS = {
     "rollout": Word(_UPDATES, "give it to one gate, a bank, an airport, all"),
     "verify": Word(_CENTRE, "read the centre's database alone: every number, link and checkpoint of every gate"),
     "alerts": Word(_CENTRE, "gaps, forks, late and silent gates, what was forged"),
+    "retain": Word(_CENTRE, "drop what the centre need not keep any more"),
+    "destroy": Word(_CENTRE, "destroy personal fields at the centre, as two people ordered"),
     "page": Word(_PAGE, "one screen for who is on duty: banks, throughput, reasons, freshness, alerts"),
     "demo": Word("gate.fleet.demo", "twenty gates at two airports, broker, database, collector and page on this machine"),
 }

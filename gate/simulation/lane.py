@@ -285,6 +285,10 @@ class SimulatedLane:
             await self._changed.wait()
 
     @property
+    def state(self) -> State:
+        return self._actor.state
+
+    @property
     def is_ready(self) -> bool:
         return self._actor.state is State.IDLE and self._actor.in_service and self._case.running is None
 

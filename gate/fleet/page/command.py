@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import socket
 import sys
 from pathlib import Path
@@ -19,14 +20,14 @@ from gate.ui.serve import listen, serve, write_ready
 from pki.errors import PkiError
 from pki.signed_statement import parse_signers
 
+DSN = "AUTOGATE_DSN"
 PORT = 8430
 EXIT_USAGE = 2
 
 
 def add_arguments(word: str, parser: argparse.ArgumentParser) -> None:  # noqa: ARG001 - as the commands of all rooms
-    parser.add_argument(
-        "--dsn", default="", help="the centre's database; what it leaves out libpq finds itself (PGSERVICE, PGPASSFILE, …)"
-    )
+    said = os.environ.get(DSN, "")
+    parser.add_argument("--dsn", default=said, help=f"the centre's database; else {DSN} names it, or libpq's own variables")
     parser.add_argument("--roster", type=Path, required=True, metavar="DIR", help="who may look (autogate officers)")
     parser.add_argument("--signer", action="append", required=True, metavar="NAME:KEY", help="one of whom two sign the roster")
     parser.add_argument("--port", type=int, default=PORT, help="on 127.0.0.1; 0 takes a free one")
