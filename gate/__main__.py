@@ -134,6 +134,12 @@ def _parser(command: str, word: str = "") -> argparse.ArgumentParser:  # noqa: P
 
         add_fleet_arguments(fleet, word)
 
+    release = commands.add_parser("release", help="a package: two people sign for it; its state follows the software")
+    if command == "release":
+        from gate.release.command import add_arguments as add_release_arguments
+
+        add_release_arguments(release)
+
     support = commands.add_parser("support-bundle", help="what helps somebody to help from afar, and nothing about travellers")
     if command == "support-bundle":
         from gate.support import add_arguments as add_support_arguments
@@ -217,6 +223,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from gate.support import support_command
 
             return support_command(options)
+        case "release":
+            from gate.release.command import release_command
+
+            return release_command(options)
         case "collect":
             from gate.fleet.command import collect_command
 

@@ -35,6 +35,7 @@ LOCKS: dict[str, list[str]] = {
     "fuzz.lock": ["--no-deps", str(HERE / "fuzz.in")],
     "peers-pymrtd.lock": [str(HERE / "peers-pymrtd.in")],
     **{f"peers-mrz-{name}.lock": [str(HERE / f"peers-mrz-{name}.in")] for name in ("passporteye", "fastmrz", "rapidocr", "mrz")},
+    "sbom.lock": [str(HERE / "sbom.in")],
     "modbus.lock": ["--no-deps", str(HERE / "modbus.in")],
     "pkcs11.lock": [str(HERE / "pkcs11.in")],
     "osdp.lock": ["--no-deps", str(HERE / "osdp.in")],

@@ -1,0 +1,144 @@
+"""A unit, started by hand as it says, and what the service manager then hears; and which system calls it makes."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import units
+from sandbox import Failed, Root
+
+READY_S, PROOF_S, STOP_S = 60.0, 15.0, 60.0
+CONFIG = """\
+profile = "demo"
+state_dir = "/var/lib/autogate/{lane}"
+
+[lane]
+id = "{lane}"
+checkpoint = "CGK"
+direction = "departure"
+
+[scanner]
+kind = "simulator"
+address = "/run/autogate/{lane}/scanner.sock"
+
+[camera]
+kind = "simulator"
+address = "/run/autogate/{lane}/camera.sock"
+
+[controller]
+device = "/run/autogate/{lane}/controller.tty"
+key_file = "/var/lib/autogate/{lane}/gate.key"
+
+[face]
+pack = "demo"
+packs_dir = "/var/lib/autogate/packs"
+
+[trust]
+store = "/etc/autogate/trust"
+
+[audit]
+sealing_key = "/var/lib/autogate/{lane}/sealing.key"
+key = "/var/lib/autogate/{lane}/audit.key"
+"""
+"""A lane whose devices are all away: it waits for them, and that is a state, not a fault."""
+
+
+def shown(root: Root, lane: str) -> str:
+    """READY=1, WATCHDOG=1 again and again, and after SIGTERM STOPPING=1 and status 0. Raises Failed."""
+    _configure(root, lane)
+    command, environment = units.started(units.FOLDER / "autogate@.service", lane)
+    root.run("install", "-d", "-m", "0700", "-o", "autogate", "-g", "autogate", f"/run/autogate/{lane}")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        path = root.path / "run/notify"
+        manager.bind(str(path))
+        path.chmod(0o777)
+        told = {"NOTIFY_SOCKET": "/run/notify", "WATCHDOG_USEC": "10000000"}
+        running = root.start(command, user="autogate", env=environment | told, strict=True)
+        try:
+            begun = time.monotonic()
+            _hear(manager, "READY=1", READY_S, running)
+            ready = time.monotonic() - begun
+            for _ in range(3):
+                _hear(manager, "WATCHDOG=1", PROOF_S, running)
+            running.send_signal(signal.SIGTERM)
+            _hear(manager, "STOPPING=1", STOP_S, running)
+            status = running.wait(STOP_S)
+        finally:
+            running.kill()
+            path.unlink()
+    if status != 0:
+        raise Failed(f"status {status} after SIGTERM: {running.stdout.read() if running.stdout else ''}")
+    return f"READY=1 after {ready:.1f} s, WATCHDOG=1 three times, after SIGTERM STOPPING=1 and status 0; as the unit starts it"
+
+
+def calls(root: Root, cast: str) -> str:
+    """That a gate with travellers makes no system call that the unit's filter refuses. strace looks from outside. Raises Failed."""
+    log = root.path / "calls"
+    demo = ["autogate", "demo", "--headless", "--once", "--cast", cast, "--state", "/tmp/traced"]  # noqa: S108 - its own
+    watched = ["strace", "--follow-forks", "--summary-only", "--seccomp-bpf", "--output", str(log)]
+    done = subprocess.run(
+        [*watched, *root.entered(demo, user="autogate")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+        env=root.environment(),
+    )
+    made = set(re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +\d+ +(?:\d+ +)?(\w+)$", log.read_text(encoding="utf-8"), re.MULTILINE))
+    # What enters the root is no part of the gate.
+    entering = {
+        "mount",
+        "chroot",
+        "unshare",
+        "setgroups",
+        "setresuid",
+        "setresgid",
+        "capset",
+        "setuid",
+        "setgid",
+        "umount2",
+        "chown",
+    }
+    refused = made - units.allowed_calls(units.FOLDER / "autogate@.service", groups()) - entering
+    if refused or "execve" not in made:
+        raise Failed(f"the unit would refuse {sorted(refused)} ({done.stdout[-500:]})")
+    return f"{len(made)} kinds made by a gate with two travellers, none that the unit's filter refuses"
+
+
+def groups() -> dict[str, list[str]]:
+    """As this machine's systemd defines them."""
+    listed = subprocess.run(["systemd-analyze", "syscall-filter"], check=True, capture_output=True, text=True).stdout
+    found: dict[str, list[str]] = {}
+    for line in listed.splitlines():
+        if line.startswith("@"):
+            members = found.setdefault(line.strip(), [])
+        elif (word := line.strip()) and not word.startswith("#"):
+            members.append(word)
+    return found
+
+
+def _configure(root: Root, lane: str) -> None:
+    (root.path / f"etc/autogate/{lane}.toml").write_text(CONFIG.format(lane=lane), encoding="utf-8")
+    trust = root.path / "etc/autogate/trust"
+    trust.mkdir(exist_ok=True)
+    (trust / "DEMO").touch()
+    root.run("chgrp", "--recursive", "autogate", "/etc/autogate")
+    root.run("chmod", "--recursive", "u=rwX,g=rX,o=", "/etc/autogate")
+
+
+def _hear(manager: socket.socket, line: str, seconds: float, running: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0:
+        manager.settimeout(min(left, 0.5))
+        try:
+            if line in manager.recv(4096).decode().split("\n"):
+                return
+        except TimeoutError:
+            if running.poll() is not None:
+                break
+    running.kill()
+    raise Failed(f"{line} was not said: {running.stdout.read()[-2000:] if running.stdout else ''}")
