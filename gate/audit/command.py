@@ -11,7 +11,7 @@ from pathlib import Path
 from gate.audit.export import export, lines, proof
 from gate.audit.keys import VERIFIER_FILE, make_key, open_signer, read_verifier
 from gate.audit.ledger import Ledger
-from gate.audit.log import FILE_NAME, KEY_FILE, AuditError, AuditReader, gate_key, open_readonly
+from gate.audit.log import FILE_NAME, KEY_FILE, AuditError, AuditReader, Head, gate_key, open_readonly
 from gate.audit.note import GATE, WITNESS, VerifierKey
 from gate.audit.retain_command import add_arguments as add_retain_arguments
 from gate.audit.retain_command import order_command, retain_command, show_command
@@ -38,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser, state: Path) -> None:
         metavar="ID",
         help="an earlier log of this gate that is kept elsewhere; repeatable",
     )
+    verify.add_argument(
+        "--receipts", action="append", type=Path, default=[], metavar="FILE", help="a receipt of the fleet's centre; repeatable"
+    )
+    verify.add_argument("--keys", type=Path, metavar="FILE", help="the fleet's directory of keys: whose receipts count")
     prove = commands.add_parser("prove", parents=[own], help="a record and its path to a signed checkpoint, as JSON")
     prove.add_argument("record", type=int, metavar="N")
     exports = commands.add_parser(
@@ -86,6 +90,18 @@ def verify_command(state_dir: Path) -> int:
     return audit_command(parser.parse_args(["verify"]))
 
 
+def _received(options: argparse.Namespace) -> tuple[tuple[str, Head], ...]:
+    """What the receipts say, each proven. Raises AuditError, ValueError."""
+    if not options.receipts:
+        return ()
+    if options.keys is None:
+        raise ValueError("whose receipts count? --keys FILE, the fleet's directory of keys")
+    from gate.fleet.receipts import read_receipt
+
+    told = [read_receipt(path, options.keys) for path in options.receipts]
+    return tuple((each.log, Head(seq=each.through, hash=each.hash)) for each in told)
+
+
 @contextmanager
 def opened(state: Path, key: bytes | None) -> Iterator[tuple[AuditReader, TreeStore | None]]:
     """The log in a state folder and its tree, where it has one. Raises AuditError."""
@@ -108,7 +124,9 @@ def _verify(options: argparse.Namespace) -> int:
     gate, witness = _keys(options)
     if options.witness and gate is None:
         raise ValueError("whose checkpoints are they? --gate KEY, as autogate audit keygen printed it")
-    evidence = Evidence(gate=gate, witness=witness, ledger=options.witness, earlier=frozenset(options.earlier))
+    evidence = Evidence(
+        gate=gate, witness=witness, ledger=options.witness, earlier=frozenset(options.earlier), received=_received(options)
+    )
     key = gate_key(options.state / KEY_FILE)
     try:
         with opened(options.state, key) as (log, tree):

@@ -32,6 +32,8 @@ class Evidence:
     witness: VerifierKey | None = None
     ledger: Path | None = None
     earlier: frozenset[str] = frozenset()
+    received: tuple[tuple[str, Head], ...] = ()
+    """Log and record up to which a fleet's centre acknowledged it (:mod:`gate.fleet.receipts`), each proven to be the centre's word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +74,17 @@ def verify_log(log: AuditReader, tree: TreeStore | None, evidence: Evidence) -> 
     origin = log.log_id()
     own, said = _own_claims(tree, evidence, origin)
     seen, seen_said, origins = _seen_claims(evidence, origin)
-    walk = _walked(log, tree, {claim.checkpoint.size for claim in (*own, *seen)})
+    received = [head for name, head in evidence.received if name == origin]
+    walk = _walked(log, tree, {claim.checkpoint.size for claim in (*own, *seen)} | {head.seq for head in received})
     findings += walk.findings + said + seen_said + _held_against(walk, own) + _held_against(walk, seen)
     if tree is not None:
         findings += _unreceipted(tree, evidence, seen)
+    findings += _not_as_received(walk, received)
+    findings += [
+        AuditFinding(seq=0, what=f"the centre holds {head.seq} records of another log of this gate, {name}: verify that one, too")
+        for name, head in evidence.received
+        if name not in {origin, *evidence.earlier}
+    ]
     findings += [
         AuditFinding(seq=0, what=f"the witness knows {size} records of another log of this gate, {name}: verify that one, too")
         for name, size in origins.items()
@@ -253,6 +262,20 @@ def _held_against(walk: _Walk, claims: list[_Claim]) -> list[AuditFinding]:
     size = first.checkpoint.size
     what = "the log ends before that" if size > walk.head.seq else "the log is another"
     return [AuditFinding(seq=size, what=f"{first.who} a checkpoint here{more}: {what}")]
+
+
+def _not_as_received(walk: _Walk, received: list[Head]) -> list[AuditFinding]:
+    """Records that the centre holds with another hash, or that are gone from here."""
+    return [
+        AuditFinding(
+            seq=head.seq,
+            what="the centre received another record"
+            if head.seq <= walk.head.seq
+            else "the centre received a record here: the log ends before that",
+        )
+        for head in received
+        if head.seq not in walk.lost and walk.states.get(head.seq, (None, b""))[1] != head.hash
+    ]
 
 
 def _holds(walk: _Walk, checkpoint: Checkpoint) -> bool:

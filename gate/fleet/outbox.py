@@ -20,6 +20,8 @@ CROSSING = "transaction"
 """The kind of record that says that a traveller is done."""
 MOST_ROWS = 500
 """Records in a parcel: the log's file is read for some milliseconds, and as many are owed to the pace at once."""
+MOST_CROSSINGS = 64
+"""Twice as many as go into a parcel."""
 ROW_BYTES = 256
 """What a record has besides its body, at most nearly."""
 
@@ -29,19 +31,19 @@ class Outbox:
 
     def __init__(self, log: Path, cursor: Path, gate: str, keys: Keys) -> None:
         """``cursor``: where the newest receipt is kept. Raises AuditError where there is no log yet."""
-        self._path, self._gate = log, gate
-        self._log: AuditReader = open_readonly(log)
+        self.path, self._gate = log, gate
+        self.log: AuditReader = open_readonly(log)
         try:
-            self.log_id, self._start = self._log.log_id(), self._log.start().hash
-            self.receipts = Receipts(cursor, gate, self._log, keys)
+            self.log_id, self._start = self.log.log_id(), self.log.start().hash
+            self.receipts = Receipts(cursor, gate, self.log, keys)
         except BaseException:
-            self._log.close()
+            self.log.close()
             raise
         self._crossed = self._followed = self.receipts.through
         self._noted = self._noting = 0
 
     def close(self) -> None:
-        self._log.close()
+        self.log.close()
 
     @property
     def through(self) -> int:
@@ -56,22 +58,17 @@ class Outbox:
     @property
     def head(self) -> int:
         """Number of the log's newest record."""
-        return self._log.head().seq
-
-    def instant(self, seq: int) -> str:
-        """When record ``seq`` was written; empty where there is none."""
-        row = self._log.row(seq)
-        return row[1].decode(errors="replace") if row else ""
+        return self.log.head().seq
 
     # --- what goes next -----------------------------------------------------------------------------------------------------
 
     def crossings(self) -> Parcel | None:
         """Ended transactions that did not go yet; None: all went."""
-        return self._parcel(self._log.rows(self._crossed, MOST_ROWS, CROSSING))
+        return self._parcel(self.log.rows(self._crossed, MOST_CROSSINGS, CROSSING))
 
     def rest(self) -> Parcel | None:
         """Records that did not go yet; None: all went."""
-        while rows := self._log.rows(self._followed, MOST_ROWS):
+        while rows := self.log.rows(self._followed, MOST_ROWS):
             left = [row for row in rows if row[0] > self._crossed or row[4] != CROSSING.encode()]
             if left:
                 return self._parcel(left)
@@ -80,11 +77,11 @@ class Outbox:
 
     def behind(self) -> Parcel | None:
         """The records right behind the receipt, whether they went before or not; None: there are none."""
-        return self._parcel(self._log.rows(self.through, MOST_ROWS))
+        return self._parcel(self.log.rows(self.through, MOST_ROWS))
 
     def note(self) -> CheckpointNote | None:
         """The newest signed checkpoint of the log, where it did not go yet."""
-        path = tree_path(self._path, self.log_id)
+        path = tree_path(self.path, self.log_id)
         if not path.exists():
             return None
         with TreeStore(path) as tree:

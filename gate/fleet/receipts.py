@@ -10,7 +10,9 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from gate.audit.chain import AuditReader
+from gate.audit.chain import AuditError, AuditReader
+from gate.fleet.keys.directory import KeysError
+from gate.fleet.keys.file_keys import FileKeys
 from gate.fleet.messages import EnvelopeError, Keys, Receipt, believed
 from pki.durable import read_file, write_file
 from pki.errors import PkiError
@@ -35,7 +37,7 @@ class Receipts:
         """What was not believed, by why."""
         self.problem = ""
         """Why the newest one could not be kept, or not be taken up; costs nothing but sending again."""
-        self._forked = 0
+        self._forked: int | None = None
         self._take_up()
 
     @property
@@ -46,7 +48,7 @@ class Receipts:
     @property
     def fork(self) -> str:
         """That the centre holds another history, in words; empty where it does not."""
-        return f"the centre's record {self._forked} is not the one in this log" if self._forked else ""
+        return f"the centre's record {self._forked} is not the one in this log" if self._forked is not None else ""
 
     def take(self, raw: bytes) -> bool:
         """Believe ``raw``, or count why not; whether more is acknowledged now than before. Raises AuditError where the log cannot be read."""
@@ -54,18 +56,14 @@ class Receipts:
         if told is None or told.through <= self.through:
             return False
         self.newest = told
-        if told.through >= self._forked:
-            self._forked = 0
+        if self._forked is None or told.through >= self._forked:
+            self._forked = None
             self._keep(raw)
         return True
 
     def _believed(self, raw: bytes) -> Receipt | None:
         try:
-            if len(raw) > MOST_RECEIPT:
-                raise EnvelopeError("oversized", f"{len(raw)} bytes")
-            told = believed(raw, Receipt, self._keys, "collector")
-            if told.gate != self._gate:
-                raise EnvelopeError("other_gate", told.gate)
+            told = receipt_in(raw, self._gate, self._keys)
         except EnvelopeError as error:
             self.refused[error.code] += 1
             return None
@@ -98,6 +96,26 @@ class Receipts:
         if self.refused.total() > before:
             why = self.fork or f"refused ({', '.join(self.refused)})"
             self.problem = f"{self._path}: {why}"
+
+
+def receipt_in(raw: bytes, gate: str, keys: Keys) -> Receipt:
+    """A receipt for ``gate``, signed by a collector. Raises EnvelopeError."""
+    if len(raw) > MOST_RECEIPT:
+        raise EnvelopeError("oversized", f"{len(raw)} bytes")
+    told = believed(raw, Receipt, keys, "collector")
+    if told.gate != gate:
+        raise EnvelopeError("other_gate", f"a receipt for {told.gate}")
+    return told
+
+
+def read_receipt(path: Path, keys: Path) -> Receipt:
+    """A kept receipt, proven by the directory of keys in the file ``keys``. Raises AuditError."""
+    try:
+        return believed(read_file(path, MOST_RECEIPT), Receipt, FileKeys(keys), "collector")
+    except PkiError as error:
+        raise AuditError(error.detail) from error
+    except (EnvelopeError, KeysError) as error:
+        raise AuditError(f"{path}: {error}") from error
 
 
 def is_of(receipt: Receipt, log: AuditReader) -> bool:

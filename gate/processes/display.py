@@ -29,6 +29,7 @@ from gate.views import traveller_screen
 
 WAIVED = "; waived by "
 """How :func:`faceverify.permission.label` goes on where a waiver lets the weights run."""
+FLEET_AWAY = "its process is not running: the centre hears nothing of this gate"
 WORKERS = frozenset[Role]({"reader", "vision"})
 
 
@@ -55,7 +56,7 @@ class Display:
         """Why the newest rule set is not gone by, for the officer; empty where it is."""
         self.audit_problem = ""
         """Why the log is not signed or witnessed up to now, for the officer; empty where it is."""
-        self.fleet_problem = ""
+        self.fleet_problem = FLEET_AWAY if config.fleet else ""
         """What the centre of the fleet lacks of this gate, for the officer; it keeps nobody."""
         self.troubles: tuple[str, ...] = ()
         """Why the lane takes nobody, for the officer."""
@@ -73,6 +74,8 @@ class Display:
             self._panel.peer(joined=joined)
         if role == "pictures" and self._pictures:
             self._pictures.gone()
+        if role == "fleet":
+            self.fleet_problem = "" if joined else FLEET_AWAY
 
     def panel_says(self, told: PanelReport) -> None:
         """The reader's panel reports; officers see it, and nothing else comes of it."""

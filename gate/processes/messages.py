@@ -462,7 +462,7 @@ class LaneHealth(Message, frozen=True, kw_only=True):
     """What the centre of the fleet lacks of this gate; empty where it lacks nothing, or there is none."""
     waiting_s: float = 0.0
     """How long somebody inside waits for an officer."""
-    versions: dict[str, str] = {}
+    versions: dict[str, str] = msgspec.field(default_factory=dict)
     """What is in force: ``rules``, and what the workers name (``trust``, ``face``, …)."""
 
 
