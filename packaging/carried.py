@@ -65,7 +65,7 @@ def _in(path: Path, packages: Path, owners: Mapping[str, str]) -> Iterator[Carri
     said = {name: match[1].decode() for name, pattern in SAYS.items() if (match := pattern.search(content))}
     for name, version in sorted(said.items()):
         yield Carried(name=name, version=version, said_by="text", distribution=distribution, file=str(place), sha256=sha256)
-    if copied and not said and (match := _FILE.fullmatch(path.name)):
-        version = match["version"] or ""
+    if copied and not said and (named := _FILE.fullmatch(path.name)):
+        version = named["version"] or ""
         by = "file name" if version else ""
-        yield Carried(name=match["name"], version=version, said_by=by, distribution=distribution, file=str(place), sha256=sha256)
+        yield Carried(name=named["name"], version=version, said_by=by, distribution=distribution, file=str(place), sha256=sha256)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "systemd"
@@ -39,7 +39,7 @@ def _resolved(text: str, instance: str) -> str:
     return text.replace("%i", instance).replace("%t", "/run")
 
 
-def allowed_calls(unit: Path, groups: dict[str, Sequence[str]]) -> frozenset[str]:
+def allowed_calls(unit: Path, groups: Mapping[str, Sequence[str]]) -> frozenset[str]:
     """What ``SystemCallFilter=`` leaves; ``groups``: as ``systemd-analyze syscall-filter`` lists them."""
     allowed: set[str] = set()
     for value in values(unit, "SystemCallFilter"):
@@ -48,7 +48,7 @@ def allowed_calls(unit: Path, groups: dict[str, Sequence[str]]) -> frozenset[str
     return frozenset(allowed)
 
 
-def _members(word: str, groups: dict[str, Sequence[str]]) -> Iterator[str]:
+def _members(word: str, groups: Mapping[str, Sequence[str]]) -> Iterator[str]:
     if word not in groups:
         yield word
     for member in groups.get(word, ()):
