@@ -11,6 +11,7 @@ PKCS11 := $(VENV)/.pkcs11-stamp
 ATHERIS := $(VENV)/.fuzz-stamp
 INSIGHTFACE := $(VENV)/peer-insightface
 PEER   := $(VENV)/peer-pymrtd
+SBOM   ?= $(VENV)/sbom
 MRZ_PEERS := passporteye fastmrz rapidocr mrz
 PYMRTD_COMMIT := 3731a0e45999d7924499393a0da5826436dffd38
 TRAIN  := $(VENV)/train-mrz
@@ -28,7 +29,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench conformity bench-report bench-check bench-lane bench-serial bench-mrz bench-watchlist bench-screens trial fmt lint types layers lock clean
+.PHONY: help setup demo-fleet package package-test sbom setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench conformity bench-report bench-check bench-lane bench-serial bench-mrz bench-watchlist bench-screens bench-fleet chaos-fleet trial fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -192,6 +193,15 @@ bench-screens: $(STAMP) ## the pages: first paint, a change of the lane until it
 	$(BIN)/python -m benchmarks.screens
 	$(BIN)/python -m benchmarks.screens_console $(ARGS)
 
+demo-fleet: $(STAMP) ## twenty gates, broker, database, collector and the fleet page on this machine (ARGS="--minutes 2"; wants nats-server, PostgreSQL)
+	$(BIN)/autogate fleet demo $(ARGS)
+
+bench-fleet: $(STAMP) ## 3,000 gates at their pace: records a second, receipts, processor and memory, one back after 14 days (ARGS=--quick; wants nats-server, PostgreSQL)
+	$(BIN)/python -m benchmarks.fleet_bench $(ARGS)
+
+chaos-fleet: $(STAMP) ## two million records while messages are lost and doubled, and broker, collectors, database and gates are killed (ARGS="--events 10000000 --minutes 60")
+	$(BIN)/python -m benchmarks.fleet_chaos $(ARGS)
+
 trial: $(STAMP) ## a simulated trial and the report on it (ARGS="--days 7 --airport CGK --seed 1"; into .state/simulation, TRIAL=DIR elsewhere)
 	rm -rf $(TRIAL)
 	$(BIN)/autogate simulate --state $(TRIAL) $(ARGS)
@@ -199,6 +209,20 @@ trial: $(STAMP) ## a simulated trial and the report on it (ARGS="--days 7 --airp
 
 conformity: $(STAMP) ## run the tests that show clauses of standards and make docs/conformity.md of them (ARGS=write: without running them)
 	$(BIN)/python -m benchmarks.conformity $(ARGS)
+
+$(SBOM)/.setup-stamp: $(STAMP) requirements/sbom.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SBOM)
+	$(BIN)/uv pip sync --quiet --python $(SBOM)/bin/python --require-hashes requirements/sbom.lock
+	@touch $@
+
+package: $(SBOM)/.setup-stamp ## the Debian packages of what is committed, into build/packages (wants dpkg-deb, gcc, python3-dev, swig, libpcsclite-dev)
+	$(BIN)/python packaging/build_deb.py --out build/packages --bill-tool $(SBOM)/bin/python $(ARGS)
+
+package-test: $(SBOM)/.setup-stamp ## as root: the packages in a Debian of their own, installed, upgraded, rolled back, purged, in a container (wants debootstrap, buildah, strace)
+	$(BIN)/python packaging/package_test.py --bill-tool $(SBOM)/bin/python $(ARGS)
+
+sbom: $(SBOM)/.setup-stamp ## the bill of materials of what would be packaged (CycloneDX), with the libraries inside wheels
+	$(BIN)/python packaging/build_deb.py --out build/packages --bill-tool $(SBOM)/bin/python --bill-alone $(ARGS)
 
 fmt: $(STAMP) ## format and mend what can be mended by rule
 	$(BIN)/ruff check --fix .
