@@ -180,15 +180,15 @@ class KeyDirectory:
         return tuple(VerifierKey.parse(one.audit) for one in self._entries.values() if one.name == gate and one.audit)
 
     def check_follows(self, before: KeyDirectory) -> None:
-        """Raises KeysError where this is older than ``before``, or brings back a key that was revoked."""
+        """Raises KeysError where this is older than ``before``, or forgets that a key was revoked which would still count."""
         if self.directory.sequence < before.directory.sequence:
             raise KeysError(f"key directory {self.directory.sequence} is older than {before.directory.sequence}, which was in force")
         if self.directory.sequence == before.directory.sequence and self.directory != before.directory:
             raise KeysError(f"key directory {self.directory.sequence} is not the one that was in force")
         now, mine = self._now(), {entry.id: entry for entry in self.directory.entries}
         for gone in (entry for entry in before.directory.entries if entry.revoked and now < entry.until):
-            if gone.id in mine and mine[gone.id].revoked is None:
-                raise KeysError(f"key directory {self.directory.sequence} brings back a revoked key of {gone.name}")
+            if gone.id not in mine or mine[gone.id].revoked is None:  # one that left it could come back with its approvals
+                raise KeysError(f"key directory {self.directory.sequence} forgets that a key of {gone.name} is revoked")
 
 
 def read_directory(path: Path) -> Directory:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from gate.fleet.keys.directory import KeyDirectory, KeysError, read_directory
-
-LOOK_S = 1.0
-"""Seconds after which the file's instant of change is looked at again: what a revocation takes to be felt."""
 
 
 class FileKeys:
@@ -25,12 +21,11 @@ class FileKeys:
         *,
         people: Mapping[str, str] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``people`` as :class:`KeyDirectory` takes them; None: a demonstration's. Raises KeysError where there is no directory yet."""
-        self._path, self._people, self._now, self._clock = path, people, now, clock
+        self._path, self._people, self._now = path, people, now
         self.trouble = ""
-        self._looked, self._stamp = clock(), self._stamped()
+        self._stamp = self._stamped()
         self._directory = self._read()
 
     def public(self, key: bytes, gate: str, purpose: Literal["gate", "collector", "director"]) -> bytes:
@@ -38,12 +33,10 @@ class FileKeys:
         return self.directory().public(key, gate, purpose)
 
     def directory(self) -> KeyDirectory:
-        """The one in force."""
-        if self._clock() - self._looked >= LOOK_S:
-            self._looked = self._clock()
-            if (stamp := self._stamped()) != self._stamp:
-                self._stamp = stamp
-                self._take()
+        """The one in force. The file's instant of change is looked at each time, in microseconds: a revocation counts from the next message."""
+        if (stamp := self._stamped()) != self._stamp:
+            self._stamp = stamp
+            self._take()
         return self._directory
 
     def _take(self) -> None:
