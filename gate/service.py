@@ -8,6 +8,7 @@ neither. One that lost its device is started again until the device is back, and
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gate.config import Config, ConfigError, load
+from gate.fleet.updates.configuration import PROBATION_S, confirm, take_back, take_next
 from gate.notify import OWN, Relay
 from gate.processes.channel import ChannelClosed, say
 from gate.processes.fitness import DRAIN_S
@@ -265,8 +267,10 @@ class Service:
 def serve_command(config_path: Path) -> int:
     """``autogate serve FILE``: run a lane until SIGTERM or Ctrl-C. Returns the exit status."""
     try:
+        if told := take_next(config_path):
+            print(f"autogate serve: {told}", file=sys.stderr)
         config = load(config_path)
-    except ConfigError as error:
+    except (ConfigError, OSError) as error:
         print(error, file=sys.stderr)
         return EXIT_CONFIG
     asked: list[int] = []  # no Event: its lock may be held by the very line that the signal interrupts, and would be for ever
@@ -286,12 +290,18 @@ def serve_command(config_path: Path) -> int:
     config.state_dir.mkdir(parents=True, exist_ok=True)
     service = Service(commands(config_path, config, runtime), config.state_dir / "processes.log", runtime)
     services.append(service)
+    good_from = time.monotonic() + PROBATION_S
     try:
         while not asked:
             service.poll()
+            if time.monotonic() > good_from:
+                good_from = math.inf
+                confirm(config_path)
             time.sleep(SUPERVISE_S)
     except ServiceError as error:
         print(f"autogate serve: {error}", file=sys.stderr)
+        if take_back(config_path):
+            print("autogate serve: the next start has the configuration of before", file=sys.stderr)
         return EXIT_CONFIG
     finally:
         service.stop()

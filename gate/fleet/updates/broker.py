@@ -110,16 +110,19 @@ class Broker:
 # --- the centre's end ------------------------------------------------------------------------------------------------------------------
 
 
-async def make_stores(js: JetStreamContext) -> None:
-    """Both, where they are not there yet."""
+async def make_stores(js: JetStreamContext) -> bool:
+    """Both, where they are not there yet. Returns whether one was made: then the broker is new, or lost its disk."""
+    made = False
     for name in (OBJECTS, VALUES):
         try:
             await js.stream_info(name)
         except nats.js.errors.NotFoundError:
+            made = True
             if name == OBJECTS:
                 await js.create_object_store(UPDATES, config=api.ObjectStoreConfig(max_bytes=MOST_STORE))
             else:
                 await js.create_key_value(bucket=ASSIGNMENTS, history=1, direct=True, max_value_size=MOST_MESSAGE)
+    return made
 
 
 async def publish_repository(js: JetStreamContext, folder: Path) -> int:

@@ -7,15 +7,20 @@ somebody can choose among what people allowed, and nothing else.
 from __future__ import annotations
 
 import asyncio
+import signal
+import ssl
 import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import nats
 import nats.errors
 import psycopg
 from nats.js import JetStreamContext
 
+from gate.clock import SystemClock
+from gate.fleet.keys.names import inbox
 from gate.fleet.messages import Assignment, Signs, sealed
 from gate.fleet.updates import ledger
 from gate.fleet.updates.broker import assign, make_stores, publish_repository
@@ -46,7 +51,6 @@ class Director:
         while True:
             try:
                 with await asyncio.to_thread(self._connected) as connection:
-                    await make_stores(self._js)
                     while True:
                         await self.tick(connection)
                         told = ""
@@ -59,14 +63,14 @@ class Director:
 
     async def tick(self, connection: ledger.Connection) -> None:
         """One look at what there is to do. Raises psycopg.Error, nats.errors.Error, UpdateError, OSError."""
-        await self._publish()
+        anew = await make_stores(self._js)
+        await self._publish(anew=anew)
         await asyncio.to_thread(self._move, connection)
         now = self._now()
-        asked = await asyncio.to_thread(_committed, connection, lambda: ledger.to_sign(connection, now - AGAIN))
+        older = now if anew else now - AGAIN
+        asked = await asyncio.to_thread(_committed, connection, lambda: ledger.to_sign(connection, older))
         for gate, number, targets in asked:
-            until = (now + LASTS).isoformat(timespec="seconds")
-            told = Assignment(gate=gate, number=number, at=now.isoformat(timespec="seconds"), until=until, targets=targets)
-            await assign(self._js, gate, sealed(self._signer, told))
+            await assign(self._js, gate, signed_assignment(self._signer, gate, number, targets, now))
         if asked:
             done = [(gate, number) for gate, number, _ in asked]
             await asyncio.to_thread(_committed, connection, lambda: ledger.signed(connection, done, now))
@@ -83,10 +87,10 @@ class Director:
             ledger.keep(connection, plan.name, state, after)
             ledger.assign(connection, plan.kind, assignments(plan, after, allowed))
 
-    async def _publish(self) -> None:
-        """Send the repository to the broker where it was published anew."""
+    async def _publish(self, *, anew: bool) -> None:
+        """Send the repository to the broker where it was published, or the broker is new."""
         stamp = await asyncio.to_thread(self._stamp)
-        if stamp != self._sent:
+        if anew or stamp != self._sent:
             await publish_repository(self._js, self._repository.folder)
             self._sent = stamp
 
@@ -103,6 +107,40 @@ class Director:
             connection.close()
             raise UpdateError("refused", "another director acts: this one waits")
         return connection
+
+
+def signed_assignment(signer: Signs, gate: str, number: int, targets: dict[str, str], now: datetime) -> bytes:
+    """As it travels. Raises what the signer raises."""
+    at, until = (each.isoformat(timespec="seconds") for each in (now, now + LASTS))
+    return sealed(signer, Assignment(gate=gate, number=number, at=at, until=until, targets=targets))
+
+
+async def serve(dsn: str, url: str, name: str, tls: ssl.SSLContext | None, signer: Signs, repository: Repository) -> None:
+    """The service, until SIGTERM or SIGINT. Raises OSError, ValueError where the broker cannot be reached at all."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    try:
+        client = await nats.connect(
+            url, name=f"director {name}", tls=tls, inbox_prefix=inbox("director", name), max_reconnect_attempts=-1, error_cb=_said
+        )
+    except nats.errors.Error as error:
+        raise OSError(f"{url}: {error or type(error).__name__}") from error
+    try:
+        director = Director(dsn, client.jetstream(), signer, repository, SystemClock().wall)
+        works = {asyncio.ensure_future(each) for each in (director.run(), ended.wait())}
+        done, rest = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+        for each in rest:
+            each.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        for each in done:
+            each.result()
+    finally:
+        await client.close()
+
+
+async def _said(error: Exception) -> None:
+    print(f"director: the broker: {type(error).__name__}: {error}"[:200], file=sys.stderr, flush=True)
 
 
 def _committed(connection: ledger.Connection, work: Callable[[], Any]) -> Any:

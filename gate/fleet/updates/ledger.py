@@ -120,6 +120,16 @@ def to_sign(connection: Connection, older: datetime) -> list[tuple[str, int, dic
     ).fetchall()  # type: ignore[return-value] # as the columns are
 
 
+def sign_one(connection: Connection, gate: str) -> tuple[int, dict[str, str]]:
+    """Number and targets of an assignment that is to be signed now, as :func:`to_sign` has them. Raises UpdateError."""
+    row = connection.execute(
+        "update assignment set number = number + 1, signed = null where gate = %s returning number, targets", (gate,)
+    ).fetchone()
+    if row is None:
+        raise UpdateError("malformed", f"{gate}: nothing is assigned to it")
+    return row[0], row[1]
+
+
 def signed(connection: Connection, done: Iterable[tuple[str, int]], at: datetime) -> None:
     """Gates, and under which number, whose assignments were laid out."""
     connection.cursor().executemany(

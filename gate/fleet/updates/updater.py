@@ -38,9 +38,15 @@ class Updater:
     """Of one gate. ``refused`` counts by word what was not taken; ``trouble`` says why the last look took less than it was told, empty where it took all."""
 
     def __init__(
-        self, config: Config, js: JetStreamContext, *, config_path: Path, now: Callable[[], datetime] | None = None, every_s: float = EVERY_S
+        self,
+        config: Config,
+        js: JetStreamContext | None,
+        *,
+        config_path: Path,
+        now: Callable[[], datetime] | None = None,
+        every_s: float = EVERY_S,
     ) -> None:
-        """``config_path``: the file that this gate started with. Raises UpdateError where the root of trust that it was given cannot be read."""
+        """``js``: None where only :meth:`look` is asked; ``config_path``: the file that this gate started with. Raises UpdateError where the root of trust that it was given cannot be read."""
         assert config.fleet is not None
         assert config.fleet.updates is not None
         self._config, self._js, self._every_s = config, js, every_s
@@ -64,6 +70,7 @@ class Updater:
 
     async def run(self) -> None:
         """Look for ever, until cancelled."""
+        assert self._js is not None
         broker = Broker(self._js, asyncio.get_running_loop())
         try:
             while True:

@@ -13,7 +13,7 @@ psycopg = pytest.importorskip("psycopg")
 
 from gate.fleet.centre.database import migrate
 from gate.fleet.updates import ledger
-from gate.fleet.updates.broker import Broker, make_stores
+from gate.fleet.updates.broker import OBJECTS, VALUES, Broker
 from gate.fleet.updates.director import Director
 from gate.fleet.updates.health import Conditions
 from gate.fleet.updates.rollout import Plan, Stage, ordered
@@ -176,7 +176,6 @@ async def test_a_gate_takes_from_the_broker_what_the_director_laid_out(nats, dat
         client = await nats_client.connect(nats.url)
         director = Director(database, client.jetstream(), centre.signs, centre.repository, lambda: centre.now)
         try:
-            await make_stores(client.jetstream())
             await director.tick(connection)
             updater = gate.restarted(js=client.jetstream())
             broker = Broker(client.jetstream(), asyncio.get_running_loop())
@@ -192,6 +191,12 @@ async def test_a_gate_takes_from_the_broker_what_the_director_laid_out(nats, dat
             await director.tick(connection)
             await asyncio.to_thread(updater.look, broker, broker.assignment)
             assert updater.trouble == "", "an assignment is renewed long before it ends"
+
+            for stream in (OBJECTS, VALUES):
+                await client.jetstream().delete_stream(stream)
+            await director.tick(connection)
+            await asyncio.to_thread(updater.look, broker, broker.assignment)
+            assert updater.trouble == "", "a broker that lost its disk is given everything again"
             broker.close()
             await asyncio.to_thread(updater.look, broker, broker.assignment)
             assert updater.refused == {"unreachable": 1}
