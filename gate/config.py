@@ -85,6 +85,7 @@ __all__ = [
     "check_command",
     "load",
     "load_console",
+    "load_fleet",
     "load_lane",
     "load_rules_section",
     "load_trust",
@@ -138,6 +139,11 @@ def load_rules_section(path: Path) -> Rules:
 def load_console(path: Path) -> Console:
     """The section ``[console]`` alone, for people who keep the roster on a machine that is no gate. Raises :class:`ConfigError`."""
     return _load_section(path, "console", Console)
+
+
+def load_fleet(path: Path) -> Fleet:
+    """The section ``[fleet]`` alone, for a demonstration that takes it into its own file. Raises :class:`ConfigError`."""
+    return _load_section(path, "fleet", Fleet)
 
 
 def load_lane(path: Path) -> Lane:

@@ -16,7 +16,9 @@ import msgspec
 
 from faceverify.packs import Pack, PackError, demo_pack, installed_pack
 from faceverify.permission import label
-from gate.config import ConfigError, load
+from gate.audit.log import FILE_NAME as LOG_FILE
+from gate.clock import CHECKPOINT_ZONES
+from gate.config import Config, ConfigError, load, load_fleet
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
 from gate.demo.console import DemoConsole
 from gate.demo.director import READY_TIMEOUT_S, SIGN_IN_S, DemoError, Director
@@ -40,6 +42,8 @@ from pki.errors import PkiError
 CONNECT_TIMEOUT_S = 20.0
 TOLD_S = 1.5
 """The lane tells its health once a second, and the registries' process of crossings at once."""
+RECEIVED_S = 20.0
+"""The centre acknowledges within a second or two; a busy machine takes longer."""
 SUPERVISE_S = 0.2
 EXIT_OK, EXIT_STUCK, EXIT_USAGE = 0, 1, 2
 NOTICE = "a demonstration: simulated devices, pretend States, invented people; nobody crosses a border"
@@ -103,6 +107,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--officers", type=Path, metavar="FILE", help='{"officers": […]} with keys made on the console\'s page (docs/console.md)'
     )
+    parser.add_argument(
+        "--fleet", type=Path, metavar="FILE", help="tell the centre that [fleet] in this file names (docs/fleet.md)"
+    )
+    parser.add_argument("--checkpoint", choices=tuple(CHECKPOINT_ZONES), default="CGK", help="where the gate stands")
     parser.add_argument("--rules", type=Path, metavar="DIR", help="a folder of rule files instead of the packaged ones")
     parser.add_argument("--direction", type=Direction, choices=tuple(Direction), default=Direction.DEPARTURE)
     parser.add_argument("--traveller-port", type=int, default=8410)
@@ -134,6 +142,8 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             rules=options.rules,
             direction=options.direction,
             console=_console(options),
+            checkpoint=options.checkpoint,
+            fleet=load_fleet(options.fleet) if options.fleet else None,
         )
         with stage:
             return asyncio.run(_run(stage, cast, options, terminal, change, pack=pack))
@@ -239,6 +249,7 @@ async def _perform(
             "line": line,
             "crossings": crossings,
             "health": await asyncio.to_thread(_health, options.health_port),
+            "fleet": await asyncio.to_thread(_fleet, load(stage.config_path)),
         }
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
 
@@ -256,6 +267,24 @@ def _health(port: int | None) -> dict[str, object] | None:
         told[path] = {"status": answer.status, "lines": answer.read().decode().splitlines()}
         line.close()
     return told
+
+
+def _fleet(config: Config) -> dict[str, object] | None:
+    """What the centre holds of this gate at the end of the run, where there is one; what was written last may still be on the way."""
+    if config.fleet is None:
+        return None
+    from gate.fleet.keys.file_keys import FileKeys  # only a gate of a fleet needs its libraries
+    from gate.fleet.outbox import Outbox
+    from gate.fleet.receipts import FILE_NAME as RECEIPT_FILE
+
+    gate, deadline = f"{config.lane.checkpoint}.{config.lane.id}", time.monotonic() + RECEIVED_S
+    while True:
+        outbox = Outbox(config.state_dir / LOG_FILE, config.state_dir / RECEIPT_FILE, gate, FileKeys(config.fleet.keys))
+        told = {"gate": gate, "records": outbox.head, "received": outbox.through}
+        outbox.close()
+        if told["records"] == told["received"] or time.monotonic() > deadline:
+            return told
+        time.sleep(SUPERVISE_S)
 
 
 def _crossings(stage: DemoStage, expected: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import cv2
+import msgspec
 
 from gate.audit.keys import SIGNER_FILE, make_key
 from gate.audit.log import KEY_FILE, SEALING_KEY_FILE, gate_key
+from gate.config_sections import Fleet, Section
 from gate.demo.cast import Cast
 from gate.demo.console import DemoConsole, begin_anew
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
@@ -44,7 +47,7 @@ state_dir = "{state}"
 
 [lane]
 id = "{gate}"
-checkpoint = "CGK"
+checkpoint = "{checkpoint}"
 direction = "{direction}"
 kind = "{kind}"
 
@@ -87,7 +90,7 @@ sealing_key = "{sealing_key}"
 [screens]
 traveller_port = {traveller_port}
 officer_port = {officer_port}
-{console}{health}"""
+{console}{health}{fleet}"""
 
 
 class DemoStage:
@@ -113,16 +116,18 @@ class DemoStage:
         direction: Direction = Direction.DEPARTURE,
         console: DemoConsole | None = None,
         profile: Literal["demo", "training"] = "demo",
+        checkpoint: str = "CGK",
+        fleet: Fleet | None = None,
     ) -> None:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
         ``lane``: what stands there. ``line``: the serial line to the controller. ``panel``: the reader's lamp, buzzer and inputs. ``film``: a recording to look at instead of the
         simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere. ``rules``: a folder
         of rule files instead of the packaged ones. ``direction``: whether the travellers leave or arrive. ``console``: on which officers order.
-        ``profile``: that of the configuration.
+        ``profile``: that of the configuration. ``checkpoint``: where the gate stands. ``fleet``: the centre that it tells, if any.
         """
         self._rules, self._direction, self._console = rules, direction, console
-        self._profile = profile
+        self._profile, self._checkpoint, self._fleet = profile, checkpoint, fleet
         self._panel: PanelKind = panel
         self._film, self._health_port = film, health_port
         self._firmware: FirmwareKind = firmware
@@ -169,6 +174,8 @@ class DemoStage:
         rules = self._rules or (self._console.rules(folder / "rules") if self._console else None)
         text = CONFIG.format(
             profile=self._profile,
+            checkpoint=self._checkpoint,
+            fleet=_table("fleet", self._fleet) if self._fleet else "",
             state=self.state,
             kind=self.lane,
             await_officer_s=AWAIT_OFFICER_S if self._console else AWAIT_NOBODY_S,
@@ -231,6 +238,13 @@ class DemoStage:
         encoded, png = cv2.imencode(".png", probe_picture(self._faces[name], seed=PROBE_SEED))
         assert encoded
         return png.tobytes()
+
+
+def _table(name: str, section: Section) -> str:
+    """``section`` as TOML, for which JSON's strings, numbers and lists of them do."""
+    told = msgspec.to_builtins(section, enc_hook=str)
+    lines = (f"{key} = {json.dumps(value)}\n" for key, value in told.items() if value is not None)
+    return f"\n[{name}]\n{''.join(lines)}"
 
 
 def _signer(path: Path) -> Path:
