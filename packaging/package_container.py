@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,14 @@ from sandbox import Failed
 
 FILE = Path(__file__).parent / "Containerfile"
 BASE, IMAGE = "localhost/autogate-base", "localhost/autogate"
+
+
+def _ports() -> list[str]:
+    """Two that nobody listens on: a container in chroot isolation has this machine's network."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return ["--traveller-port", str(one.getsockname()[1]), "--officer-port", str(other.getsockname()[1])]
 
 
 class Store:
@@ -49,7 +58,7 @@ def shown(work: Path, base: Path, packages: list[Path], cast: str) -> str:
     (work / "cast.toml").write_text(cast, encoding="utf-8")
     buildah("copy", gate, work / "cast.toml", "/cast.toml")
     doctor = buildah("run", "--isolation", "chroot", "--user", user, gate, "--", *entry, *settings["Cmd"])
-    demo = ["demo", "--headless", "--once", "--cast", "/cast.toml", "--state", "/tmp/demo"]  # noqa: S108 - its own
+    demo = ["demo", "--headless", "--once", "--cast", "/cast.toml", "--state", "/tmp/demo", *_ports()]  # noqa: S108 - its own
     said = buildah("run", "--isolation", "chroot", "--user", user, gate, "--", *entry, *demo)
     if "FAIL" in doctor or not said:
         raise Failed(f"the container's doctor: {doctor}\nits demonstration: {said}")

@@ -12,6 +12,8 @@ import units
 from sandbox import Failed, Root
 
 READY_S, PROOF_S, STOP_S = 60.0, 15.0, 60.0
+ENTERING = frozenset({"mount", "umount2", "unshare", "chroot", "setgroups", "setresuid", "setresgid", "capset"})
+"""Calls of what enters the root and gives up its rights, before the gate begins."""
 CONFIG = """\
 profile = "demo"
 state_dir = "/var/lib/autogate/{lane}"
@@ -35,7 +37,7 @@ key_file = "/var/lib/autogate/{lane}/gate.key"
 
 [face]
 pack = "demo"
-packs_dir = "/var/lib/autogate/packs"
+packs_dir = "/var/lib/autogate/{lane}/packs"
 
 [trust]
 store = "/etc/autogate/trust"
@@ -76,37 +78,37 @@ def shown(root: Root, lane: str) -> str:
 
 
 def calls(root: Root, cast: str) -> str:
-    """That a gate with travellers makes no system call that the unit's filter refuses. strace looks from outside. Raises Failed."""
+    """That a gate with travellers makes no system call that the unit's filter refuses. Raises Failed.
+
+    strace has the kernel hand it those calls alone, so that the gate keeps its pace. That it would have seen them is shown by the
+    ones that entering the root takes.
+    """
     log = root.path / "calls"
     demo = ["autogate", "demo", "--headless", "--once", "--cast", cast, "--state", "/tmp/traced"]  # noqa: S108 - its own
-    watched = ["strace", "--follow-forks", "--summary-only", "--seccomp-bpf", "--output", str(log)]
+    allowed = ",".join(f"?{call}" for call in sorted(units.allowed_calls(units.FOLDER / "autogate@.service", groups())))
+    watched = [
+        "strace",
+        "--follow-forks",
+        "--seccomp-bpf",
+        "--quiet=all",
+        f"--trace=!{allowed}",
+        "--signal=none",
+        "--output",
+        str(log),
+    ]
     done = subprocess.run(
         [*watched, *root.entered(demo, user="autogate")],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=300,
         env=root.environment(),
     )
-    made = set(re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +\d+ +(?:\d+ +)?(\w+)$", log.read_text(encoding="utf-8"), re.MULTILINE))
-    # What enters the root is no part of the gate.
-    entering = {
-        "mount",
-        "chroot",
-        "unshare",
-        "setgroups",
-        "setresuid",
-        "setresgid",
-        "capset",
-        "setuid",
-        "setgid",
-        "umount2",
-        "chown",
-    }
-    refused = made - units.allowed_calls(units.FOLDER / "autogate@.service", groups()) - entering
-    if refused or "execve" not in made:
-        raise Failed(f"the unit would refuse {sorted(refused)} ({done.stdout[-500:]})")
-    return f"{len(made)} kinds made by a gate with two travellers, none that the unit's filter refuses"
+    made = set(re.findall(r"^(?:\d+ +)?(\w+)\(", log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE))
+    if done.returncode or not made >= {"mount", "chroot"} or made - ENTERING:
+        raise Failed(f"status {done.returncode}, calls that the unit refuses: {sorted(made - ENTERING)}\n{done.stdout[-1000:]}")
+    return "of those that the unit's filter refuses, a gate with two travellers made none (seen through the kernel's own filter)"
 
 
 def groups() -> dict[str, list[str]]:
