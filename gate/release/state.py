@@ -24,6 +24,8 @@ FORMAT_FILE = "state-format"
 KEPT_PACKAGES, BACKUPS, PACKS = "packages", "backups", "packs"
 LASTING = (
     "audit*",
+    "fleet*",
+    "rules*",
     "crossings.sqlite3*",
     "highest-wall-time",
     "*-seen.json",

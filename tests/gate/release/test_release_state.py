@@ -125,5 +125,16 @@ def test_lasting_names_cover_what_a_lane_keeps():
     from gate.trust_store import SEEN_FILE as TRUST_SEEN
 
     assert len(LASTING) >= 5
-    for name in (LOG, KEYS, CROSSINGS, WALL_FLOOR_FILE, ROSTER_SEEN, COUNTERS_FILE, RULES_SEEN, TRUST_SEEN):
+    for name in (
+        LOG,
+        KEYS,
+        CROSSINGS,
+        "rules-kept",
+        "fleet-receipt",
+        WALL_FLOOR_FILE,
+        ROSTER_SEEN,
+        COUNTERS_FILE,
+        RULES_SEEN,
+        TRUST_SEEN,
+    ):
         assert forbidden([Migration(files=(name,), up=lambda _: None)]) == [name]
