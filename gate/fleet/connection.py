@@ -148,6 +148,10 @@ class Connection:
         except (Error, OSError) as error:
             raise BrokerError(str(error) or type(error).__name__) from error
 
+    async def ask(self, subject: str, raw: bytes) -> bytes:
+        """What is answered to ``raw``. Raises BrokerError."""
+        return bytes((await self._asked(subject, raw, None)).data)
+
     async def hear(self, take: Callable[[bytes], Awaitable[None]]) -> None:
         """Hand every receipt that comes to ``take``, one at a time, and the newest that there is now. Raises BrokerError."""
 

@@ -30,8 +30,11 @@ from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config, ConfigError, load
 from gate.doctor import refuse_foreign_names
 from gate.fleet.connection import BrokerError, Connection, ends
+from gate.fleet.freshness import Freshness, Lists
 from gate.fleet.keys.directory import KeysError
 from gate.fleet.keys.file_keys import FileKeys
+from gate.fleet.keys.names import renewal_subject
+from gate.fleet.keys.renewal import Renewer
 from gate.fleet.messages import gate_id, sealed, subject
 from gate.fleet.outbox import Outbox
 from gate.fleet.publisher import FIRST_PAUSE_S, LONGEST_PAUSE_S, Pauses, Publisher
@@ -53,6 +56,8 @@ MOST_MEMORY = 1 << 30
 """Bytes: what a hostile broker may make its library keep before this process ends, and begins anew."""
 LOOK_S = 1.0
 """Between two looks at what to tell the lane, and whether the centre must hear something at once."""
+RENEW_EVERY_S = 3600.0
+"""Between two looks at how long the certificate still counts; it is asked for weeks ahead."""
 T = TypeVar("T")
 
 
@@ -74,6 +79,7 @@ class FleetProcess:
         except (KeysError, OSError) as error:
             raise Misconfigured(f"fleet.keys: {error}") from error
         self._thread = ThreadPoolExecutor(1, "fleet")
+        self._lists: Lists = Freshness(config)
         self._place, self._board = Place(gate=self._gate, folder=config.state_dir), Board(self._clock.boot)
         self._channel: Channel | None = None
         self._outbox: Outbox | None = None
@@ -181,7 +187,7 @@ class FleetProcess:
         try:
             self._why = ""
             await connection.hear(publisher.received)
-            works = [connection.ended(), publisher.run(connection.send), self._tell(connection)]
+            works = [connection.ended(), publisher.run(connection.send), self._tell(connection), self._renew(connection)]
             await first_of(*works, *([self._update(connection)] if self._fleet.updates else []))
         finally:
             self._connection = None
@@ -200,8 +206,32 @@ class FleetProcess:
 
     def _status(self, lane: Lane) -> bytes:
         assert self._outbox is not None
-        told = status(self._place, self._outbox, lane, at=self._clock.wall(), boot=self._clock.boot(), refused=self._refused)
+        told = status(
+            self._place,
+            self._outbox,
+            lane,
+            at=self._clock.wall(),
+            boot=self._clock.boot(),
+            refused=self._refused,
+            freshness=self._lists.told(),
+        )
         return sealed(self._signer, told)
+
+    async def _renew(self, connection: Connection) -> None:
+        """Have the gate's certificate followed by another before it ends; the next connection shows that one. Records wait for none of this."""
+        fleet = self._fleet
+        if fleet.ca is None or fleet.certificate is None or fleet.key is None:
+            await asyncio.Event().wait()
+            return
+        renewer = Renewer(self._signer, "gate", self._gate, ca=fleet.ca, certificate=fleet.certificate, key=fleet.key)
+        while True:
+            try:
+                if raw := await self._within(lambda: renewer.request(self._clock.wall())):
+                    answer = await connection.ask(renewal_subject("gate", self._gate), raw)
+                    await self._within(partial(renewer.take, answer, self._clock.wall()))
+            except (BrokerError, KeysError, AuditError, PkiError, OSError) as error:
+                print(f"fleet: the next certificate: {error}", file=sys.stderr, flush=True)
+            await asyncio.sleep(RENEW_EVERY_S)
 
     async def _update(self, connection: Connection) -> None:
         """Take what is assigned. Whatever becomes of that, records go on."""

@@ -152,3 +152,71 @@ async def test_the_commands_serve_and_renew(brokered, tmp_path):
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+GATE_CONFIG = """\
+profile = "demo"
+state_dir = "state"
+[lane]
+id = "D07"
+checkpoint = "CGK"
+direction = "departure"
+[scanner]
+kind = "simulator"
+address = "world"
+[camera]
+kind = "simulator"
+address = "world"
+[controller]
+device = "run/controller.tty"
+[face]
+pack = "demo"
+packs_dir = "packs"
+[trust]
+store = "trust"
+[fleet]
+url = "tls://127.0.0.1:{port}"
+ca = "{home}/authority.pem"
+certificate = "{home}/tls.pem"
+key = "{home}/tls.key"
+signing_key = "{home}/events.key"
+keys = "{keys}"
+"""
+
+
+async def test_a_gates_own_process_renews_its_certificate(brokered, tmp_path):
+    from gate.audit.log import FILE_NAME, AuditLog
+    from gate.config import load
+    from gate.fleet.centre.broker import prepare
+    from gate.processes.fleet import FleetProcess
+    from gate.profiles import DEMO_MARKER
+
+    member = brokered.admit("CGK.D07", as_="soon", life=LIFE / 4) if brokered.revoke(NAME) else None
+    home, state = member.folder, tmp_path / "state"
+    for folder in (state, tmp_path / "trust"):
+        folder.mkdir()
+    (tmp_path / "trust" / DEMO_MARKER).touch()
+    (home / "events.key").write_bytes(member.signer.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    (tmp_path / "gate.toml").write_text(GATE_CONFIG.format(port=brokered.port, home=home, keys=brokered.folder.keys))
+    log = AuditLog(state / FILE_NAME, b"k" * 32)
+    log.close()
+    before = (home / "tls.pem").read_bytes()
+    keys = FileKeys(brokered.folder.keys, people=brokered.folder.people)
+    process = FleetProcess(load(tmp_path / "gate.toml"), tmp_path / "gate.toml")
+    async with brokered.connected("office") as office, brokered.connected("jakarta") as collector:
+        await prepare(collector, most_bytes=32 << 20)
+        works = [asyncio.create_task(Renewals(keys.directory, brokered.folder.authority()).serve(office))]
+        await office.flush()
+        works.append(asyncio.create_task(process.run(tmp_path / "no-lane", "0" * 64)))
+        try:
+            async with asyncio.timeout(20):
+                while (home / "tls.pem").read_bytes() == before:
+                    assert not [each.exception() for each in works if each.done()]
+                    await asyncio.sleep(0.05)
+        finally:
+            for each in works:
+                each.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+            await process.close()
+    assert not is_renewal_due((home / "tls.pem").read_bytes(), datetime.now(UTC))
+    member.context()
