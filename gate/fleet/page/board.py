@@ -160,9 +160,15 @@ def board(fleet: Fleet) -> Board:
 
 
 def bank_of(gate: str) -> str:
-    """``CGK.D07`` → ``D``, ``DPS.arr-2`` → ``arr``: what gates are called that stand side by side."""
-    name = gate.partition(".")[2]
+    """``CGK.D07`` → ``D``, ``DPS.DPS-arr-2`` → ``arr``: what gates are called that stand side by side."""
+    name = name_of(gate)
     return _NUMBER.sub("", name) or name
+
+
+def name_of(gate: str) -> str:
+    """Without the airport, however often it stands in the name."""
+    airport, _, name = gate.partition(".")
+    return name.removeprefix(airport).lstrip("-_") or name
 
 
 def civil(at: datetime, airport: str) -> datetime:
@@ -209,7 +215,7 @@ def _tile(gate: Gate, now: datetime, common: dict[str, str]) -> Tile:
     known = {name: version for name, version in gate.versions.items() if name in words.VERSIONS}
     return Tile(
         gate=gate.gate,
-        name=gate.gate.partition(".")[2],
+        name=name_of(gate.gate),
         tone=tone,
         state=state,
         heard=heard,
@@ -307,7 +313,9 @@ def _lists(fleet: Fleet) -> Iterator[ListShown]:
         as_of, at = min(held)
         age = fleet.at - as_of
         tone = "bad" if age > TOO_OLD else "warn" if age > OLD else "good"
-        yield ListShown(airport=airport, name=name, gates=len(held), as_of=int(as_of.timestamp()), tone=tone, oldest_at=at)
+        yield ListShown(
+            airport=airport, name=name, gates=len(held), as_of=int(as_of.timestamp()), tone=tone, oldest_at=name_of(at)
+        )
 
 
 def _instant(text: str) -> datetime | None:

@@ -31,8 +31,11 @@ ALERTS: dict[str, Words] = {
 VERSIONS: dict[str, Words] = {
     "software": ("Perangkat lunak", "Software"),
     "rules": ("Aturan", "Rules"),
+    "rules.statement": ("Pernyataan aturan", "Statement on rules"),
     "trust": ("Sertifikat tepercaya", "Trust store"),
-    "pack": ("Pengenal wajah", "Face pack"),
+    "trust.statement": ("Pernyataan sertifikat", "Statement on trust"),
+    "roster.statement": ("Daftar petugas", "Roster of officers"),
+    "face": ("Pengenal wajah", "Face recogniser"),
 }
 """What ought to be the same at all gates; a gate's configuration is its own."""
 SILENT: Words = ("Tidak terdengar", "Silent")
