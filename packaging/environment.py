@@ -38,7 +38,7 @@ class Builder:
     def fill(self) -> list[tuple[str, frozenset[str]]]:
         """All parts, one after the other. Returns each with the files that there were after it, for :func:`parts.split`."""
         wheel = self._wheel()
-        self._uv("venv", "--no-project", "--python", self.python, self.tree)
+        self._uv("venv", "--quiet", "--no-project", "--python", self.python, self.tree)
         after = []
         for part, locks in PARTS.items():
             for lock in locks:
@@ -62,25 +62,18 @@ class Builder:
             _forget(record)
         for path in (".lock", ".gitignore", "CACHEDIR.TAG"):
             (self.tree / path).unlink(missing_ok=True)
-        compiling = [
-            "-m",
-            "compileall",
-            "-q",
-            "--invalidation-mode",
-            "unchecked-hash",
-            "-s",
-            self.tree.parents[2],
-            "-p",
-            "/",
-            self.tree,
-        ]
+        # Templates and tests of others that are no Python stay uncompiled.
+        compiled_as_there = ["--invalidation-mode", "unchecked-hash", "-s", self.tree.parents[2], "-p", "/"]
         self._run(
-            [self.python, "-I", *compiling], {"PYTHONHASHSEED": "0"}, check=False
-        )  # templates of others' tests that are no Python
+            [self.python, "-s", "-P", "-m", "compileall", "-qq", *compiled_as_there, self.tree],
+            {"PYTHONHASHSEED": "0"},
+            check=False,
+        )
 
     def _wheel(self) -> Path:
-        out = self._scratch / "wheel"
-        self._uv("build", "--wheel", "--quiet", "--python", self.python, "--out-dir", out, *self._constraints(), self._source)
+        out, source = self._scratch / "wheel", self._scratch / "wheel-source"
+        shutil.copytree(self._source, source)  # setuptools leaves its workings beside what it builds
+        self._uv("build", "--wheel", "--quiet", "--python", self.python, "--out-dir", out, *self._constraints(), source)
         (wheel,) = out.glob("*.whl")
         return wheel
 
@@ -90,7 +83,7 @@ class Builder:
 
     def _build(self, lock: str, name: str, flags: str = "") -> None:
         """Compile ``name`` here, anew. Its own source says how, and the lock which."""
-        self._run([sys.executable, self._source / "requirements/missing.py", name], {})
+        self._run([self.python, self._source / "requirements/missing.py", name], {})
         added = {**BUILDING, "CFLAGS": f"{BUILDING['CFLAGS']} {flags}"}
         what = ["--no-cache", "--no-binary", name, "-r", self._lock(lock)]
         self._run([*self._installing(), "--require-hashes", *self._constraints(), *what], added)
