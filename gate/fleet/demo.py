@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 
+import msgspec
 import psycopg
 
 from gate.audit.keys import SIGNER_FILE
@@ -244,9 +245,8 @@ def _used(use: Use, seconds: float) -> str:
 
 def as_toml(section: Fleet) -> str:
     """A configuration's ``[fleet]``; what is not said is left out."""
-    names = ("url", "ca", "certificate", "key", "signing_key", "keys", "signers")
-    told = {name: value for name in names if (value := getattr(section, name)) is not None}
-    lines = (f"{name} = {json.dumps([*value] if isinstance(value, tuple) else str(value))}" for name, value in told.items())
+    told = msgspec.to_builtins(section, enc_hook=str)
+    lines = (f"{name} = {json.dumps(value)}" for name, value in told.items() if value is not None)
     return "\n".join(["[fleet]", *lines, ""])
 
 

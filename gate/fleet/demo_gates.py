@@ -40,7 +40,19 @@ SIGN_S = 10.0
 """Between two checkpoints of a log."""
 LAST_S = 20.0
 """For the centre to take what is left when the demonstration ends."""
+SNAPSHOTS = "snapshots"
 NOTHING = Histogram(bounds=(), counts=(0,), total=0.0)
+
+
+class SimulatedLists:
+    """What lies in ``folder`` was signed and taken in the same moment."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def told(self) -> dict[str, str]:
+        found = {path.stem: path.stat().st_mtime for path in self._folder.glob("*.snapshot")}
+        return {name: datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for name, at in found.items()}
 
 
 class SimulatedGate(FleetProcess):
@@ -48,6 +60,7 @@ class SimulatedGate(FleetProcess):
 
     def __init__(self, lane: SimulatedLane, config: Config, config_path: Path, audit_key: Path, rules: str) -> None:
         super().__init__(config, config_path)
+        self._lists = SimulatedLists(config.state_dir.parent / SNAPSHOTS)
         self._lane, self._audit_key, self._rules = lane, audit_key, rules
         self._held_since: float | None = None
 
@@ -125,7 +138,7 @@ class Simulated:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, ended.set)
-        snapshots = self._wanted.out / "snapshots"
+        snapshots = self._wanted.out / SNAPSHOTS
         snapshots.mkdir(parents=True)
 
         def joined(lane: SimulatedLane) -> None:
