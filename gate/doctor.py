@@ -265,6 +265,18 @@ def _unnamed_registries(config: Config) -> str:
     return ", ".join(wanted.unnamed(config, rules, now))
 
 
+def _check_fleet(config: Config | None) -> Finding | None:
+    """What telling a centre takes: the library, keys that count, a certificate that has not ended, room for two weeks. Nobody is asked."""
+    if config is None:
+        return None
+    if config.fleet is None:
+        return _finding("fleet", "", "", "none: this gate stands alone")
+    if importlib.util.find_spec("nats") is None:
+        return _finding("fleet", "nats-py is not installed", "install autogate[fleet]", "")
+    problem = importlib.import_module("gate.fleet.ready").unready(config, datetime.now(UTC))  # by name, as the face pack below
+    return _finding("fleet", problem, "put right what [fleet] names (autogate fleet enrol)", config.fleet.url)
+
+
 def _check_ports(config: Config | None) -> Finding | None:
     if config is None:
         return None
@@ -347,6 +359,7 @@ CHECKS: tuple[Check, ...] = (
     _check_panel,
     _check_ports,
     _check_registries,
+    _check_fleet,
     _check_trust,
     _check_rules,
     _check_face_pack,

@@ -36,8 +36,20 @@ class Place:
     software: str = field(default_factory=lambda: version("autogate"))
 
 
-def status(place: Place, outbox: Outbox, lane: Lane, *, at: datetime, boot: float, refused: Mapping[str, int]) -> Status:
-    """``refused``: what came from the centre and was not taken, besides receipts. Raises AuditError where the log cannot be read."""
+def status(
+    place: Place,
+    outbox: Outbox,
+    lane: Lane,
+    *,
+    at: datetime,
+    boot: float,
+    refused: Mapping[str, int],
+    freshness: Mapping[str, str] | None = None,
+) -> Status:
+    """``refused``: what came from the centre and was not taken, besides receipts; ``freshness``: list → as of when (:mod:`gate.fleet.freshness`).
+
+    Raises AuditError where the log cannot be read.
+    """
     return Status(
         gate=place.gate,
         at=at.astimezone(UTC).isoformat(),
@@ -49,7 +61,8 @@ def status(place: Place, outbox: Outbox, lane: Lane, *, at: datetime, boot: floa
         troubles=lane.troubles,
         waiting_s=lane.waiting_s,
         versions={"software": place.software, **lane.versions},
-        days_left=days_left(place.folder, outbox, at),
+        freshness=dict(freshness or {}),
+        days_left=days_left(place.folder, outbox.log, outbox.path.stat().st_size, at),
         refused={**outbox.receipts.refused, **refused},
     )
 
@@ -87,9 +100,12 @@ def _bounded_names(told: Mapping[str, str]) -> dict[str, str]:
     return {name[:MOST_WORDS]: what[:MOST_WORDS] for name, what in list(told.items())[:MOST_VERSIONS]}
 
 
-def days_left(folder: Path, outbox: Outbox, now: datetime) -> float | None:
-    """For how many days the disk takes records at the pace of the last week; None: not known yet. Raises AuditError."""
-    pace = bytes_per_day(outbox.log, outbox.path.stat().st_size, now)
+def days_left(folder: Path, log: AuditReader, size: int, now: datetime) -> float | None:
+    """For how many days the disk of ``folder`` takes records at the pace of the last week; None: not known yet. ``size``: the log's bytes.
+
+    Raises AuditError, OSError.
+    """
+    pace = bytes_per_day(log, size, now)
     return round(shutil.disk_usage(folder).free / pace, 1) if pace else None
 
 

@@ -470,3 +470,56 @@ def test_fields_are_sealed_and_kept_for_a_while_only_where_a_process_does_it(wri
     assert (kept.sealing_key, kept.retention) == (tmp_path / "sealing.key", tmp_path / "periods.toml")
     assert [key for _, key in broken(write(GOOD + '\n[audit]\nsealing_key = "sealing.key"\n'))] == ["audit.sealing_key"]
     assert [key for _, key in broken(write(GOOD + '\n[audit]\nkey = "k"\nretention = "periods.toml"\n'))] == ["audit.retention"]
+
+
+FLEET = '\n[fleet]\nurl = "nats://127.0.0.1:4222"\nsigning_key = "fleet.key"\nkeys = "keys.json"\n'
+FLEET_IN_TRIAL = (
+    f'\n[fleet]\nurl = "tls://broker.example:4222"\nca = "ca.pem"\ncertificate = "gate.pem"\nkey = "gate.key"\n'
+    f'signing_key = "{TOKEN}"\nkeys = "keys.json"\nsigners = ["siti:{"03" * 32}", "budi:{"04" * 32}"]\n'
+)
+
+
+def test_a_gate_stands_alone_unless_it_names_a_centre(write, tmp_path):
+    assert load(write()).fleet is None
+    fleet = load(write(GOOD + FLEET)).fleet
+    assert (fleet.signing_key, fleet.keys, fleet.rows_per_s, fleet.updates) == (
+        tmp_path / "fleet.key",
+        tmp_path / "keys.json",
+        200.0,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        ("nats://127.0.0.1:4222", "nats://broker.example:4222", ["fleet.url"]),
+        ("nats://127.0.0.1:4222", "nats://gate:secret@127.0.0.1:4222", ["fleet.url"]),
+        ("nats://127.0.0.1:4222", "ws://127.0.0.1:4222", ["fleet.url"]),
+        ("nats://127.0.0.1:4222", "tls://127.0.0.1:4222", ["fleet.url"]),
+        ('keys = "keys.json"', 'keys = "keys.json"\nca = "ca.pem"', ["fleet.url"]),
+        ('keys = "keys.json"', "", ["fleet.keys"]),
+        ('keys = "keys.json"', 'keys = "keys.json"\nrows_per_s = 0', ["fleet.rows_per_s"]),
+        ('id = "CGK-T3-07"', 'id = "CGK.T3.07"', ["lane.id"]),
+        ('profile = "demo"', 'profile = "training"', ["fleet.url"]),
+    ],
+)
+def test_a_demonstration_tells_a_centre_on_its_own_machine_alone_and_an_exercise_none(write, old, new, keys):
+    assert old in GOOD + FLEET
+    assert [found for _, found in broken(write((GOOD + FLEET).replace(old, new)))] == keys
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "keys"),
+    [
+        ("tls://broker.example", "nats://broker.example", ["fleet.url", "fleet.url"]),
+        ('ca = "ca.pem"\ncertificate = "gate.pem"', 'certificate = "gate.pem"', ["fleet.url"]),
+        (f'signing_key = "{TOKEN}"', 'signing_key = "fleet.key"', ["fleet.signing_key"]),
+        (f', "budi:{"04" * 32}"]\n', "]\n", ["fleet.signers"]),
+    ],
+)
+def test_a_trial_tells_a_centre_that_proves_itself_with_a_key_that_nobody_copies(write, old, new, keys):
+    assert load(write(TRIAL + FLEET_IN_TRIAL)).fleet.url.startswith("tls:")
+    at = len(TRIAL)
+    text = TRIAL + FLEET_IN_TRIAL
+    assert [found for _, found in broken(write(text[:at] + text[at:].replace(old, new)))] == keys

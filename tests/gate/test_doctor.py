@@ -7,20 +7,24 @@ import shutil
 import socket
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from gate import doctor
+from gate.audit.keys import make_key, open_signer
+from gate.audit.log import FILE_NAME, AuditLog
 from gate.clock import WALL_FLOOR_FILE
 from gate.config import (
     Camera,
     Config,
     Controller,
     Face,
+    Fleet,
     Lane,
     Panel,
     Registries,
@@ -34,6 +38,7 @@ from gate.config import (
 from gate.devices import CHECKS as DEVICES
 from gate.doctor import OUR_NAMES, Finding, doctor_command, examine, foreign_names, refuse_foreign_names
 from gate.evidence import Direction
+from gate.fleet.keys.directory import Directory, Entry, encoded
 from gate.registries.reference.certificates import write_identities
 from gate.registries.sources import problem
 from pki.sim import PretendState
@@ -148,6 +153,40 @@ def test_a_panel_wants_its_key_libosdp_and_its_line(config, tmp_path):
     key.chmod(0o600)
     (finding,) = [each for each in examine(msgspec.structs.replace(config, panel=panel)) if each.check == "panel"]
     assert "OSDP" in finding.what if finding.ok else finding.remedy == "make setup-osdp"
+
+
+def test_a_gate_of_a_fleet_wants_keys_that_count_a_certificate_that_has_not_ended_and_room(config, tmp_path, monkeypatch):
+    pytest.importorskip("nats")
+    make_key(tmp_path / "fleet.key")
+    public = open_signer(tmp_path / "fleet.key", "x").public.hex()
+    own = Entry(
+        purpose="gate",
+        name=f"{config.lane.checkpoint}.{config.lane.id}",
+        public=public,
+        since=datetime(2026, 1, 1, tzinfo=UTC),
+        until=datetime(2999, 1, 1, tzinfo=UTC),
+    )
+    keys = tmp_path / "keys.json"
+    keys.write_bytes(encoded(Directory(sequence=1, entries=(own,))))
+    fleet = Fleet(url="nats://127.0.0.1:9", signing_key=tmp_path / "fleet.key", keys=keys)
+
+    def found(fleet: Fleet) -> str:
+        looked = examine(msgspec.structs.replace(config, fleet=fleet))
+        return next("" if each.ok else each.what for each in looked if each.check == "fleet")
+
+    assert found(fleet) == ""
+    log = AuditLog(config.state_dir / FILE_NAME, b"k" * 32)
+    log.append("event", "", b"{}", datetime.now(UTC) - timedelta(days=1), 0.0)
+    log.close()
+    assert found(fleet) == ""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=30_000))
+    assert "14 are needed" in found(fleet)
+    keys.write_bytes(encoded(Directory(sequence=2, entries=(msgspec.structs.replace(own, name="DPS.D99"),))))
+    assert "DPS.D99" in found(fleet)
+    (tmp_path / "fleet.key").unlink()
+    assert "No such file" in found(fleet)
+    tls = dict.fromkeys(("ca", "certificate", "key"), tmp_path / "absent")
+    assert "absent" in found(msgspec.structs.replace(fleet, **tls))
 
 
 def test_a_sound_machine_has_no_failed_check_and_keeps_no_trace(config, tmp_path, monkeypatch):
