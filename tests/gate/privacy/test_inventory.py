@@ -14,6 +14,7 @@ from gate.audit.fields import kinds
 from gate.audit.fields import table as personal
 from gate.console.roster import Officer, Viewer
 from gate.evidence import VOCABULARY, Evidence, Fact
+from gate.fleet.keys.directory import Entry, Revoked
 from gate.fleet.messages import AnySigned, Envelope, Row
 from gate.outcome import PolicyDecision
 from gate.privacy.inventory import inventory, table
@@ -33,7 +34,7 @@ def structs() -> set[type[msgspec.Struct]]:
     own = {each for each in own if each.__module__ == records.__name__}
     asked = {each for contract in CONTRACTS.values() for each in (contract.question, contract.reply, contract.record) if each}
     asked |= {ListedPerson, ListedDocument, PersonQuery, IssuanceStage, Officer, Viewer}
-    told = {*get_args(AnySigned), Envelope, Row}
+    told = {*get_args(AnySigned), Envelope, Row, Entry, Revoked}
     return own | told | {*get_args(AnyMessage), Histogram, Evidence, Fact, PolicyDecision, Answers, Crossing} | asked
 
 
