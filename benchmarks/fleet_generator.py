@@ -40,7 +40,7 @@ TURN_S = 0.01
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """``whole``: gates with files of their own, the first of them. ``travellers``: of each gate, 0: until told to stop; ``per_hour`` 0: as fast as
-    ``outstanding`` records, made and not acknowledged in this process, allow. ``look_s``, ``resend_s``: instead of the product's own.
+    ``outstanding`` records, made and not acknowledged in this process, allow. ``look_s``, ``resend_s`` (where it is not 0): instead of the product's own.
     """
 
     number: int
@@ -50,14 +50,15 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     revived: tuple[int, ...] = ()
     """Gates that go on from a folder that lies there, after a power cut."""
     folder: str
-    fleet: dict[str, Any]
+    fleet: dict[str, str]
+    """The section of a gate's configuration."""
     connections: int = 2
     per_hour: float = 120.0
     travellers: int = 0
     outstanding: int = 100_000
     rows_per_s: float = 200.0
     look_s: float = publisher.LOOK_S
-    resend_s: float = publisher.RESEND_S
+    resend_s: float = 0.0
     drain_s: float = 300.0
     seed: int = 7
 
@@ -141,7 +142,8 @@ class Part:
 
     def __init__(self, plan: Plan) -> None:
         self._plan, self._folder = plan, Path(plan.folder)
-        self._fleet = msgspec.convert(plan.fleet, Fleet, strict=False)
+        files = {name: Path(file) for name, file in plan.fleet.items() if name != "url"}
+        self._fleet = Fleet(url=plan.fleet["url"], **files)
         self._thread = ThreadPoolExecutor(1, "whole")
         self._gates: list[Running] = []
         self._stop = asyncio.Event()
@@ -149,7 +151,9 @@ class Part:
 
     async def run(self) -> dict[str, Any]:
         """Until stopped and drained. Returns what was found."""
-        publisher.LOOK_S, publisher.RESEND_S = self._plan.look_s, self._plan.resend_s
+        publisher.LOOK_S = self._plan.look_s
+        if self._plan.resend_s:
+            publisher.RESEND_S = publisher.LONGEST_RESEND_S = self._plan.resend_s
         await self._make()
         with (self._folder / f"receipts-{self._plan.number}").open("w", encoding="ascii") as receipts:
             tasks = [asyncio.ensure_future(each) for each in self._beside(receipts)]

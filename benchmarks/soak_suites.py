@@ -20,6 +20,7 @@ from benchmarks import (
     soak_audit,
     soak_biometrics,
     soak_faces,
+    soak_fleet,
     soak_mrz_serial,
     soak_oracles,
     soak_panel,
@@ -83,6 +84,8 @@ SUITES: dict[str, Suite] = {
     "killed_at_every_call": Suite(
         cases=len(kill_syscalls.SCENES), prepare=kill_syscalls.scenes, must_see=frozenset(kill_syscalls.SCENES)
     ),
+    "fleet_power_cuts": Suite(cases=20, prepare=soak_fleet.power_cuts, must_see=frozenset({"nothing lost"})),
+    "fleet_chaos": Suite(cases=2, prepare=soak_fleet.chaos, must_see=frozenset({"exact"})),
     "biometrics_left_behind": Suite(cases=150, prepare=soak_biometrics.nothing_left, must_see=soak_biometrics.MUST_SEE),
     "pictures_left_behind": Suite(cases=60, prepare=soak_pictures.nothing_left, must_see=soak_pictures.MUST_SEE),
     "rule_set_keepers_killed": Suite(cases=500, prepare=soak_rules.killed_keepers, must_see=soak_rules.MUST_SEE),
