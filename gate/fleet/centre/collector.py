@@ -172,7 +172,7 @@ async def connect(dsn: str, name: str) -> psycopg.AsyncConnection[tuple[Any, ...
         autocommit=True,
         connect_timeout=CONNECT_S,
         application_name=f"autogate {name}",
-        options=f"-c statement_timeout={STATEMENT_S}s -c timezone=UTC",
+        options=f"-c statement_timeout={STATEMENT_S}s -c timezone=UTC -c jit=off",  # compiling takes longer than any query here
     )
 
 

@@ -22,7 +22,7 @@ from gate.fleet.centre.partitions import ODD
 from gate.fleet.centre.statuses import put_statuses
 from gate.fleet.messages import Row
 
-SESSION = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off; set temp_buffers = '64MB'"
+SESSION = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off"
 """All that is looked up here is found by its key; no plan may read a whole day instead because a temporary table has no statistics."""
 INCOMING = (
     "create temporary table if not exists incoming (log_no integer, seq bigint, day date, at timestamptz, boot double precision, "

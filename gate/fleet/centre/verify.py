@@ -81,7 +81,7 @@ def verify(dsn: str, keys: AuditKeys = lambda _gate: (), gate: str = "", grace_s
     ``grace_s``: for so long a record may wait for those before it, without that being a gap.
     """
     report = Report(findings=[])
-    with psycopg.connect(dsn, connect_timeout=5) as connection:
+    with psycopg.connect(dsn, connect_timeout=5, options="-c jit=off") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         connection.execute("set local enable_sort = off")  # by the key, piece by piece, not a day's records in one sort

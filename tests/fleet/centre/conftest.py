@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -15,6 +16,7 @@ from gate.audit.note import Checkpoint, FileSigner, Note, VerifierKey, signed
 from gate.audit.tree import Frontier, leaf_hash
 from gate.evidence import Direction
 from gate.fleet.centre.database import migrate
+from gate.fleet.engines import RunningPostgres
 from gate.fleet.messages import CheckpointNote, EnvelopeError, Kind, Parcel, Row, Status, key_id, sealed
 from gate.outcome import Outcome
 from gate.records import StageTiming, TransactionRecord
@@ -155,8 +157,22 @@ def collector_signer() -> FileSigner:
     return signer_of("centre", "collector")
 
 
+@pytest.fixture(scope="session")
+def migrated(postgres: RunningPostgres) -> str:
+    """A database with the centre's tables. Making one takes half a second, emptying it hundredths."""
+    with psycopg.connect(postgres.dsn, autocommit=True) as connection:
+        connection.execute("create database centre")
+    migrate(dsn := postgres.dsn_of("centre"))
+    return dsn
+
+
 @pytest.fixture
-def centre(database: str) -> str:
+def centre(migrated: str) -> Iterator[str]:
     """The DSN of an empty centre."""
-    migrate(database)
-    return database
+    yield migrated
+    with psycopg.connect(migrated) as connection:
+        rows = connection.execute(
+            "select relname from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition "
+            "and relname not in ('schema_version', 'alert_rule')"
+        )
+        connection.execute(";".join(f"delete from {name}" for (name,) in rows))  # type: ignore[arg-type]
