@@ -36,8 +36,8 @@ from gate.simulation.scenario import load_scenario
 from pki.errors import PkiError
 
 AIRPORTS, GATES = ("CGK", "DPS"), 20
-REAL = "demo-1"
-"""Name of an airport's real demonstration."""
+REAL, REAL_NAME = "demo-1", "demonstration"
+"""Names of an airport's real gate, and of its process."""
 STATE, PAGE_PORT, REAL_PORTS = Path(".state/fleet"), 8430, 8432
 BEFORE_H = 4.0
 LOOK_S, DRAIN_S = 0.5, 30.0
@@ -169,7 +169,7 @@ class FleetDemo:
             ]
             children.start(f"gates {airport}", "-m", "gate.fleet.demo_gates", airport, *map(str, [*what, *signers]))
         for place, airport in enumerate(self._real):
-            children.start(f"demonstration {airport}", "-m", "gate", "demo", *map(str, self._demonstration(airport, url, place)))
+            children.start(f"{REAL_NAME} {airport}", "-m", "gate", "demo", *map(str, self._demonstration(airport, url, place)))
 
     def _page(self) -> list[object]:
         signers = [word for signer in self._keys.signers for word in ("--signer", signer)]
@@ -195,12 +195,14 @@ class FleetDemo:
         print("Gates begin with some hours that the centre has not got. Ctrl-C ends the demonstration.", flush=True)
 
     def _wait(self, children: Children) -> str:
-        """Until it is over; the name of a process that ended before."""
+        """Until it is over; the name of a process without which it cannot go on. A gate that is gone is what the page shows."""
         ends = time.monotonic() + 60 * self._options.minutes if self._options.minutes else math.inf
         try:
             while time.monotonic() < ends:
-                if lost := children.lost():
-                    return lost
+                for name in children.lost():
+                    if not name.startswith(REAL_NAME):
+                        return name
+                    print(f"{name} ended: see {self._folder / 'processes.log'}; its gate falls silent", flush=True)
                 time.sleep(LOOK_S)
         except KeyboardInterrupt:
             print()
@@ -214,7 +216,7 @@ class FleetDemo:
                 ends = time.monotonic() + DRAIN_S
                 while time.monotonic() < ends and connection.execute("select from pending limit 1").fetchone() is not None:
                     time.sleep(LOOK_S)
-            children.end([f"demonstration {airport}" for airport in self._real])
+            children.end([f"{REAL_NAME} {airport}" for airport in self._real])
         except KeyboardInterrupt:
             print("at once, then")
 

@@ -41,9 +41,12 @@ class Children:
                 start_new_session=True,  # Ctrl-C in the terminal is for whoever started them
             )
 
-    def lost(self) -> str:
-        """The name of one that ended by itself; empty: all run."""
-        return next((name for name, process in self._running.items() if process.poll() is not None), "")
+    def lost(self) -> list[str]:
+        """Names of those that ended by themselves; each is told once."""
+        ended = [name for name, process in self._running.items() if process.poll() is not None]
+        for name in ended:
+            del self._running[name]
+        return ended
 
     def end(self, names: Sequence[str]) -> None:
         """Ask them to, together; whichever does not within :data:`END_S` is killed."""

@@ -20,6 +20,7 @@ for name in ("nats", "psycopg", "tuf"):
 
 from gate.fleet import demo  # noqa: E402 - what is absent is skipped first
 from gate.fleet.demo_airport import Present, PresentLoop, scenario  # noqa: E402
+from gate.fleet.demo_children import Children  # noqa: E402
 from gate.fleet.engines import missing  # noqa: E402
 
 LIMIT_S = 50
@@ -74,6 +75,7 @@ def look(port: int, password: str, process) -> str:
         time.sleep(0.2)
 
 
+@pytest.mark.fleet
 @pytest.mark.timeout(120)
 def test_twenty_gates_tell_the_centre_everything_and_nothing_twice(played):
     status, told, _ = played
@@ -84,6 +86,7 @@ def test_twenty_gates_tell_the_centre_everything_and_nothing_twice(played):
     assert "together" in told
 
 
+@pytest.mark.fleet
 @pytest.mark.timeout(120)
 def test_meanwhile_they_stand_on_the_page_in_four_banks(played):
     page = played[2]
@@ -141,3 +144,18 @@ def test_the_demonstrations_travellers_began_yesterday_by_the_airports_own_calen
     late = datetime(2026, 11, 23, 18, 30, tzinfo=UTC)  # already the 24th in Jakarta
     assert scenario("CGK", {"departure": 5, "arrival": 4}, late).begins.isoformat() == "2026-11-23"
     assert [bank.lanes for bank in scenario("DPS", {"departure": 5, "arrival": 4}, late).bank] == [5, 4]
+
+
+def test_processes_are_ended_by_their_ids_and_one_that_ends_by_itself_is_told_of_once(tmp_path):
+    children = Children(tmp_path / "log", {"WORD": "said"})
+    children.start("stays", "-c", "import time; time.sleep(60)")
+    children.start("goes", "-c", "import os; print(os.environ['WORD'])")
+    until = time.monotonic() + LIMIT_S
+    while not (lost := children.lost()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert (lost, children.lost()) == (["goes"], [])
+    assert (tmp_path / "log").read_text() == "said\n"
+    assert children.use()["stays"].memory > 1 << 20
+    children.end_all()
+    assert children.use() == {}
