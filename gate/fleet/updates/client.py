@@ -6,6 +6,7 @@ against going back. What TUF calls time is the gate's, which never goes back eit
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from gate.fleet.updates.targets import MOST_TARGET, UpdateError
 from pki.durable import read_file, write_file
 from pki.errors import PkiError
 
+_WORK = ".work-"
 _BASE = "source:"
 """Addresses begin so, and lead to no network."""
 _LIMITS = UpdaterConfig(targets_max_length=16 << 20, snapshot_max_length=1 << 20, max_root_rotations=64, max_delegations=8)
@@ -54,6 +56,11 @@ class Allowed:
         with _told():
             return self._updater.get_targetinfo(path)
 
+    def is_newest(self, path: str, file: Path) -> bool:
+        """Whether ``file`` holds just what is allowed as ``path``. Raises UpdateError as :meth:`find`."""
+        info = self.find(path)
+        return info is not None and self._updater.find_cached_target(info, str(file)) is not None
+
     def fetch(self, path: str) -> Path:
         """A file with its octets, every one as allowed, until the session ends. Raises UpdateError."""
         info = self.find(path)
@@ -76,11 +83,13 @@ class Client:
     def session(self) -> Iterator[Allowed]:
         """Ask what is allowed now. Raises UpdateError; then what was believed before is still there."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self._folder, prefix=".work-") as work:
+        for left in self._folder.glob(f"{_WORK}*"):
+            shutil.rmtree(left, ignore_errors=True)  # of a session that lost its power
+        with TemporaryDirectory(dir=self._folder, prefix=_WORK) as work:
             metadata, targets, trusted = Path(work, "metadata"), Path(work, "targets"), self._folder / "trusted"
             trusted.mkdir(exist_ok=True)
             targets.mkdir()
-            shutil.copytree(trusted, metadata)
+            shutil.copytree(trusted, metadata, copy_function=os.link)  # TUF's client replaces files, and writes into none
             try:
                 with _told():
                     updater = self._updater(metadata, targets)

@@ -7,9 +7,11 @@ somebody can choose among what people allowed, and nothing else.
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import ssl
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,7 +30,8 @@ from gate.fleet.updates.repository import Repository
 from gate.fleet.updates.rollout import assignments, step
 from gate.fleet.updates.targets import UpdateError
 
-EVERY_S = 5.0
+EVERY_S, MOVE_S = 5.0, 30.0
+"""Between two looks at what is to be laid out, and at how a roll-out does: that counts a stage's crossings."""
 LASTS, AGAIN = timedelta(days=7), timedelta(days=1)
 """How long an assignment counts, and how old the one laid out becomes at most."""
 CONNECT_S = 10
@@ -44,6 +47,8 @@ class Director:
         self._now, self._every_s = now, every_s
         self._sent = 0
         """When the repository that the broker holds was published, by its timestamp's file."""
+        self._moved = -math.inf
+        self._before: tuple[tuple[str, int], ledger.Baseline] | None = None
 
     async def run(self) -> None:
         """For ever, until cancelled. A database or broker that is away is told and waited for."""
@@ -65,7 +70,9 @@ class Director:
         """One look at what there is to do. Raises psycopg.Error, nats.errors.Error, UpdateError, OSError."""
         anew = await make_stores(self._js)
         await self._publish(anew=anew)
-        await asyncio.to_thread(self._move, connection)
+        if time.monotonic() - self._moved >= MOVE_S:
+            await asyncio.to_thread(self._move, connection)
+            self._moved = time.monotonic()
         now = self._now()
         older = now if anew else now - AGAIN
         asked = await asyncio.to_thread(_committed, connection, lambda: ledger.to_sign(connection, older))
@@ -76,16 +83,25 @@ class Director:
             await asyncio.to_thread(_committed, connection, lambda: ledger.signed(connection, done, now))
 
     def _move(self, connection: ledger.Connection) -> None:
-        """One step of the roll-out that has not ended, and what follows from it, in one transaction."""
+        """One step of the roll-out that has not ended, and what follows from it. It is looked at first and locked then, so that nobody's order waits."""
+        rollout = ledger.unended(connection)
+        if rollout is None:
+            return
+        plan, state, allowed = rollout.plan, rollout.state, self._repository.allowed()
+        seen = ledger.observed(connection, assignments(plan, state, allowed), self._baseline(connection, rollout), state.since)
         with connection.transaction():
-            rollout = ledger.unended(connection)
-            if rollout is None:
-                return
-            plan, state, allowed, now = rollout.plan, rollout.state, self._repository.allowed(), self._now()
-            wanted = assignments(plan, state, allowed)
-            after = step(plan, state, ledger.observed(connection, wanted, rollout, now), allowed, now)
+            if ledger.unended(connection, lock=True) != rollout:
+                return  # a person ordered meanwhile: next time
+            after = step(plan, state, seen, allowed, self._now())
             ledger.keep(connection, plan.name, state, after)
             ledger.assign(connection, plan.kind, assignments(plan, after, allowed))
+
+    def _baseline(self, connection: ledger.Connection, rollout: ledger.Rollout) -> ledger.Baseline:
+        key = rollout.plan.name, rollout.state.stage
+        if self._before is None or self._before[0] != key:
+            gates = rollout.plan.gates(rollout.state.stage)
+            self._before = key, ledger.baseline(connection, gates, rollout.begun)
+        return self._before[1]
 
     async def _publish(self, *, anew: bool) -> None:
         """Send the repository to the broker where it was published, or the broker is new."""

@@ -6,9 +6,9 @@ either done a step or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -42,6 +42,14 @@ class Rollout:
     begun: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """``slow``: seconds that 95 of 100 crossings stayed under."""
+
+    slow: float
+    tally: Tally
+
+
 def begin(connection: Connection, plan: Plan, by: str, now: datetime) -> None:
     """Raises UpdateError where another one has not ended, or had the name."""
     try:
@@ -54,9 +62,9 @@ def begin(connection: Connection, plan: Plan, by: str, now: datetime) -> None:
         raise UpdateError("refused", f"{plan.name}: another roll-out has not ended, or had that name") from None
 
 
-def unended(connection: Connection) -> Rollout | None:
-    """Locked for this transaction, where there is one."""
-    return _found(connection, "where phase not in ('done', 'undone') for update", ())
+def unended(connection: Connection, *, lock: bool = False) -> Rollout | None:
+    """Where there is one; locked for this transaction where that is wanted."""
+    return _found(connection, "where phase not in ('done', 'undone')" + (" for update" if lock else ""), ())
 
 
 def named(connection: Connection, name: str) -> Rollout:
@@ -146,22 +154,26 @@ def only_one(connection: Connection) -> bool:
 # --- what is seen -----------------------------------------------------------------------------------------------------------------------------
 
 
-def observed(connection: Connection, wanted: Mapping[str, str], rollout: Rollout, now: datetime) -> Observed:
-    """Of the gates in ``wanted`` (gate → path that it is to have): since this stage began, and before the first one did."""
+def baseline(connection: Connection, gates: Collection[str], begun: datetime) -> Baseline:
+    """How ``gates`` did before. It reads a week of crossings, and never changes: ask once a stage."""
+    asked: dict[str, Any] = {"gates": list(gates), "begin": begun - BEFORE, "end": begun}
+    usual = connection.execute(_USUAL, asked).fetchone()
+    slow = usual[0] if usual and usual[0] is not None else 0.0
+    return Baseline(slow=slow, tally=_tally(connection, asked | {"slow": slow}))
+
+
+def observed(connection: Connection, wanted: Mapping[str, str], before: Baseline, since: datetime) -> Observed:
+    """Of the gates in ``wanted`` (gate → path that it is to have), since ``since``, when the stage began."""
     gates = list(wanted)
     rows = connection.execute("select gate, state, versions from gate_status where gate = any(%s)", (gates,)).fetchall()
     told = {gate: versions for gate, _, versions in rows}
     expected = {gate: Target.parse(path) for gate, path in wanted.items()}
-    in_force = {gate for gate, target in expected.items() if told.get(gate, {}).get(target.word) == target.label}
-    earlier = {"gates": gates, "begin": rollout.begun - BEFORE, "end": rollout.begun}
-    usual = connection.execute(_USUAL, earlier).fetchone()
-    slow = usual[0] if usual and usual[0] is not None else 0.0
     return Observed(
         gates=frozenset(gates),
-        in_force=frozenset(in_force),
+        in_force=frozenset(gate for gate, target in expected.items() if told.get(gate, {}).get(target.word) == target.label),
         faulty=frozenset(gate for gate, state, _ in rows if state == "fault"),
-        before=_tally(connection, earlier | {"slow": slow}),
-        since=_tally(connection, {"gates": gates, "begin": rollout.state.since, "end": now, "slow": slow}),
+        before=before.tally,
+        since=_tally(connection, {"gates": gates, "begin": since, "end": datetime.max.replace(tzinfo=UTC), "slow": before.slow}),
     )
 
 

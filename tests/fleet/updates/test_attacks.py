@@ -308,3 +308,51 @@ def test_trusted_metadata_that_is_damaged_on_the_disk_is_fetched_again(centre, g
     assert gate.look() == ""
     (gate.updates / "trusted" / lost).write_bytes(b"")
     assert gate.look(centre.assignment({"rules": second[0]})) == ""
+
+
+def test_what_a_power_cut_left_half_done_is_cleared_away_and_costs_nothing(centre, gate, second):
+    left = gate.updates / ".work-abc" / "targets"
+    left.mkdir(parents=True)
+    (left / "half").write_bytes(b"x")
+    assert gate.look(centre.assignment({"rules": second[0]})) == ""
+    assert sorted(path.name for path in gate.updates.iterdir()) == ["assignment-seen.json", "root.json", "trusted"]
+
+
+def test_a_disk_that_takes_nothing_is_told_and_nothing_is_half_done(centre, gate, second, monkeypatch):
+    from gate.fleet.updates import assignment
+    from gate.policy import sets
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    told = centre.assignment({"rules": second[0]})
+    for module in (assignment, sets):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "write_file", full)
+            gate.restarted()
+            gate.look(told)
+            assert gate.updater.refused == {"disk": 1}
+        assert gate.work() == "one"
+    assert gate.look(told) == ""
+    assert gate.work() == "two"
+
+
+def test_a_gate_without_its_first_root_has_no_updates_and_says_so(gate):
+    (gate.updates / "root.json").unlink()
+    with pytest.raises(UpdateError):
+        gate.restarted()
+
+
+def test_nothing_new_is_nothing_fetched_twice(centre, gate, second):
+    class Counting(Folder):
+        names: list[str] = []
+
+        def chunks(self, name):
+            self.names.append(name)
+            return super().chunks(name)
+
+    source, told = Counting(centre.repository.folder), centre.assignment({"rules": second[0]})
+    assert gate.look(told, source) == ""
+    source.names.clear()
+    assert gate.look(told, source) == ""
+    assert source.names == ["metadata/2.root.json", "metadata/timestamp.json"]
