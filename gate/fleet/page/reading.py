@@ -17,7 +17,7 @@ LOOK_S, COUNT_S = 2.0, 10.0
 """How often gates and alerts are looked at, and how often travellers are counted at most."""
 REST = 20
 """By how much longer than it took counting rests: it shall not keep the database from what collectors bring."""
-SETTINGS = "set role autogate_page; set default_transaction_read_only = on; set statement_timeout = '20s'"
+SETTINGS = "set role autogate_page; set default_transaction_read_only = on; set statement_timeout = '20s'; set jit = off"
 """The role is the schema's. Whoever logs in is a member of it, or it itself."""
 CONNECT_S = 5
 MOST_ALERTS = 500
