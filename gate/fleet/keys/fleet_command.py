@@ -155,8 +155,9 @@ def _rotate(folder: FleetFolder, options: argparse.Namespace) -> Iterator[str]:
         known = people | parse_signers(options.add)
         after = {key: known[key] for key in (*keys_of(before, "root"), *parse_signers(options.add))}
         after = {key: name for key, name in after.items() if name not in options.remove}
-        online = _online(folder.folder / ONLINE, anew=True) if options.online else keys_of(before, "timestamp")[0]
-        drafted = new_root(after, after, online, utc_now(), before=before)
+        drafted = new_root(after, after, keys_of(before, "timestamp")[0], utc_now(), before=before)
+        if options.online:
+            drafted = new_root(after, after, _online(folder.folder / ONLINE, anew=True), utc_now(), before=before)
         if options.lost:
             known = {key: name for key, name in known.items() if name not in options.remove}
         folder.set_people(known)

@@ -25,7 +25,7 @@ from gate.fleet.messages import (
     sealed,
     subject,
 )
-from gate.fleet.updates.broker import make_stores
+from gate.fleet.updates.broker import Broker, assign, make_stores, publish_repository
 
 A, B = "CGK.D07", "CGK.D08"
 
@@ -96,20 +96,32 @@ async def test_no_gate_reads_or_changes_the_streams(brokered):
             "$JS.API.STREAM.CREATE.MINE",
             "$JS.API.STREAM.NAMES",
             "$KV.autogate-assignments." + A,
+            "$JS.API.DIRECT.GET.KV_autogate-assignments.$KV.autogate-assignments." + B,
             "$O.autogate-updates.M.x",
         ):
             assert await refused(gate, heard, gate.publish(question, b"{}", reply=f"{gate_inbox(A)}.x")), question
         assert (await js.stream_info(EVENTS)).config.name == EVENTS
 
 
-async def test_the_director_assigns_and_a_gate_reads_its_own(brokered):
+async def test_the_director_lays_out_and_a_gate_reads_all_of_it_and_its_own_assignment(brokered, tmp_path):
+    (tmp_path / "metadata").mkdir()
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "a.tar").write_bytes(b"x" * 300_000)
     async with brokered.connected("lead") as lead, brokered.connected(A) as gate:
-        await make_stores(lead.jetstream())
-        await lead.jetstream().publish(f"$KV.autogate-assignments.{A}", b"assigned")
-        store = await lead.jetstream().object_store("autogate-updates")
-        await store.put("metadata/timestamp.json", b"newest")
-        mine = await gate.jetstream().get_msg("KV_autogate-assignments", subject=f"$KV.autogate-assignments.{A}", direct=True)
-        assert mine.data == b"assigned"
+        js = lead.jetstream()
+        await make_stores(js)
+        for stamp in (b"first", b"second"):  # one put in the place of another clears what that one held
+            (tmp_path / "metadata" / "timestamp.json").write_bytes(stamp)
+            await publish_repository(js, tmp_path)
+        for name in (A, B):
+            await assign(js, name, name.encode())
+        source = Broker(gate.jetstream(), asyncio.get_running_loop())
+        try:
+            read = await asyncio.to_thread(lambda: [b"".join(source.chunks(each)) for each in ("metadata/timestamp.json", "targets/a.tar")])
+            assert read == [b"second", b"x" * 300_000]
+            assert await asyncio.to_thread(source.assignment, A) == A.encode()
+        finally:
+            source.close()
 
 
 async def test_collectors_delete_nothing_and_directors_read_no_records(brokered):
