@@ -6,6 +6,7 @@ A room's module has ``add_arguments(word, parser)``, which gives the command ``w
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ _KEYS, _UPDATES, _CENTRE, _PAGE = (
     "gate.fleet.page.command",
 )
 COLLECT = "collect"
+EXIT_CANNOT = 2
 WORDS = {
     "enrol": Word(_KEYS, "make a gate's keys, and the request that two people approve"),
     "approve": Word(_KEYS, "one of two people approves a request"),
@@ -69,4 +71,8 @@ def collect_command(options: argparse.Namespace) -> int:
 
 
 def _room(word: str) -> Any:
-    return import_module(_CENTRE if word == COLLECT else WORDS[word].module)
+    try:
+        return import_module(_CENTRE if word == COLLECT else WORDS[word].module)
+    except ModuleNotFoundError as error:
+        print(f"autogate: {word} needs {error.name}: install autogate with its extras fleet, centre and screens", file=sys.stderr)
+        raise SystemExit(EXIT_CANNOT) from error

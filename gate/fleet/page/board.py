@@ -1,15 +1,15 @@
-"""The page's content in words and tones, made of the figures alone; its templates only place it."""
+"""Makes what stands on the page of the figures alone."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from gate.fleet.page import words
-from gate.fleet.page.figures import Alert, Books, Fleet, Gate, Hour, Slot
+from gate.fleet.page.figures import Alert, Books, Fleet, Gate, Hour
+from gate.fleet.page.shown import Airport, AlertShown, BankShown, Board, BooksShown, Cause, ListShown, Tile, VersionShown
 from gate.outcome import Outcome
 from gate.report.causes import OFFICIAL, causes_of
 from gate.report.disclosure import K, kept_apart
@@ -25,113 +25,6 @@ OLD, TOO_OLD = timedelta(hours=24), timedelta(hours=72)
 MOST_ALERTS, MOST_CAUSES = 8, 6
 MOST_BADGE = 12
 _NUMBER = re.compile(r"[-_]?[0-9]+$")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """One gate. ``waits_since``, ``heard``: Unix seconds, for the page's clocks."""
-
-    gate: str
-    name: str
-    tone: str
-    state: Words
-    heard: int | None
-    waits_since: int | None
-    behind: str
-    version: str
-    differs: bool
-    troubles: tuple[Words, ...]
-    versions: tuple[tuple[Words, str], ...]
-    days_left: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BankShown:
-    """Gates of an airport whose names differ in their number alone."""
-
-    airport: str
-    name: str
-    directions: tuple[Words, ...]
-    serving: int
-    tiles: tuple[Tile, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
-    name: Words
-    count: int
-    percent: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BooksShown:
-    """Official books of an airport; None: fewer than :data:`gate.report.disclosure.K`, not to be told."""
-
-    airport: str
-    crossings: int | None
-    passed: float | None
-    """Per cent; None where those who did not pass, or who did, are too few to be told."""
-    causes: tuple[Cause, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListShown:
-    """A list as the gates of an airport hold it, by the oldest of them."""
-
-    airport: str
-    name: str
-    gates: int
-    as_of: int
-    tone: str
-    oldest_at: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionShown:
-    """How many gates have what in force; the most frequent first."""
-
-    name: Words
-    found: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertShown:
-    words: Words
-    gate: str
-    opened: int
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Airport:
-    """The last hour's figures, the throughput, and how it stands."""
-
-    name: str
-    hour: Hour
-    slots: tuple[Slot, ...]
-    banks: tuple[BankShown, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Board:
-    """All that stands on the page."""
-
-    at: datetime
-    gates: int
-    serving: int
-    waiting: int
-    longest_since: int | None
-    behind: int
-    crossings: int
-    passed: float | None
-    airports: tuple[Airport, ...]
-    books: tuple[BooksShown, ...]
-    sealed: int
-    """Travellers of the last hour of whom no class and no reasons can be told here."""
-    lists: tuple[ListShown, ...]
-    versions: tuple[VersionShown, ...]
-    alerts: tuple[AlertShown, ...]
-    alerts_left_out: int
 
 
 def board(fleet: Fleet) -> Board:

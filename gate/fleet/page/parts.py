@@ -9,9 +9,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from gate.fleet.page.board import Board, board, civil
+from gate.fleet.page.board import board, civil
 from gate.fleet.page.chart import throughput
 from gate.fleet.page.figures import Fleet
+from gate.fleet.page.shown import Board
 
 
 class Encoder:

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.fleet.page.board import Board, bank_of, board
+from gate.fleet.page.board import bank_of, board
 from gate.fleet.page.chart import HEIGHT, TOP, WIDTH, throughput
 from gate.fleet.page.figures import SLOT, SLOTS, Alert, Books, Fleet, Gate, Slot
 from gate.fleet.page.parts import Encoder, layout, markup
+from gate.fleet.page.shown import Board
 from gate.fleet.page.words import CAUSES, VERSIONS
 from gate.report.causes import OFFICIAL, OTHER
 from gate.report.disclosure import K

@@ -1,0 +1,116 @@
+"""What stands on the page, in words and tones; :mod:`gate.fleet.page.board` makes it, the templates place it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from gate.fleet.page.figures import Hour, Slot
+from gate.ui.words import Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One gate. ``waits_since``, ``heard``: Unix seconds, for the page's clocks."""
+
+    gate: str
+    name: str
+    tone: str
+    state: Words
+    heard: int | None
+    waits_since: int | None
+    behind: str
+    version: str
+    differs: bool
+    troubles: tuple[Words, ...]
+    versions: tuple[tuple[Words, str], ...]
+    days_left: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankShown:
+    """Gates of an airport whose names differ in their number alone."""
+
+    airport: str
+    name: str
+    directions: tuple[Words, ...]
+    serving: int
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    name: Words
+    count: int
+    percent: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BooksShown:
+    """Official books of an airport; None: fewer than :data:`gate.report.disclosure.K`, not to be told."""
+
+    airport: str
+    crossings: int | None
+    passed: float | None
+    """Per cent; None where those who did not pass, or who did, are too few to be told."""
+    causes: tuple[Cause, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListShown:
+    """A list as the gates of an airport hold it, by the oldest of them."""
+
+    airport: str
+    name: str
+    gates: int
+    as_of: int
+    tone: str
+    oldest_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionShown:
+    """How many gates have what in force; the most frequent first."""
+
+    name: Words
+    found: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertShown:
+    words: Words
+    gate: str
+    opened: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Airport:
+    """The last hour's figures, the throughput, and how it stands."""
+
+    name: str
+    hour: Hour
+    slots: tuple[Slot, ...]
+    banks: tuple[BankShown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """All that stands on the page."""
+
+    at: datetime
+    gates: int
+    serving: int
+    waiting: int
+    longest_since: int | None
+    behind: int
+    crossings: int
+    passed: float | None
+    airports: tuple[Airport, ...]
+    books: tuple[BooksShown, ...]
+    sealed: int
+    """Travellers of the last hour of whom no class and no reasons can be told here."""
+    lists: tuple[ListShown, ...]
+    versions: tuple[VersionShown, ...]
+    alerts: tuple[AlertShown, ...]
+    alerts_left_out: int
