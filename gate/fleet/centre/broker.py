@@ -33,13 +33,15 @@ MOST_OF_A_GATE = 256
 DUPLICATES_S = 120.0
 REDELIVER_S = 30.0
 """What a collector has not acknowledged by then goes to another."""
-PULL, PULL_S, LOST_S = 128, 1.0, 0.5
-"""Messages asked for at once, how long the broker keeps the question, and after how much longer it has forgotten it."""
+PULL, PULL_BYTES = 512, 16 << 20
+"""Of a kind that are asked for at once."""
+PULL_S, LOST_S = 1.0, 0.5
+"""How long the broker keeps a question, and after how much longer it has forgotten it."""
 UNACKNOWLEDGED = 4096
 """Of a kind, out with all collectors together."""
-CONNECT_S, WAIT_S = 10, 1
+CONNECT_S, WAIT_S, FULL_S = 10, 1, 0.01
 OVER = "408"
-"""The time of a question is over; every other status says that something is missing."""
+"""The time of a question is over; any other status without a message says that something is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,26 +143,36 @@ class Intake:
 
     async def run(self) -> None:
         """Pull, until cancelled. Where nobody takes, nothing more is pulled."""
-        async with asyncio.TaskGroup() as tasks:
-            for kind, stream in CONSUMERS.items():
-                tasks.create_task(self._pull(kind, stream))
+        await asyncio.gather(*(self._pull(kind, stream) for kind, stream in CONSUMERS.items()))
 
     async def _pull(self, kind: str, stream: str) -> None:
         """One question after the other: each is answered message by message as they come, and by a status when its time is over."""
-        inbox = self._client.new_inbox()
-        answers = await self._client.subscribe(inbox, pending_bytes_limit=2 * PULL * MOST_MESSAGE)
-        question = msgspec.json.encode({"batch": PULL, "expires": int(PULL_S * 1e9)})
+        waiting, over, inbox = self._waiting[kind], asyncio.Event(), self._client.new_inbox()
+        question = msgspec.json.encode({"batch": PULL, "max_bytes": PULL_BYTES, "expires": int(PULL_S * 1e9)})
+        owed, status = PULL, None
+
+        async def came(message: Msg) -> None:
+            nonlocal owed, status
+            status = (message.headers or {}).get("Status")
+            if status is None:
+                await waiting.put(message)
+                self._came.set()
+                owed -= 1
+            if status or not owed:
+                over.set()
+
+        await self._client.subscribe(inbox, cb=came, pending_bytes_limit=4 * PULL_BYTES)
         while True:
-            with suppress(NothingCame):  # the broker was away meanwhile, and forgot the question
-                await self._client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{kind}", question, inbox)
-                for _ in range(PULL):
-                    message = await answers.next_msg(timeout=PULL_S + LOST_S)
-                    if status := (message.headers or {}).get("Status"):
-                        if status != OVER:
-                            await asyncio.sleep(WAIT_S)
-                        break
-                    await self._waiting[kind].put(message)
-                    self._came.set()
+            while waiting.full():  # noqa: ASYNC110 - a queue tells nobody when it is taken from
+                await asyncio.sleep(FULL_S)
+            owed, status = PULL, OVER
+            over.clear()
+            await self._client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{kind}", question, inbox)
+            with suppress(TimeoutError):  # the broker was away meanwhile, or nobody took what came
+                async with asyncio.timeout(PULL_S + LOST_S):
+                    await over.wait()
+            if status not in {None, OVER} and owed == PULL:
+                await asyncio.sleep(WAIT_S)
 
     async def come(self, within_s: float) -> bool:
         """Whether something waits; returns at once then."""

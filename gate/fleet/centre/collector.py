@@ -26,7 +26,7 @@ from gate.fleet.centre.receipts import Receipts
 from gate.fleet.centre.store import Stored, days, prepare, store
 from gate.fleet.messages import Keys, Signs
 
-MOST, MOST_BYTES = 512, 16 << 20
+MOST, MOST_BYTES = 2048, 16 << 20
 """Messages in one transaction, and the bytes after which no more are added."""
 LINGER_S = 0.05
 """So long more is waited for when something came: a transaction costs much the same for one message as for a hundred."""
@@ -43,6 +43,10 @@ insert into collector (name, started, seen, events, parcels, refused) values (%s
 on conflict (name) do update set started = excluded.started, seen = now(), events = excluded.events, parcels = excluded.parcels,
     refused = excluded.refused
 """
+
+
+class _StoppedError(Exception):
+    """What was taken is left to the next collector."""
 
 
 class Collector:
@@ -63,14 +67,14 @@ class Collector:
         self._receipts = Receipts(client, signer, clock)
         self._database: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
         self._partitions = Partitions()
-        self._started = clock()
+        self._started, self._stop = clock(), asyncio.Event()
         self.events = self.parcels = self.refused = 0
         self.problem = ""
         """Of the database or the receipts' key; empty: none."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Returns once ``stop`` is set and what was taken is done. Raises nats.errors.Error where the broker is gone for good."""
-        intake = Intake(self._client)
+        """Returns once ``stop`` is set and what was taken is done, or the database is away. Raises nats.errors.Error where the broker is gone for good."""
+        self._stop, intake = stop, Intake(self._client)
         beside = [asyncio.create_task(intake.run()), asyncio.create_task(self._keep_house())]
         _tell(notify.READY)
         try:
@@ -82,6 +86,8 @@ class Collector:
                 for task in beside:
                     if task.done():
                         task.result()
+        except _StoppedError:
+            return
         finally:
             _tell(notify.STOPPING)
             for task in beside:
@@ -121,7 +127,7 @@ class Collector:
         )
 
     async def _tried(self, came: Sequence[Arrival]) -> Stored:
-        """Raises of psycopg's errors only those of :data:`POISON`."""
+        """Raises of psycopg's errors only those of :data:`POISON`; _StoppedError where it is told to stop before the database takes it."""
         pause = FIRST_PAUSE_S
         while True:
             try:
@@ -131,11 +137,14 @@ class Collector:
             except POISON:
                 raise
             except (psycopg.Error, OSError) as error:
-                self.problem = f"the database: {type(error).__name__}: {error}".splitlines()[0][:200]
+                self.problem = f"the database: {_line(error)}"
                 print(self.problem, flush=True)
                 _tell(notify.PROOF, notify.STATUS + self.problem)
                 await self._disconnect()
-            await asyncio.sleep(pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._stop.wait()
+                    raise _StoppedError
             pause = min(2 * pause, LONGEST_PAUSE_S)
 
     async def _connected(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
@@ -153,15 +162,18 @@ class Collector:
             self._database = None
 
     async def _keep_house(self) -> None:
-        """Partitions ahead, alerts, a sign of life. A database that is away is the others' business."""
+        """Partitions ahead, alerts, a sign of life."""
         partitions = Partitions()
         while True:
-            with suppress(psycopg.Error, OSError):
+            try:
                 connection = await connect(self._dsn, f"{self._name} house")
                 async with connection:
                     await partitions.ensure(connection, ahead(self._clock()))
                     await connection.execute(_HEARTBEAT, (self._name, self._started, self.events, self.parcels, self.refused))
                     await alerts.look(connection)
+            except (psycopg.Error, OSError) as error:
+                print(f"alerts: {_line(error)}", flush=True)
+                partitions.forget()
             await asyncio.sleep(HOUSE_S)
 
 
@@ -174,6 +186,10 @@ async def connect(dsn: str, name: str) -> psycopg.AsyncConnection[tuple[Any, ...
         application_name=f"autogate {name}",
         options=f"-c statement_timeout={STATEMENT_S}s -c timezone=UTC -c jit=off",  # compiling takes longer than any query here
     )
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
 
 
 def _tell(*lines: str) -> None:

@@ -136,18 +136,19 @@ async def _collecting(options: argparse.Namespace) -> int:
         loop.add_signal_handler(each, stop.set)
     keys = FileKeys(options.keys, people=_people(options))
     signer = open_signer(Path(options.key), f"collector {options.name}")
+    client = None
     try:
         client = await connect(options.nats, options.name, _tls(options))
         await prepare(client)
-    except NatsError as error:
-        return _cannot(f"the broker: {error or type(error).__name__}")
-    try:
         collector = Collector(client, options.dsn, keys, signer, options.name)
         print(f"collecting from {options.nats}", flush=True)
         await collector.run(stop)
         await client.flush()
+    except NatsError as error:
+        return _cannot(f"the broker: {error or type(error).__name__}")
     finally:
-        await client.close()
+        if client:
+            await client.close()
     print(f"{collector.events} records, {collector.refused} messages refused")
     return EXIT_OK
 

@@ -63,7 +63,7 @@ def _days(connection: Connection, parent: str) -> list[date]:
 
 
 def _cut(connection: Connection, no: int, before: date) -> int:
-    """Note that a log begins later from now on: behind the records before the first that must stay."""
+    """Note that a log begins later from now on: behind the records before the first that must stay. One with a hole is evidence, and stays whole."""
     found = connection.execute(
         "select kept_from, through, edge, edge_hash from gate_log where no = %s for update", (no,)
     ).fetchone()
@@ -87,10 +87,14 @@ def _cut(connection: Connection, no: int, before: date) -> int:
             binary=True,
         )
         for seq, at, boot, transaction, kind, body, previous, last, leaf in cursor:
+            if seq != frontier.size + 1:
+                return 0
             text = at.astimezone(UTC).isoformat().encode()
             row = (seq, text, boot, transaction.encode(), kind.encode(), body, previous, last)
             level, _, node = frontier.add(leaf or leaf_hash(leaf_data(row)))[-1]
             peaks = {each: value for each, value in peaks.items() if each > level} | {level: node}
+    if frontier.size != end - 1:
+        return 0
     connection.execute(
         "update gate_log set kept_from = %s, edge = %s, edge_hash = %s where no = %s",
         (end, [peaks[level] for level in _levels(end - 1)], last, no),
