@@ -24,8 +24,8 @@ from gate.config_sections import Fleet
 from gate.fleet.messages import MOST_MESSAGE, inbox, last_receipt, receipt_subject
 
 STREAM = "EVENTS"
-OPEN_S, ANSWER_S = 15.0, 5.0
-"""Longest that opening takes, and that an answer is awaited."""
+OPEN_S, ANSWER_S, CLOSE_S = 15.0, 5.0, 0.5
+"""Longest that opening takes, that an answer is awaited, and that what is over takes to end."""
 PING_S = 10.0
 """A broker that leaves two in a row unanswered is gone."""
 WAITING = 8
@@ -95,8 +95,7 @@ class Connection:
                 )
             connection._examine(fleet)
         except Exception as error:  # whatever a hostile or a broken broker makes the library raise: there is no connection
-            with suppress(Exception):
-                await client.close()
+            await connection.close()
             if isinstance(error, BrokerError):
                 raise
             why = heard[-1] if heard else error
@@ -118,7 +117,7 @@ class Connection:
     async def close(self) -> None:
         """Never raises."""
         with suppress(Exception):  # it is over in either case
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(CLOSE_S):  # where TLS failed, its library waits for ever
                 await self._client.close()
 
     async def ended(self) -> None:

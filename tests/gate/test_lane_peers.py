@@ -29,7 +29,8 @@ class Gone:
 
 
 @pytest.mark.parametrize(
-    ("role", "most"), [("reader", 1), ("vision", 1), ("panel", 1), ("pictures", 1), ("health", 1), ("officer_screen", MOST_PEERS)]
+    ("role", "most"),
+    [("reader", 1), ("vision", 1), ("panel", 1), ("pictures", 1), ("health", 1), ("fleet", 1), ("officer_screen", MOST_PEERS)],
 )
 async def test_no_role_can_use_up_what_the_lane_may_open_nor_fill_its_log(role, most, capsys):
     def now(what: Callable[[], None]) -> None:

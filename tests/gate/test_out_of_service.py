@@ -75,6 +75,36 @@ async def test_a_log_that_is_not_witnessed_is_told_of_and_one_that_was_changed_t
     assert not hand.actor.in_service, "what was changed stays changed"
 
 
+async def test_what_the_centre_of_a_fleet_lacks_is_told_of_and_keeps_nobody(hand: Hand):
+    await hand.ready()
+    await hand.peer("fleet")
+    await hand.say("fleet", m.FleetReport(problem="7 records not received\x1b[2J" + "x" * 999))
+    assert (hand.state, hand.actor.in_service) == (State.IDLE, True)
+    (told,) = (line for line in warnings(hand) if line.startswith("fleet: "))
+    assert told.startswith("fleet: 7 records not received?[2J")
+    assert len(told) < 250
+    await hand.say("vision", m.FleetReport())
+    assert told in warnings(hand), "that is not the vision's business"
+    await hand.say("fleet", m.FleetReport())
+    assert not any(line.startswith("fleet: ") for line in warnings(hand))
+    await hand.peer("fleet", joined=False)
+    assert (hand.state, hand.actor.in_service) == (State.IDLE, True)
+    assert any("its process is not running" in line for line in warnings(hand))
+
+
+async def test_a_gate_that_stands_alone_misses_no_centre(hand: Hand):
+    await hand.ready()
+    assert not any(line.startswith("fleet: ") for line in warnings(hand))
+
+
+async def test_how_long_somebody_waits_for_an_officer_is_known(patient: Hand):
+    assert patient.actor.waiting_s == 0.0
+    await patient.inside()
+    await patient.plant(occupancy=0)
+    assert patient.state is State.HOLD
+    await patient.until(lambda: 0 < patient.actor.waiting_s < 60)
+
+
 @pytest.mark.parametrize("what", ["leaf does not reach its end position", "x" * 5000])
 async def test_why_the_controller_gave_up_stands_on_the_officers_page_until_the_reset(hand: Hand, what: str):
     await hand.ready()
