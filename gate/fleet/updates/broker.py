@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import threading
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -133,7 +134,7 @@ async def publish_repository(js: JetStreamContext, folder: Path) -> int:
     sent = 0
     for path in (*targets, *metadata):
         name = path.relative_to(folder).as_posix()
-        if path.name == "timestamp.json" or not await _holds(store, name, path.stat().st_size):
+        if not await _holds(store, name, path):
             with path.open("rb") as file:
                 await store.put(name, file)
             sent += 1
@@ -145,12 +146,15 @@ async def assign(js: JetStreamContext, gate: str, raw: bytes) -> None:
     await js.publish(_key(gate), raw)
 
 
-async def _holds(store: ObjectStore, name: str, size: int) -> bool:
-    """But for the timestamp every name holds its version or its digest: a file that is there whole is never another."""
+async def _holds(store: ObjectStore, name: str, path: Path) -> bool:
+    """Whether it is there as it is here, by its SHA-256."""
     try:
-        return (await store.get_info(name)).size == size
+        told = (await store.get_info(name)).digest or ""
     except nats.js.errors.NotFoundError:
         return False
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").digest()
+    return told == f"SHA-256={base64.urlsafe_b64encode(digest).decode()}"
 
 
 def _meta(name: str) -> str:

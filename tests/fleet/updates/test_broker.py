@@ -24,7 +24,7 @@ async def client(own_nats):
 
 
 async def read(client, name=NAME):
-    broker = Broker(client.jetstream(), asyncio.get_running_loop())
+    broker = Broker(client.jetstream(timeout=1), asyncio.get_running_loop())
     return await asyncio.to_thread(lambda: b"".join(broker.chunks(name)))
 
 
@@ -44,35 +44,39 @@ async def test_a_repository_is_read_as_it_was_published(client, centre):
     assert await publish_repository(client.jetstream(), folder) > 4
     for path in (path for path in folder.rglob("*") if path.is_file() and "draft" not in path.parts):
         assert await read(client, path.relative_to(folder).as_posix()) == path.read_bytes()
-    assert await publish_repository(client.jetstream(), folder) == 1, "what never changes is sent once"
+    assert await publish_repository(client.jetstream(), folder) == 0, "what is there is not sent again"
+    big.write_bytes(big.read_bytes()[::-1])
+    assert await publish_repository(client.jetstream(), folder) == 1, "of the same length, and another"
     with pytest.raises(FileNotFoundError):
         await read(client, "metadata/9.root.json")
 
 
-@pytest.mark.parametrize(
-    "info",
-    [
-        b"",
-        b"{",
-        b"[" * 3000,
-        b"\xff",
-        {},
-        GOOD | {"nuid": ">"},
-        GOOD | {"nuid": "abc.*"},
-        GOOD | {"size": 1 << 40},
-        GOOD | {"size": -1},
-        GOOD | {"chunks": 1 << 20},
-        GOOD | {"chunks": 3},
-        GOOD | {"nuid": "xyz"},
-        GOOD | {"deleted": True},
-        GOOD | {"options": {"link": {"bucket": "other", "name": "x"}}},
-    ],
-)
-async def test_what_is_no_file_is_an_error(client, info):
+HOSTILE = [
+    b"",
+    b"{",
+    b"[" * 3000,
+    b"\xff",
+    {},
+    GOOD | {"nuid": ">"},
+    GOOD | {"nuid": "abc.*"},
+    GOOD | {"size": 1 << 40},
+    GOOD | {"size": -1},
+    GOOD | {"chunks": 1 << 20},
+    GOOD | {"chunks": 3},
+    GOOD | {"nuid": "xyz"},
+    GOOD | {"deleted": True},
+    GOOD | {"options": {"link": {"bucket": "other", "name": "x"}}},
+]
+
+
+async def test_what_is_no_file_is_an_error(client):
     await make_stores(client.jetstream())
-    await say(client, info)
-    with pytest.raises(OSError):
-        await read(client)
+    await say(client, GOOD)
+    assert await read(client) == b"abc"
+    for info in HOSTILE:
+        await say(client, info, ())
+        with pytest.raises(OSError):
+            await read(client)
 
 
 async def test_a_broker_without_stores_or_gone_is_an_error(client, own_nats):
@@ -126,3 +130,32 @@ def test_no_name_leads_out_of_a_repository(name, tmp_path):
         check_name(name)
     with pytest.raises(FileNotFoundError):
         list(Folder(tmp_path).chunks(name))
+
+
+async def test_the_directors_leave_is_enough_to_make_both_stores_and_to_lay_everything_out(engines, centre, tmp_path):
+    """With exactly the permissions that the broker's configuration gives it, and those let it read and delete nothing else."""
+    from gate.fleet.keys.directory import parse_directory
+    from gate.fleet.keys.nats_config import permissions
+
+    (entry,) = parse_directory(centre.directory(1)).entries
+    may = permissions(entry)
+    publish, subscribe = (json.dumps(list(subjects)) for subjects in (may.publish, may.subscribe))
+    config = tmp_path / "nats.conf"
+    config.write_text(
+        "max_payload: 1114112\nauthorization { users: [{user: director, password: a, permissions:"
+        f" {{publish: {{allow: {publish}}}, subscribe: {{allow: {subscribe}}}}}}}] }}\n"
+    )
+    server = engines.nats(tmp_path / "guarded", config=config)
+    try:
+        client = await nats_client.connect(server.url, user="director", password="a", inbox_prefix="_INBOX.director.director")
+        stream = client.jetstream(timeout=1)
+        assert await make_stores(stream)
+        for _ in range(2):
+            await publish_repository(stream, centre.repository.folder)
+            centre.repository.publish(centre.online, centre.now)  # the timestamp is put in the place of the one before
+        await assign(stream, "CGK.D07", b"told")
+        with pytest.raises(nats_client.errors.Error):
+            await stream.delete_stream(OBJECTS)
+        await client.close()
+    finally:
+        server.stop()

@@ -13,7 +13,7 @@ psycopg = pytest.importorskip("psycopg")
 
 from gate.fleet.centre.database import migrate
 from gate.fleet.updates import ledger
-from gate.fleet.updates.broker import OBJECTS, VALUES, Broker
+from gate.fleet.updates.broker import OBJECTS, VALUES, Broker, assign, make_stores, publish_repository
 from gate.fleet.updates.director import Director
 from gate.fleet.updates.health import Conditions
 from gate.fleet.updates.rollout import Plan, Stage, ordered
@@ -168,12 +168,12 @@ def test_of_two_directors_one_acts_and_the_other_takes_over_when_it_is_gone(data
         pytest.fail("nobody took over")
 
 
-async def test_a_gate_takes_from_the_broker_what_the_director_laid_out(nats, database, centre, gate, plan):
+async def test_a_gate_takes_from_the_broker_what_the_director_laid_out(own_nats, database, centre, gate, plan):
     """Repository, keys and assignment travel over JetStream; the gate asks for nothing but files and its own assignment."""
     migrate(database)
     with psycopg.connect(database, autocommit=True) as connection:
         ledger.begin(connection, plan, "siti", centre.now)
-        client = await nats_client.connect(nats.url)
+        client = await nats_client.connect(own_nats.url)
         director = Director(database, client.jetstream(), centre.signs, centre.repository, lambda: centre.now)
         try:
             await director.tick(connection)
@@ -212,3 +212,22 @@ async def test_an_assignment_that_was_signed_before_a_crash_is_never_signed_agai
     assert [number for _, number, _ in again] == [number + 1 for _, number, _ in first]
     ledger.signed(held, [(gate, number) for gate, number, _ in first], centre.now)
     assert ledger.to_sign(held, centre.now) != [], "what was laid out is not the newest"
+
+
+async def test_a_gate_that_looks_for_ever_takes_what_comes_and_ends_when_it_is_told(own_nats, centre, gate, second):
+    client = await nats_client.connect(own_nats.url)
+    try:
+        await make_stores(client.jetstream())
+        await publish_repository(client.jetstream(), centre.repository.folder)
+        updater = gate.restarted(js=client.jetstream(), every_s=0.05)
+        looking = asyncio.create_task(updater.run())
+        await asyncio.sleep(0.2)
+        await assign(client.jetstream(), "CGK.D07", centre.assignment({"rules": second[0]}))
+        async with asyncio.timeout(20):
+            while gate.rules.in_force().statement.sequence < 2:
+                await asyncio.sleep(0.05)
+        looking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await looking
+    finally:
+        await client.close()
