@@ -17,6 +17,7 @@ import msgspec
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import SecureConnWantedError
 from nats.errors import TimeoutError as NothingCame
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
@@ -61,13 +62,22 @@ class Tls:
 
 
 async def connect(url: str, name: str, tls: Tls | None = None) -> Client:
-    """A connection that comes back by itself for as long as it takes. Raises OSError, nats.errors.Error."""
+    """A connection that comes back by itself for as long as it takes. Raises OSError, nats.errors.Error.
+
+    The library speaks in the clear to a broker that says it wants no TLS: such a one is left.
+    """
     client = Client()
+
+    def in_the_clear() -> bool:
+        return tls is not None and not client._server_info.get("tls_required")  # noqa: SLF001 - told nowhere else
 
     async def again() -> None:
         """It may be another broker, or one that lost its disk."""
         try:
-            await prepare(client)
+            if in_the_clear():
+                await client.close()
+            else:
+                await prepare(client)
         except nats.errors.Error as error:
             await _said(error)
 
@@ -82,6 +92,9 @@ async def connect(url: str, name: str, tls: Tls | None = None) -> Client:
         error_cb=_said,
         reconnected_cb=again,
     )
+    if in_the_clear():
+        await client.close()
+        raise SecureConnWantedError
     return client
 
 

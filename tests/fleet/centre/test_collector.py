@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from gate.fleet.centre import collector as module
-from gate.fleet.centre.broker import connect, prepare
+from gate.fleet.centre.broker import Tls, connect, prepare
 from gate.fleet.centre.collector import Collector
 from gate.fleet.engines import RunningNats, RunningPostgres
 from gate.fleet.messages import Receipt, believed
@@ -272,3 +272,22 @@ async def test_the_service_manager_hears_that_it_is_ready_and_works(
         async with collecting(own_nats, world.dsn, keys, collector_signer):
             assert await asyncio.to_thread(manager.recv, 1024) == b"READY=1"
             assert (await asyncio.to_thread(manager.recv, 1024)).startswith(b"WATCHDOG=1\nSTATUS=")
+
+
+async def test_a_broker_that_wants_no_tls_is_left(own_nats: RunningNats, tmp_path: Any) -> None:
+    """The certificate is never asked for: whoever sits between could have it so."""
+    import datetime as dt
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key, now = Ed25519PrivateKey.generate(), dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "centre")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    made = builder.not_valid_before(now).not_valid_after(now + dt.timedelta(days=1)).sign(key, None)
+    (tmp_path / "certificate.pem").write_bytes(made.public_bytes(Encoding.PEM))
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    tls = Tls(ca=tmp_path / "certificate.pem", certificate=tmp_path / "certificate.pem", key=tmp_path / "key.pem")
+    with pytest.raises(nats_client.errors.SecureConnWantedError):
+        await connect(own_nats.url, "one", tls)
