@@ -16,8 +16,8 @@ from gate.fleet.connection import BrokerError, Connection, ends
 from gate.fleet.engines import RunningNats, free_port
 from gate.fleet.keys.authority import Authority, new_authority, request_for, write_key
 from gate.fleet.keys.directory import Directory, Entry, KeyDirectory
-from gate.fleet.keys.nats_config import Broker, configuration
 from gate.fleet.keys.names import inbox
+from gate.fleet.keys.nats_config import Broker, configuration
 from gate.fleet.messages import receipt_subject, subject
 
 nats = pytest.importorskip("nats")
@@ -118,11 +118,15 @@ def impatient(monkeypatch):
     monkeypatch.setattr(module, "ANSWER_S", 1.0)
 
 
+async def attempt(fleet: Fleet) -> None:
+    connection = await Connection.open(fleet, GATE)
+    await connection.newest_receipt()  # with TLS 1.3 a client learns late that its certificate was not taken
+    await connection.send(subject(GATE, "record"), b"x", "1")
+
+
 async def refused(fleet: Fleet) -> str:
     with pytest.raises(BrokerError) as caught:
-        connection = await Connection.open(fleet, GATE)
-        await connection.newest_receipt()  # with TLS 1.3 a client learns late that its certificate was not taken
-        await connection.send(subject(GATE, "record"), b"x", "1")
+        await attempt(fleet)
     return str(caught.value)
 
 
