@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,8 +17,9 @@ from gate.config import Config
 from gate.console.roster import RosterVersions, open_roster
 from gate.fleet.updates.configuration import digest_of, lay_next, next_path
 from gate.fleet.updates.pack import MOST_PACK, unpacked, write_pack
+from gate.fleet.updates.sealing import open_list
 from gate.fleet.updates.standing import worked_under
-from gate.fleet.updates.targets import SIGNED, Signed, Target, UpdateError
+from gate.fleet.updates.targets import MOST_TARGET, SIGNED, Signed, Target, UpdateError
 from gate.policy.examiner import open_sets
 from gate.policy.sets import RulesVersions
 from gate.profiles import PROFILES
@@ -126,14 +128,16 @@ class Shelves:
     def _take_snapshot(self, target: Target, file: Path) -> None:
         store, key = self._snapshots(target.registry)
         contract, now = CONTRACTS[target.registry], self._now()
+        section = self._config.registries.snapshots
+        assert section is not None  # or there was no store
         try:
             signer = public_key(key)
-            with file.open("rb") as stream:
-                head = signed_head(stream, signer, registry=contract.name, gate=store.gate, now=now)
-                if head.version != target.number:
-                    raise UpdateError("altered", f"{target.path}: it calls itself version {head.version}")
-                stream.seek(0)
-                store.take(contract, stream, signer, now)
+            stream = BytesIO(open_list(read_file(file, MOST_TARGET), target.gate, section.key_file))
+            head = signed_head(stream, signer, registry=contract.name, gate=store.gate, now=now)
+            if head.version != target.number:
+                raise UpdateError("altered", f"{target.path}: it calls itself version {head.version}")
+            stream.seek(0)
+            store.take(contract, stream, signer, now)
         except SnapshotRefused as refused:
             code = "rolled_back" if refused.why in {"rolled_back", "contradictory"} else "refused"
             raise UpdateError(code, f"{target.path}: {refused}") from None

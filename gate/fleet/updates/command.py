@@ -48,11 +48,12 @@ def _update_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPars
     delegate.add_argument("public", metavar="KEY", help="64 hexadecimal digits")
     commands.add_parser("sign", parents=[where, key], help="sign the draft; two people must")
     commands.add_parser("publish", parents=[where, key], help="bring the draft into force and say that this is the newest; daily")
-    lists = commands.add_parser("lists", parents=[where, key], help="allow a registry's snapshots, FILE for gate TPI.GATE each")
+    lists = commands.add_parser("lists", parents=[where, key], help="seal a registry's snapshots, FILE to the KEY of gate TPI.GATE each, and allow them")
     lists.add_argument("registry")
     lists.add_argument("number", type=int)
-    lists.add_argument("files", nargs="+", metavar="TPI.GATE=FILE")
+    lists.add_argument("files", nargs="+", metavar="TPI.GATE=KEY=FILE")
     commands.add_parser("list", parents=[where], help="what is allowed now")
+    commands.add_parser("key", help="at a gate: the key that lists are sealed to").add_argument("config", type=Path)
     take = commands.add_parser("take", parents=[where], help="at a gate: take from a folder that was carried there")
     take.add_argument("config", type=Path)
     take.add_argument("--assignment", type=Path, required=True, metavar="FILE", help="as autogate fleet rollout assignment wrote it")
@@ -181,8 +182,12 @@ def _lists(options: argparse.Namespace) -> Lines:
     from gate.fleet.updates.repository import Repository
     from gate.signer_key import private_key
 
-    given = [each.partition("=") for each in options.files]
-    files = dict(pack_snapshot(gate, options.registry, options.number, Path(file).read_bytes()) for gate, _, file in given)
+    given = [each.split("=", 2) for each in options.files]
+    if any(len(each) < 3 for each in given):
+        raise UpdateError("malformed", "TPI.GATE=KEY=FILE: the gate's status tells its key, and so does autogate fleet update key")
+    files = dict(
+        pack_snapshot(gate, options.registry, options.number, Path(file).read_bytes(), public) for gate, public, file in given
+    )
     checkpoints = {gate.partition(".")[0] for gate, _, _ in given}
     if len(checkpoints) != 1:
         raise UpdateError("malformed", "gates of one checkpoint at a time")
@@ -195,6 +200,16 @@ def _list(options: argparse.Namespace) -> Lines:
     from gate.fleet.updates.repository import Repository
 
     yield from (f"{info.length:>10}  {path}" for path, info in sorted(Repository(options.repository).allowed().items()))
+
+
+def _key(options: argparse.Namespace) -> Lines:
+    from gate.config import load
+    from gate.fleet.updates.sealing import public_half
+
+    section = load(options.config).registries.snapshots
+    if section is None:
+        raise UpdateError("not_configured", f"{options.config}: no [registries.snapshots]")
+    yield public_half(section.key_file)
 
 
 def _take(options: argparse.Namespace) -> Lines:
@@ -318,6 +333,7 @@ _COMMANDS: dict[tuple[str, str], Callable[[argparse.Namespace], Lines]] = {
     ("update", "publish"): _publish,
     ("update", "lists"): _lists,
     ("update", "list"): _list,
+    ("update", "key"): _key,
     ("update", "take"): _take,
     ("rollout", "begin"): _begin,
     ("rollout", "status"): _status,

@@ -10,6 +10,7 @@ from typing import Any
 from gate.console.roster import RosterVersions
 from gate.fleet.updates.configuration import digest_of
 from gate.fleet.updates.pack import MOST_PACK, packed
+from gate.fleet.updates.sealing import seal_list
 from gate.fleet.updates.targets import Signed, UpdateError, config_path, signed_path, snapshot_path
 from gate.policy.sets import RulesVersions
 from pki.durable import read_file
@@ -37,8 +38,10 @@ def pack_config(gate: str, number: int, file: Path) -> tuple[str, bytes]:
     return config_path(gate, number, digest_of(file)), read_file(file, MOST_PACK)
 
 
-def pack_snapshot(gate: str, registry: str, number: int, content: bytes) -> tuple[str, bytes]:
-    return snapshot_path(gate, registry, number, hashlib.sha256(content).hexdigest()), content
+def pack_snapshot(gate: str, registry: str, number: int, content: bytes, public: str) -> tuple[str, bytes]:
+    """Sealed to the gate whose status tells ``public``. Raises ValueError."""
+    sealed = seal_list(content, gate, public)
+    return snapshot_path(gate, registry, number, hashlib.sha256(sealed).hexdigest()), sealed
 
 
 def _packed(kind: Signed, folder: Path) -> tuple[str, bytes]:

@@ -97,7 +97,7 @@ def _named(named: str) -> Target:
         if target.gate:
             raise UpdateError("malformed", f"{named}: one gate's own; write * in the place of the gate")
         return target
-    suffix = ".toml" if named.startswith("config/") else ".jws"
+    suffix = ".toml" if named.startswith("config/") else ".sealed"
     return Target.parse(f"{named.replace('*', 'AAA.0', 1)}-{64 * '0'}{suffix}")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from gate import trust_store
 from gate.config import Config
 from gate.console.verifier import SEEN_FILE as ROSTER_SEEN
+from gate.fleet.updates.sealing import WORD, public_half
 from gate.fleet.updates.targets import CONFIG_WORD, SHORT, SIGNED, Signed, label
 from gate.policy.examiner import SEEN_FILE as RULES_SEEN
 from gate.registries.snapshot import SnapshotRefused
@@ -46,10 +47,12 @@ def standing(config: Config, config_digest: str = "") -> dict[str, str]:
 
 
 def _snapshots(config: Config) -> dict[str, str]:
-    """Which version of each registry's snapshot was imported."""
+    """Which version of each registry's snapshot was imported, and to which key they are sealed."""
     told: dict[str, str] = {}
     with suppress(OSError, ValueError):
-        store = snapshot_store(config)
+        store, section = snapshot_store(config), config.registries.snapshots
+        if section:
+            told[WORD] = public_half(section.key_file)
         for registry in config.registries.named if store else ():
             with suppress(SnapshotRefused):
                 if store and (mark := store.mark(registry)) is not None:

@@ -5,7 +5,7 @@
     rules/000007-<digest of the statement>.tar          a folder of versions with one statement in force (gate.fleet.updates.pack)
     trust/…, roster/…                                   likewise
     config/CGK.D07/000003-<SHA-256 of the file>.toml    one gate's own
-    snapshots/CGK.D07/watchlist/000017-<SHA-256>.jws    a registry's, for one gate
+    snapshots/CGK.D07/watchlist/000017-<SHA-256>.sealed a registry's, sealed to one gate
     keys.json                                           the directory of keys; never assigned, every gate takes it
 """
 
@@ -21,8 +21,8 @@ Signed = Literal["rules", "trust", "roster"]
 SIGNED: Final[tuple[Signed, ...]] = get_args(Signed)
 """Kinds that are folders of versions which two people sign."""
 KEYS = "keys.json"
-MOST_TARGET = 512 << 20
-"""Bytes of one: a watchlist of a million people has some 300 MB."""
+MOST_TARGET = 128 << 20
+"""Bytes of one: a watchlist of 400,000 people. A gate opens it in memory."""
 SHORT = 16
 """Digits of a digest in a label."""
 CONFIG_WORD = "config.file"
@@ -46,7 +46,7 @@ _GATE = r"(?P<gate>[A-Z]{3}\.[A-Za-z0-9][A-Za-z0-9_-]{0,31})"
 _PATHS = (
     re.compile(rf"(?P<kind>{'|'.join(SIGNED)})/{_NUMBERED}\.tar"),
     re.compile(rf"(?P<kind>config)/{_GATE}/{_NUMBERED}\.toml"),
-    re.compile(rf"(?P<kind>snapshots)/{_GATE}/(?P<registry>{'|'.join(REGISTRIES)})/{_NUMBERED}\.jws"),
+    re.compile(rf"(?P<kind>snapshots)/{_GATE}/(?P<registry>{'|'.join(REGISTRIES)})/{_NUMBERED}\.sealed"),
 )
 
 
@@ -112,4 +112,4 @@ def config_path(gate: str, number: int, digest: str) -> str:
 
 
 def snapshot_path(gate: str, registry: str, number: int, digest: str) -> str:
-    return f"snapshots/{gate}/{registry}/{number:06}-{digest}.jws"
+    return f"snapshots/{gate}/{registry}/{number:06}-{digest}.sealed"

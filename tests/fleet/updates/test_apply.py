@@ -14,7 +14,9 @@ from gate.console.roster import RosterVersions
 from gate.console.verifier import Verifier
 from gate.fleet.updates.configuration import before_path, confirm, digest_of, next_path, take_back, take_next
 from gate.fleet.updates.packing import pack_config, pack_folder, pack_snapshot
+from gate.fleet.updates.sealing import open_list, public_half, seal_list
 from gate.registries.snapshot import published
+from gate.fleet.updates.targets import UpdateError
 from gate.registries.sources import snapshot_store
 from gate.trust_store import open_configured, remember
 from pki.sim import PretendState
@@ -118,8 +120,9 @@ def listing(centre, gate):
     return gate
 
 
-def listed(centre, *versions, gate=GATE, **more):
-    path, raw = pack_snapshot(gate, "lost_and_stolen", versions[-1], snapshot(centre, versions[0], **more))
+def listed(centre, *versions, gate=GATE, public=None, **more):
+    public = public or public_half(centre.folder.parent / "gate" / "secret")
+    path, raw = pack_snapshot(gate, "lost_and_stolen", versions[-1], snapshot(centre, versions[0], **more), public)
     centre.repository.publish_lists(gate.partition(".")[0], {path: raw}, centre.lists, centre.now)
     centre.repository.publish(centre.online, centre.now)
     return path
@@ -162,7 +165,7 @@ def test_whoever_holds_the_key_of_lists_can_forge_none_of_them_and_allow_nothing
 def test_a_list_for_another_gate_under_this_gates_name_is_refused(centre, listing):
     path = listed(centre, 5, gate=GATE)
     assert path
-    name, raw = pack_snapshot(GATE, "lost_and_stolen", 7, snapshot(centre, 7, gate="D08"))
+    name, raw = pack_snapshot(GATE, "lost_and_stolen", 7, snapshot(centre, 7, gate="D08"), listing.updater.versions["snapshots.key"])
     centre.repository.publish_lists("CGK", {name: raw}, centre.lists, centre.now)
     centre.repository.publish(centre.online, centre.now)
     listing.look(centre.assignment({"snapshots/lost_and_stolen": name}))
@@ -174,6 +177,31 @@ def test_a_list_under_another_number_than_it_has_is_refused(centre, listing):
     listing.look(centre.assignment({"snapshots/lost_and_stolen": path}))
     assert listing.updater.refused == {"altered": 1}
     assert snapshot_store(listing.config).mark("lost_and_stolen") is None
+
+
+def test_nobody_on_the_way_reads_a_list_and_only_the_gate_it_is_for_opens_it(centre, listing, tmp_path):
+    path = listed(centre, 5)
+    (file,) = [each for each in (centre.repository.folder / "targets").rglob("*.sealed")]
+    assert b"document_number" not in file.read_bytes()
+    other = tmp_path / "other"
+    other.write_text("a5" * 32)
+    other.chmod(0o600)
+    secret = listing.folder / "secret"
+    assert b"document_number" in open_list(file.read_bytes(), GATE, secret)
+    for gate, key in ((GATE, other), ("CGK.D08", secret)):
+        with pytest.raises(UpdateError):
+            open_list(file.read_bytes(), gate, key)
+    assert path.endswith(".sealed")
+
+
+def test_a_list_that_was_sealed_to_another_key_or_to_none_is_refused(centre, listing):
+    other = "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a"  # RFC 7748 §6.1, Alice's
+    path = listed(centre, 5, public=other)
+    listing.look(centre.assignment({"snapshots/lost_and_stolen": path}))
+    assert listing.updater.refused == {"other_gate": 1}
+    for sealed in (b"", b"x" * 31, snapshot(centre, 5), seal_list(b"", GATE, other)[:-1]):
+        with pytest.raises(UpdateError):
+            open_list(sealed, GATE, listing.folder / "secret")
 
 
 # --- configuration ----------------------------------------------------------------------------------------------------------------------------------
