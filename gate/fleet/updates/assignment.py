@@ -47,6 +47,11 @@ class Assignments:
         self._check_forward(_Mark(number=told.number, sha256=hashlib.sha256(msgspec.msgpack.encode(told)).hexdigest()))
         return told
 
+    def check_none(self) -> None:
+        """Raises UpdateError where there was an assignment once: somebody holds it back."""
+        if (seen := self._seen()) is not None:
+            raise UpdateError("unreachable", f"assignment {seen.number} was here before, and now there is none")
+
     def _check_time(self, told: Assignment) -> None:
         now = self._now()
         try:

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import threading
+import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -31,6 +32,8 @@ OBJECTS, VALUES = f"OBJ_{UPDATES}", f"KV_{ASSIGNMENTS}"
 """Names of their streams."""
 ANSWER_S = 10.0
 """The broker may take so long for one answer."""
+LONGEST_S = 900.0
+"""And so long for a whole file: one that drips is given up."""
 MOST_STORE = 8 << 30
 """Bytes: of a national fleet, with a month of old lists, some gigabytes."""
 
@@ -69,9 +72,11 @@ class Broker:
 
     def chunks(self, name: str) -> Iterator[bytes]:
         """:meth:`gate.fleet.updates.sources.Source.chunks`."""
-        info = self._info(check_name(name))
+        info, end = self._info(check_name(name)), time.monotonic() + LONGEST_S
         after, subject = 0, f"$O.{UPDATES}.C.{info.nuid}"
         for _ in range(info.chunks):
+            if time.monotonic() > end:
+                raise OSError(f"{name}: not here after {LONGEST_S:.0f} s")
             try:
                 message = self._ask(self._js.get_msg(OBJECTS, seq=after + 1, subject=subject, direct=True, next=True))
             except FileNotFoundError:

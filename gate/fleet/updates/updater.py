@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from nats.js import JetStreamContext
@@ -31,6 +31,8 @@ from pki.signed_statement import parse_signers
 
 EVERY_S = 60.0
 """Between two looks, by and large: 3,000 gates to whom nothing is new then ask the broker 200 small questions a second."""
+AGAIN = timedelta(hours=1)
+"""After which a target that was found wrong is fetched again."""
 ROOT_FILE = "root.json"
 
 
@@ -60,6 +62,7 @@ class Updater:
             raise UpdateError("disk", error.detail) from None
         self._assignments = Assignments(folder, self._gate, self._now)
         self._shelves = Shelves(config, config_path, self._now)
+        self._wrong: dict[str, tuple[datetime, UpdateError]] = {}
         self.refused: Counter[str] = Counter()
         self.trouble = ""
 
@@ -110,6 +113,7 @@ class Updater:
         """Kind → path, as the director has it now. Raises UpdateError, OSError."""
         raw = ask(self._gate)
         if raw is None:
+            self._assignments.check_none()
             return {}
         try:
             keys = self._directory(read_directory(self._keys))
@@ -129,8 +133,21 @@ class Updater:
         if allowed.find(path) is None:  # asked also of what is here already: a version may have been taken back
             raise UpdateError("not_allowed", f"{path}: assigned, and not allowed, or no more")
         if not self._shelves.has(target):
-            self._shelves.put(target, allowed.fetch(path))
+            self._put(target, allowed)
             print(f"fleet: {kind}: {target.label} laid down", file=sys.stderr, flush=True)
+
+    def _put(self, target: Target, allowed: Allowed) -> None:
+        """What was found wrong is not fetched again at every look: 3,000 gates may have been assigned it."""
+        last = self._wrong.get(target.path)
+        if last and self._now() < last[0] + AGAIN:
+            raise last[1]
+        try:
+            self._shelves.put(target, allowed.fetch(target.path))
+        except UpdateError as error:
+            if error.code not in {"disk", "unreachable"}:
+                self._wrong[target.path] = self._now(), error
+            raise
+        self._wrong.clear()
 
     @contextmanager
     def _counted(self, troubles: list[str]) -> Iterator[None]:

@@ -356,3 +356,27 @@ def test_nothing_new_is_nothing_fetched_twice(centre, gate, second):
     source.names.clear()
     assert gate.look(told, source) == ""
     assert source.names == ["metadata/2.root.json", "metadata/timestamp.json"]
+
+
+def test_a_broker_that_holds_back_assignments_is_told_of(centre, gate):
+    assert gate.look(None) == "", "a gate to which nothing was ever assigned"
+    assert gate.look(centre.assignment({})) == ""
+    gate.look(None)
+    assert gate.updater.refused == {"unreachable": 1}
+
+
+def test_what_was_found_wrong_is_refused_at_every_look_and_fetched_once_an_hour(centre, gate, second):
+    class Counting(Tampered):
+        fetched = 0
+
+        def chunks(self, name):
+            type(self).fetched += "000002-" in name
+            return super().chunks(name)
+
+    source, told = Counting(centre.repository.folder, **{"000002-": b"x"}), centre.assignment({"rules": second[0]})
+    for _ in range(3):
+        gate.look(told, source)
+    assert (gate.updater.refused, source.fetched) == ({"altered": 3}, 1)
+    centre.now += timedelta(hours=1, minutes=1)
+    assert gate.look(told) == ""
+    assert gate.work() == "two"
