@@ -106,8 +106,10 @@ class Outbox:
         self._noted = self._noting
 
     def received(self, raw: bytes) -> bool:
-        """Take what came as a receipt; whether more is acknowledged now than before."""
-        moved = self.receipts.take(raw)
+        """Take what came as a receipt; whether another number is acknowledged now than before."""
+        before, moved = self.through, self.receipts.take(raw)
+        if self.through < before:  # the centre lost it
+            self._crossed = self._followed = self.through
         self._crossed, self._followed = max(self._crossed, self.through), max(self._followed, self.through)
         return moved
 

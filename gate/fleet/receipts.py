@@ -1,5 +1,6 @@
 """What the centre acknowledged: the newest receipt that is believed. It is the outbox's cursor, and evidence against a log that is cut back later.
 
+A newer receipt for less says that the centre lost what it had acknowledged, as a database does that was put back from a copy: then that much goes again.
 A receipt counts only where the log itself has the record that it names, with that hash. One that is signed and names another is told of: the centre
 holds another history of this gate than the gate does, because somebody rewrote one of the two, or because a collector lies.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 from gate.audit.chain import AuditError, AuditReader
@@ -21,6 +23,8 @@ FILE_NAME = "fleet-receipt"
 """Name of the newest receipt within a state folder: an envelope, as it came."""
 MOST_RECEIPT = 4096
 """Bytes; an honest one has about 300."""
+BACK_S = 600.0
+"""By so much the later is a receipt that takes something back: collectors' clocks may differ, and receipts overtake each other."""
 OTHER_LOG, FORK = "other_log", "fork"
 """Refused besides :data:`gate.fleet.messages.REFUSALS`: of a log that this gate had before; of another history of this one."""
 
@@ -38,6 +42,7 @@ class Receipts:
         self.problem = ""
         """Why the newest one could not be kept, or not be taken up; costs nothing but sending again."""
         self._forked: int | None = None
+        self._most = 0
         self._take_up()
 
     @property
@@ -50,11 +55,17 @@ class Receipts:
         """That the centre holds another history, in words; empty where it does not."""
         return f"the centre's record {self._forked} is not the one in this log" if self._forked is not None else ""
 
+    @property
+    def lost(self) -> int:
+        """How many records the centre has no more, of those that it acknowledged since the start."""
+        return max(0, self._most - self.through)
+
     def take(self, raw: bytes) -> bool:
-        """Believe ``raw``, or count why not; whether more is acknowledged now than before. Raises AuditError where the log cannot be read."""
+        """Believe ``raw``, or count why not; whether :attr:`through` moved. Raises AuditError where the log cannot be read."""
         told = self._believed(raw)
-        if told is None or told.through <= self.through:
+        if told is None or told.through == self.through or (told.through < self.through and not self._takes_back(told)):
             return False
+        self._most = max(self._most, self.through, told.through)
         self.newest = told
         if self._forked is None or told.through >= self._forked:
             self._forked = None
@@ -75,6 +86,14 @@ class Receipts:
             self._forked = told.through
             return None
         return told
+
+    def _takes_back(self, told: Receipt) -> bool:
+        assert self.newest is not None
+        try:
+            later = datetime.fromisoformat(told.at) - datetime.fromisoformat(self.newest.at)
+        except (ValueError, TypeError):  # no instant, or one without its offset
+            return False
+        return later.total_seconds() > BACK_S
 
     def _keep(self, raw: bytes) -> None:
         try:

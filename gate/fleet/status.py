@@ -146,7 +146,16 @@ def problem(outbox: Outbox | None, *, now: datetime, why: str, certificate_ends:
     """What officers are told of the centre; empty: nothing. ``why``: what is known of the reason for a delay. Raises AuditError."""
     if outbox and outbox.receipts.fork:
         return f"{outbox.receipts.fork}: one of the two was changed (autogate audit verify)"
-    told = [text for text in (_late(outbox, now, why), _ending(certificate_ends, now)) if text]
+    lost = outbox.receipts.lost if outbox else 0
+    told = [
+        text
+        for text in (
+            f"the centre lost {lost} records: they go again" if lost else "",
+            _late(outbox, now, why),
+            _ending(certificate_ends, now),
+        )
+        if text
+    ]
     return "; ".join(told)
 
 

@@ -125,8 +125,9 @@ class FleetProcess:
         while True:
             told = await self._within(self._problem)
             if told != self._told:
+                if bool(told) != bool(self._told):  # said once, however the count grows
+                    print(f"fleet: {told or 'the centre holds all that it should'}", file=sys.stderr, flush=True)
                 self._told = told
-                print(f"fleet: {told or 'the centre holds all that it should'}", file=sys.stderr, flush=True)
                 if self._channel:
                     self._channel.tell(FleetReport(problem=told))
             await asyncio.sleep(LOOK_S)

@@ -171,12 +171,12 @@ def now(gate):
 
 
 @contextlib.asynccontextmanager
-async def running(gate: Any, url: str, lane: Lane):
+async def running(gate: Any, url: str, lane: Lane, more: str = ""):
     """The process; SIGTERM ends it in good order where it still runs."""
     root = gate.folder.parent
     (root / "trust").mkdir(exist_ok=True)
     (root / "trust" / DEMO_MARKER).touch()
-    (root / "gate.toml").write_text(CONFIG.format(url=url))
+    (root / "gate.toml").write_text(CONFIG.format(url=url) + more)
     (root / "fleet.secret").write_text(role_secret("secret", "fleet"))
     if not (root / "keys.json").exists():
         directory_file(root / "keys.json")
@@ -292,3 +292,25 @@ async def test_without_a_broker_officers_hear_what_the_centre_lacks_and_since_wh
     async with Lane(gate.folder.parent) as lane, running(gate, "nats://127.0.0.1:9", lane):
         await until(lambda: lane.heard and "Connect call failed" in lane.heard[-1].problem)
     assert "7 records not received since 2026-11-20 06:00 UTC (" in lane.heard[-1].problem
+
+
+async def test_what_cannot_come_down_keeps_nothing_from_going_up(gate, own_nats):
+    gate.write(["event"] * 3)
+    async with (
+        Lane(gate.folder.parent) as lane,
+        Centre(gate, own_nats.url) as centre,
+        running(gate, own_nats.url, lane, 'updates = "no-such-folder"\n'),
+    ):
+        await until(lambda: kept(gate) == 3)
+        await until(lambda: any(each.startswith("updates: ") for told in centre.statuses for each in told.troubles))
+
+
+async def test_a_centre_that_was_put_back_from_a_copy_gets_what_it_lost(gate, own_nats):
+    gate.write(["event", CROSSING] * 4)
+    async with Lane(gate.folder.parent) as lane, Centre(gate, own_nats.url) as centre, running(gate, own_nats.url, lane):
+        await until(lambda: kept(gate) == 8)
+        centre.acknowledges = False
+        centre.rows = {seq: row for seq, row in centre.rows.items() if seq <= 3}
+        later = (datetime(2026, 11, 21, tzinfo=UTC)).isoformat()
+        await centre.client.publish(receipt_subject(GATE), gate.receipt(3, at=later))
+        await until(lambda: centre.through == 8)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from datetime import timedelta
 
 import pytest
-from edge_gate import GATE_SIGNER, STRANGER, Gate, directory_file
+from edge_gate import GATE_SIGNER, START, STRANGER, Gate, directory_file, numbers
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.audit.command import audit_command
 from gate.fleet.messages import REFUSALS
-from gate.fleet.receipts import FORK, MOST_RECEIPT, OTHER_LOG
+from gate.fleet.receipts import BACK_S, FORK, MOST_RECEIPT, OTHER_LOG
+from gate.fleet.status import problem
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,22 @@ def test_an_older_receipt_takes_nothing_back(gate):
     outbox = gate.outbox()
     assert [outbox.received(gate.receipt(through)) for through in (6, 2, 6)] == [True, False, False]
     assert gate.outbox().through == 6
+
+
+def test_a_centre_that_lost_what_it_had_acknowledged_gets_it_again(gate):
+    """Its database was put back from yesterday's copy."""
+    gate.write(["event"] * 8)
+    outbox = gate.outbox()
+    outbox.received(gate.receipt(8))
+    assert not outbox.received(gate.receipt(3, at=(START + timedelta(seconds=BACK_S - 1)).isoformat())), "overtaken on its way"
+    assert not outbox.received(gate.receipt(3, at="yesterday"))
+    assert outbox.received(gate.receipt(3, at=(START + timedelta(days=1)).isoformat()))
+    assert (outbox.through, outbox.receipts.lost) == (3, 5)
+    assert numbers([outbox.rest()]) == [4, 5, 6, 7, 8]
+    assert gate.outbox().through == 3
+    assert "lost 5 records" in problem(outbox, now=START, why="", certificate_ends=None)
+    outbox.received(gate.receipt(8, at=(START + timedelta(days=1)).isoformat()))
+    assert (outbox.through, outbox.receipts.lost) == (8, 0)
 
 
 def test_a_fork_is_told_until_the_centre_acknowledges_more_than_it(gate):
