@@ -232,18 +232,18 @@ def _take(options: argparse.Namespace) -> Lines:
 
 
 def _begin(options: argparse.Namespace) -> Lines:
-    import msgspec
     import psycopg
 
     from gate.fleet.updates import ledger
     from gate.fleet.updates.repository import Repository
-    from gate.fleet.updates.rollout import Plan, check_plan
+    from gate.fleet.updates.rollout import check_plan, read_plan
 
-    plan = msgspec.toml.decode(options.plan.read_bytes(), type=Plan)
-    check_plan(plan, Repository(options.repository).allowed())
     with psycopg.connect(options.dsn, autocommit=True) as connection:
+        plan = read_plan(options.plan.read_bytes(), ledger.known_gates(connection))
+        check_plan(plan, Repository(options.repository).allowed())
         ledger.begin(connection, plan, options.by, options.now)
-    yield f"{plan.name}: begun, {len(plan.stages)} stages; the director moves it (autogate fleet rollout run)"
+    yield from (f"{plan.name}: stage {stage.name}: {len(stage.gates)} gates" for stage in plan.stages)
+    yield "begun; the director moves it (autogate fleet rollout run)"
 
 
 def _status(options: argparse.Namespace) -> Lines:

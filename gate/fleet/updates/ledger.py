@@ -154,6 +154,11 @@ def only_one(connection: Connection) -> bool:
 # --- what is seen -----------------------------------------------------------------------------------------------------------------------------
 
 
+def known_gates(connection: Connection) -> frozenset[str]:
+    """That ever told a status."""
+    return frozenset(gate for (gate,) in connection.execute("select gate from gate_status").fetchall())
+
+
 def baseline(connection: Connection, gates: Collection[str], begun: datetime) -> Baseline:
     """How ``gates`` did before. It reads a week of crossings, and never changes: ask once a stage."""
     asked: dict[str, Any] = {"gates": list(gates), "begin": begun - BEFORE, "end": begun}

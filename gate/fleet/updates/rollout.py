@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Annotated, Literal, assert_never
 
 import msgspec
@@ -63,6 +64,26 @@ class State:
     since: datetime
     why: str = ""
     then: Phase = "forth"
+
+
+def read_plan(raw: bytes, known: Collection[str]) -> Plan:
+    """A plan as people write it (TOML), where ``CGK.*`` stands for those of ``known`` gates that no stage named before. Raises UpdateError."""
+    taken: set[str] = set()
+    try:
+        told = msgspec.toml.decode(raw)
+        for stage in told["stages"]:
+            gates: list[str] = []
+            for each in stage["gates"]:
+                gates += _matching(each, known, taken) if "*" in each else [each]
+                taken.update(gates)
+            stage["gates"] = gates
+        return msgspec.convert(told, Plan)
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UpdateError("malformed", f"no plan: {error}") from None
+
+
+def _matching(pattern: str, known: Collection[str], taken: Collection[str]) -> list[str]:
+    return sorted(gate for gate in known if gate not in taken and fnmatchcase(gate, pattern))
 
 
 def check_plan(plan: Plan, allowed: Collection[str]) -> None:

@@ -39,6 +39,13 @@ ONLINE, LISTS, DIRECTOR, STRANGER = (Ed25519PrivateKey.generate() for _ in range
 _PARSED: dict[tuple[bytes, ...], RuleSet] = {}
 
 
+def parsed(folder: Path) -> RuleSet:
+    key = tuple(path.read_bytes() for path in sorted(folder.glob("*.toml")))
+    if key not in _PARSED:
+        _PARSED[key] = load_rules(folder)
+    return _PARSED[key]
+
+
 class Key:
     """:class:`gate.fleet.messages.Signs`."""
 
@@ -61,13 +68,7 @@ def rule_files(name: str) -> Mapping[str, bytes]:
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule sets are parsed once for each content, and no disk is waited for: how either is done other tests say."""
 
-    def load(folder: Path) -> RuleSet:
-        key = tuple(path.read_bytes() for path in sorted(folder.glob("*.toml")))
-        if key not in _PARSED:
-            _PARSED[key] = load_rules(folder)
-        return _PARSED[key]
-
-    monkeypatch.setattr(sets, "load_rules", load)
+    monkeypatch.setattr(sets, "load_rules", parsed)
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
@@ -118,7 +119,7 @@ class Centre:
         folder.mkdir(exist_ok=True)
         for file, content in files.items():
             (folder / file).write_bytes(content)
-        made = self.rules.find(str(version)) if version else self.rules.add(files, load_rules(folder).version)
+        made = self.rules.find(str(version)) if version else self.rules.add(files, parsed(folder).version)
         for person in ("siti", "budi"):
             signed = self.rules.sign(made, PEOPLE[person], now=at or self.now, because=because)
         self.rules.activate(made, signed.statement.action, BY_KEY)

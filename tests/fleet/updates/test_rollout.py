@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
 from gate.fleet.updates.health import Conditions, Observed, Tally, judge
-from gate.fleet.updates.rollout import Plan, Stage, State, assignments, check_plan, going_back, ordered, paths, step
+from gate.fleet.updates.rollout import Plan, Stage, State, assignments, check_plan, going_back, ordered, paths, read_plan, step
 from gate.fleet.updates.targets import UpdateError
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -139,6 +139,43 @@ def test_gates_configurations_of_one_number_roll_out_together_and_back_to_those_
     with pytest.raises(UpdateError):
         check_plan(plan, allowed - {named(3, "DPS.A1")})
     assert paths("config/*/000004", ["CGK.D0"], allowed) == {}, "a gate's name is not the beginning of another's"
+
+
+WRITTEN = b"""
+name = "two"
+target = "rules/x"
+back = "rules/y"
+[[stages]]
+name = "one-gate"
+gates = ["CGK.D07"]
+soak_s = 60
+most_s = 600
+[[stages]]
+name = "bank"
+gates = ["CGK.D*"]
+soak_s = 60
+most_s = 600
+[[stages]]
+name = "all"
+gates = ["DPS.A1", "*"]
+soak_s = 60
+most_s = 600
+"""
+
+
+def test_a_star_stands_for_known_gates_that_no_stage_named_before():
+    plan = read_plan(WRITTEN, {"CGK.D07", "CGK.D08", "CGK.D09", "CGK.A1", "DPS.A1", "DPS.A2"})
+    assert [stage.gates for stage in plan.stages] == [
+        ("CGK.D07",),
+        ("CGK.D08", "CGK.D09"),
+        ("DPS.A1", "CGK.A1", "DPS.A2"),
+    ]
+
+
+@pytest.mark.parametrize("raw", [b"", b"stages = 1", b"[", b"\xff", WRITTEN.replace(b"60", b"-1"), WRITTEN + b"x = 1", WRITTEN.replace(b"CGK.D*", b"XXX.*")])
+def test_what_is_no_plan_is_a_refusal_in_words(raw):
+    with pytest.raises(UpdateError):
+        read_plan(raw, {"CGK.D07", "CGK.D08"})
 
 
 # --- health ---------------------------------------------------------------------------------------------------------------------------------------
