@@ -271,8 +271,9 @@ def _check_fleet(config: Config | None) -> Finding | None:
         return None
     if config.fleet is None:
         return _finding("fleet", "", "", "none: this gate stands alone")
-    if importlib.util.find_spec("nats") is None:
-        return _finding("fleet", "nats-py is not installed", "install autogate[fleet]", "")
+    missing = [name for name in ("nats", "joserfc", "rapidfuzz") if importlib.util.find_spec(name) is None]
+    if missing:
+        return _finding("fleet", f"{' and '.join(missing)} not installed", "install autogate[fleet,registries]", "")
     problem = importlib.import_module("gate.fleet.ready").unready(config, datetime.now(UTC))  # by name, as the face pack below
     return _finding("fleet", problem, "put right what [fleet] names (autogate fleet enrol)", config.fleet.url)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from gate.audit.chain import AuditReader
 from gate.fleet.messages import Status
@@ -34,6 +35,14 @@ class Place:
     folder: Path
     """Its state folder."""
     software: str = field(default_factory=lambda: version("autogate"))
+
+
+class Lists(Protocol):
+    """Tells as of when the lists speak that a gate keeps (:mod:`gate.fleet.freshness`)."""
+
+    def told(self) -> Mapping[str, str]:
+        """List → instant (ISO 8601)."""
+        ...
 
 
 def status(

@@ -30,7 +30,6 @@ from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config, ConfigError, load
 from gate.doctor import refuse_foreign_names
 from gate.fleet.connection import BrokerError, Connection, ends
-from gate.fleet.freshness import Freshness, Lists
 from gate.fleet.keys.directory import KeysError
 from gate.fleet.keys.file_keys import FileKeys
 from gate.fleet.keys.names import renewal_subject
@@ -39,7 +38,7 @@ from gate.fleet.messages import gate_id, sealed, subject
 from gate.fleet.outbox import Outbox
 from gate.fleet.publisher import FIRST_PAUSE_S, LONGEST_PAUSE_S, Pauses, Publisher
 from gate.fleet.receipts import FILE_NAME as RECEIPT_FILE
-from gate.fleet.status import EVERY_S, Lane, Place, problem, status
+from gate.fleet.status import EVERY_S, Lane, Lists, Place, problem, status
 from gate.fleet.updates.standing import standing
 from gate.fleet.updates.targets import UpdateError
 from gate.processes.channel import Channel, ChannelClosed, connect
@@ -79,7 +78,7 @@ class FleetProcess:
         except (KeysError, OSError) as error:
             raise Misconfigured(f"fleet.keys: {error}") from error
         self._thread = ThreadPoolExecutor(1, "fleet")
-        self._lists: Lists = Freshness(config)
+        self._lists = _lists(config)
         self._place, self._board = Place(gate=self._gate, folder=config.state_dir), Board(self._clock.boot)
         self._channel: Channel | None = None
         self._outbox: Outbox | None = None
@@ -214,7 +213,7 @@ class FleetProcess:
             at=self._clock.wall(),
             boot=self._clock.boot(),
             refused=self._refused,
-            freshness=self._lists.told(),
+            freshness=self._lists.told() if self._lists else {},
         )
         return sealed(self._signer, told)
 
@@ -253,6 +252,15 @@ class FleetProcess:
         while True:
             self._updates_trouble = updater.trouble
             await asyncio.sleep(LOOK_S)
+
+
+def _lists(config: Config) -> Lists | None:
+    """As of when registries' lists speak; None for a gate that keeps none, and needs no library for them."""
+    if config.registries.snapshots is None:
+        return None
+    from gate.fleet.freshness import Freshness
+
+    return Freshness(config)
 
 
 async def first_of(*works: Coroutine[Any, Any, None]) -> None:
