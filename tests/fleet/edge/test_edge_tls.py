@@ -116,6 +116,7 @@ async def test_a_gate_sends_and_hears_its_own_over_mutual_tls(place):
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     monkeypatch.setattr(module, "ANSWER_S", 1.0)
+    monkeypatch.setattr(module, "CLOSE_S", 0.1)
 
 
 async def attempt(fleet: Fleet) -> None:
