@@ -47,7 +47,7 @@ class Pauses:
 
     def next(self) -> float:
         """Seconds."""
-        whole = min(self._longest_s, self._first_s * 2 ** min(self.count, 32))
+        whole = min(self._longest_s, self._first_s * 2.0 ** min(self.count, 32))
         self.count += 1
         return whole * self._dice.uniform(1 - self._spread, 1 + self._spread)
 
