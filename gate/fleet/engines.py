@@ -26,9 +26,13 @@ USER = "autogate"
 READY_S, STOP_S, LOOK_S = 20.0, 10.0, 0.02
 POSTGRES_BIN = tuple(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
 """Where Debian keeps the programs of PostgreSQL, newest first; they are in no PATH."""
-AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups")
-# The folder may lie in one that only root enters, as a test's does.
-AS_POSTGRES += ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+AS_POSTGRES = (
+    *("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"),
+    *(
+        "--inh-caps=+dac_override",
+        "--ambient-caps=+dac_override",
+    ),  # the folder may lie in one that only root enters, as a test's does
+)
 
 
 class EngineError(Exception):

@@ -136,14 +136,14 @@ async def prepare(client: Client, most_bytes: int = MOST_BYTES) -> None:
         else:
             await stream.update_stream(config)
     for kind, name in CONSUMERS.items():
-        config = ConsumerConfig(
+        consumer = ConsumerConfig(
             durable_name=kind,
             filter_subject=f"{SUBJECT}.*.*.{kind}",
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=REDELIVER_S,
             max_ack_pending=UNACKNOWLEDGED,
         )
-        await stream.add_consumer(name, config)
+        await stream.add_consumer(name, consumer)
 
 
 class Intake:

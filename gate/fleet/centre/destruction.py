@@ -88,7 +88,7 @@ def _rows(connection: Connection, no: int, order: DestructionOrder) -> Iterator[
     with connection.cursor("thin") as cursor:
         cursor.itersize = AT_ONCE
         cursor.execute(
-            "select seq, at, boot, transaction, kind, body, previous, hash from event "  # type: ignore[arg-type]  # noqa: S608 - one of two constants
+            "select seq, at, boot, transaction, kind, body, previous, hash from event "  # noqa: S608 - constants
             f"where log_no = %(no)s and {named} order by seq",
             {"no": no, "transactions": list(order.transactions), "until": order.until or None},
             binary=True,

@@ -76,7 +76,7 @@ class Stored:
 async def prepare(connection: Connection) -> None:
     """What a connection needs once. Raises psycopg.Error."""
     for each in SESSION.split(";"):
-        await connection.execute(each)  # type: ignore[arg-type]  # a constant above
+        await connection.execute(each)
     await connection.execute(INCOMING)
 
 
@@ -287,7 +287,7 @@ async def _put_progress(connection: Connection, logs: Iterable[Log]) -> None:
         for table in ("event", "crossing", "pending"):
             and_day = "" if table == "pending" else " and day = %(day)s"
             await connection.execute(  # a constant name
-                f"delete from {table} where log_no = %(no)s and seq = %(seq)s{and_day}",  # type: ignore[arg-type]  # noqa: S608
+                f"delete from {table} where log_no = %(no)s and seq = %(seq)s{and_day}",  # noqa: S608 - constants
                 {"no": no, "seq": seq, "day": day},
             )
     if waiting:
