@@ -42,7 +42,9 @@ def add_arguments(word: str, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--purpose", choices=PURPOSES, default="gate")
         parser.add_argument("--state", type=Path, required=True, metavar="DIR", help="where the keys go")
         parser.add_argument("--token", metavar="URI", help="make the event key in a token (pkcs11:…), which never lets it go")
-        parser.add_argument("--audit", type=Path, metavar="FILE", help="the audit's public key, as autogate audit keygen printed it")
+        parser.add_argument(
+            "--audit", type=Path, metavar="FILE", help="the audit's public key, as autogate audit keygen printed it"
+        )
         parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the request")
         return
     if word != "revoke":

@@ -182,7 +182,9 @@ class KeyDirectory:
     def check_follows(self, before: KeyDirectory) -> None:
         """Raises KeysError where this is older than ``before``, or forgets that a key was revoked which would still count."""
         if self.directory.sequence < before.directory.sequence:
-            raise KeysError(f"key directory {self.directory.sequence} is older than {before.directory.sequence}, which was in force")
+            raise KeysError(
+                f"key directory {self.directory.sequence} is older than {before.directory.sequence}, which was in force"
+            )
         if self.directory.sequence == before.directory.sequence and self.directory != before.directory:
             raise KeysError(f"key directory {self.directory.sequence} is not the one that was in force")
         now, mine = self._now(), {entry.id: entry for entry in self.directory.entries}

@@ -149,9 +149,7 @@ def revoked(directory: Directory, whom: list[str], why: Revoked) -> Directory:
 
 
 def _entry(request: Request, since: datetime, until: datetime) -> Entry:
-    return Entry(
-        purpose=request.purpose, name=request.name, public=request.public, since=since, until=until, audit=request.audit
-    )
+    return Entry(purpose=request.purpose, name=request.name, public=request.public, since=since, until=until, audit=request.audit)
 
 
 _encode = msgspec.json.Encoder(order="sorted").encode

@@ -41,9 +41,7 @@ ONLINE = "online.key"
 def add_keys_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``autogate fleet keys``."""
     fleet = argparse.ArgumentParser(add_help=False)
-    fleet.add_argument(
-        "--fleet", type=Path, default=FLEET, metavar="DIR", help="the authority's folder (default: %(default)s)"
-    )
+    fleet.add_argument("--fleet", type=Path, default=FLEET, metavar="DIR", help="the authority's folder (default: %(default)s)")
     commands = parser.add_subparsers(dest="keys", required=True, metavar="COMMAND")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -64,12 +62,16 @@ def add_keys_arguments(parser: argparse.ArgumentParser) -> None:
     renewing.add_argument("--token", metavar="URI", help="where the event key is in a token")
     for who in (serve, renewing):
         who.add_argument("--url", required=True, metavar="URL", help="tls://broker:4222")
-        who.add_argument("--state", type=Path, required=True, metavar="DIR", help="with the keys and the certificate of whoever connects")
+        who.add_argument(
+            "--state", type=Path, required=True, metavar="DIR", help="with the keys and the certificate of whoever connects"
+        )
         who.add_argument("--name", required=True, metavar="NAME", help="as it is listed")
     rotate = command("rotate", "the next root: people come, people go, the online key is made anew")
     rotate.add_argument("--add", action="append", default=[], metavar="NAME:KEY")
     rotate.add_argument("--remove", action="append", default=[], metavar="NAME")
-    rotate.add_argument("--lost", action="store_true", help="what those approved counts no more: their keys may be in other hands")
+    rotate.add_argument(
+        "--lost", action="store_true", help="what those approved counts no more: their keys may be in other hands"
+    )
     rotate.add_argument("--online", action="store_true", help="a new key of snapshot and timestamp")
     signing = commands.add_parser("sign", help="one person's signature on a root, or on targets")
     signing.add_argument("file", type=Path, metavar="FILE")
@@ -217,4 +219,3 @@ def _online(path: Path, *, anew: bool = False) -> str:
         path.replace(path.with_suffix(".key.before"))
     make_key(path)
     return public_hex(private_key(path, None))
-

@@ -104,16 +104,15 @@ def permissions(entry: Entry) -> Permissions:
         case "gate":
             return Permissions(publish=(*gate_may_tell(name), *gate_may_ask(name), renews), subscribe=gate_may_hear(name))
         case "collector":
-            kept = (EVENTS, STATUS, RECEIPTS)
-            said = (f"{RECEIPT_SUBJECT}.*.*", renews, "$JS.API.INFO", "$JS.API.STREAM.NAMES")
-            made = _each("$JS.API.STREAM.{verb}.{stream}", ("INFO", "CREATE", "UPDATE"), kept)
+            made = _each("$JS.API.STREAM.{verb}.{stream}", ("INFO", "CREATE", "UPDATE"), (EVENTS, STATUS, RECEIPTS))
             return Permissions(
-                publish=(*said, *made, *_consumes(EVENTS), *_consumes(STATUS)), subscribe=(f"{SUBJECT}.*.*.status", own)
+                publish=(f"{RECEIPT_SUBJECT}.*.*", renews, *made, *_consumes(EVENTS), *_consumes(STATUS)),
+                subscribe=(f"{SUBJECT}.*.*.status", own),
             )
         case "director":
-            said = (f"$O.{UPDATES}.>", f"$KV.{ASSIGNMENTS}.>", renews, "$JS.API.INFO", "$JS.API.STREAM.NAMES")
             verbs = ("STREAM.INFO", "STREAM.CREATE", "STREAM.UPDATE", "STREAM.PURGE", "STREAM.MSG.GET", "DIRECT.GET")
-            return Permissions(publish=(*said, *_each("$JS.API.{verb}.{stream}", verbs, (OBJECTS, VALUES))), subscribe=(own,))
+            laid = _each("$JS.API.{verb}.{stream}", verbs, (OBJECTS, VALUES))
+            return Permissions(publish=(f"$O.{UPDATES}.>", f"$KV.{ASSIGNMENTS}.>", renews, *laid), subscribe=(own,))
         case "authority":  # answers those who ask it, and says nothing else
             return Permissions(publish=(), subscribe=(f"{RENEW_SUBJECT}.>", own), answers=True)
         case "page":
@@ -157,7 +156,7 @@ def _user(entry: Entry) -> str:
     if may.answers:
         publish = "allow: []"  # and then answers alone
     rights = f"publish: {{{publish}}}, subscribe: {{allow: {_listed(may.subscribe)}}}"
-    answers = ", allow_responses: {max: 1, expires: \"1m\"}" if may.answers else ""
+    answers = ', allow_responses: {max: 1, expires: "1m"}' if may.answers else ""
     return f"{{user: {_quoted(user_of(entry))}, permissions: {{{rights}{answers}}}}}"
 
 

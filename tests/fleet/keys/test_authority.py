@@ -126,9 +126,13 @@ def test_a_changed_request_is_refused(at, change):
 
 
 def test_a_server_is_a_server_alone():
-    found = x509.load_pem_x509_certificate(AUTHORITY.issue_server(request_for(KEY, "broker"), ["broker.example", "10.0.0.1"], NOW))
+    found = x509.load_pem_x509_certificate(
+        AUTHORITY.issue_server(request_for(KEY, "broker"), ["broker.example", "10.0.0.1"], NOW)
+    )
     assert list(found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value) == [ExtendedKeyUsageOID.SERVER_AUTH]
-    verifier = PolicyBuilder().store(Store([AUTHORITY.certificate])).time(NOW).build_server_verifier(x509.DNSName("broker.example"))
+    verifier = (
+        PolicyBuilder().store(Store([AUTHORITY.certificate])).time(NOW).build_server_verifier(x509.DNSName("broker.example"))
+    )
     assert verifier.verify(found, [])
     with pytest.raises(KeysError):
         AUTHORITY.issue_server(request_for(KEY, "broker"), [], NOW)

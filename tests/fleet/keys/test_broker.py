@@ -19,11 +19,13 @@ from gate.fleet.messages import (
     Status,
     believed,
     gate_may_hear,
-    inbox as gate_inbox,
     last_receipt,
     receipt_subject,
     sealed,
     subject,
+)
+from gate.fleet.messages import (
+    inbox as gate_inbox,
 )
 from gate.fleet.updates.broker import Broker, assign, make_stores, publish_repository
 
@@ -72,13 +74,26 @@ async def test_no_gate_speaks_as_another_or_hears_what_is_not_its_own(brokered):
             assert await refused(gate, heard, gate.publish(subject(B, kind), b"as another"))
         for hostile in (receipt_subject(A), f"autogate.{A}.other", f"autogate.{A}", "autogate.>", renewal_subject("gate", B)):
             assert await refused(gate, heard, gate.publish(hostile, b"x")), hostile
-        for ear in (receipt_subject(B), "autogate-receipt.>", "autogate.>", f"autogate.{B}.>", f"{gate_inbox(B)}.>", "_INBOX.>", ">", "$SYS.>"):
+        for ear in (
+            receipt_subject(B),
+            "autogate-receipt.>",
+            "autogate.>",
+            f"autogate.{B}.>",
+            f"{gate_inbox(B)}.>",
+            "_INBOX.>",
+            ">",
+            "$SYS.>",
+        ):
             assert await refused(gate, heard, gate.subscribe(ear)), ear
 
 
 async def test_no_gate_reads_or_changes_the_streams(brokered):
     heard = []
-    async with brokered.connected("jakarta") as collector, brokered.connected(A, heard=heard) as gate, brokered.connected("lead") as lead:
+    async with (
+        brokered.connected("jakarta") as collector,
+        brokered.connected(A, heard=heard) as gate,
+        brokered.connected("lead") as lead,
+    ):
         js = await streams(collector)
         await make_stores(lead.jetstream())
         await js.publish(receipt_subject(B), b"of B")
@@ -117,7 +132,9 @@ async def test_the_director_lays_out_and_a_gate_reads_all_of_it_and_its_own_assi
             await assign(js, name, name.encode())
         source = Broker(gate.jetstream(), asyncio.get_running_loop())
         try:
-            read = await asyncio.to_thread(lambda: [b"".join(source.chunks(each)) for each in ("metadata/timestamp.json", "targets/a.tar")])
+            read = await asyncio.to_thread(
+                lambda: [b"".join(source.chunks(each)) for each in ("metadata/timestamp.json", "targets/a.tar")]
+            )
             assert read == [b"second", b"x" * 300_000]
             assert await asyncio.to_thread(source.assignment, A) == A.encode()
         finally:
@@ -188,7 +205,9 @@ async def cut(client):
 
 
 def told_by(member, state):
-    status = Status(gate=member.entry.name, at=datetime.now(UTC).isoformat(), boot=1.0, log="0" * 16, head=1, receipted=0, state=state)
+    status = Status(
+        gate=member.entry.name, at=datetime.now(UTC).isoformat(), boot=1.0, log="0" * 16, head=1, receipted=0, state=state
+    )
     return sealed(member.signer, status)
 
 

@@ -119,7 +119,12 @@ def test_what_was_written_is_read_and_every_other_form_is_refused():
     whole = directory(entry("CGK.D07", 1, approvers=(101, 102), audit=audit), COLLECTOR)
     raw = encoded(whole)
     assert encoded(parse_directory(raw)) == raw
-    for hostile in (raw[:-1], b" " + raw, raw.replace(b'"sequence":1', b'"sequence":1,"sequence":1'), raw.replace(b"Z", b"+00:00")):
+    for hostile in (
+        raw[:-1],
+        b" " + raw,
+        raw.replace(b'"sequence":1', b'"sequence":1,"sequence":1'),
+        raw.replace(b"Z", b"+00:00"),
+    ):
         with pytest.raises(KeysError):
             parse_directory(hostile)
 
@@ -184,7 +189,9 @@ def test_a_revocation_is_felt_when_the_file_changes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("sequence", "entries"), [(1, [A]), (3, [A]), (3, [])], ids=["an older one", "a newer one that brings it back", "one that forgets it"]
+    ("sequence", "entries"),
+    [(1, [A]), (3, [A]), (3, [])],
+    ids=["an older one", "a newer one that brings it back", "one that forgets it"],
 )
 def test_what_was_revoked_stays_revoked(tmp_path, sequence, entries):
     kept = Kept(tmp_path, A)

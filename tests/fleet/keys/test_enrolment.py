@@ -49,7 +49,12 @@ def test_nobody_approves_what_nobody_read_to_them(fleet):
 def test_a_request_cannot_be_changed_on_its_way(fleet):
     _, _, made = fleet.request("CGK.D07")
     _, _, other = fleet.request("CGK.D08")
-    changes = ({"name": "CGK.D08"}, {"purpose": "collector"}, {"certificate": other.request.certificate}, {"public": other.request.public})
+    changes = (
+        {"name": "CGK.D08"},
+        {"purpose": "collector"},
+        {"certificate": other.request.certificate},
+        {"public": other.request.public},
+    )
     for change in changes:
         altered = msgspec.structs.replace(made, request=msgspec.structs.replace(made.request, **change))
         with pytest.raises(KeysError):
@@ -67,7 +72,9 @@ def test_approvals_of_one_request_do_not_carry_to_another(fleet):
         approved(msgspec.structs.replace(made, entry=longer), fleet.folder.approvers())
 
 
-@pytest.mark.parametrize(("purpose", "name"), [("gate", "jakarta"), ("collector", "CGK.D07"), ("gate", "CGK.>"), ("gate", "CGK.D 7")])
+@pytest.mark.parametrize(
+    ("purpose", "name"), [("gate", "jakarta"), ("collector", "CGK.D07"), ("gate", "CGK.>"), ("gate", "CGK.D 7")]
+)
 def test_a_name_that_cannot_be_is_not_asked_for(fleet, purpose, name):
     with pytest.raises(KeysError):
         fleet.request(name, purpose)

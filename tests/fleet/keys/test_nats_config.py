@@ -41,7 +41,9 @@ def test_there_is_a_user_for_each_key_that_counts_and_for_no_other():
     assert f"max_payload: {MOST_MESSAGE}" in made
 
 
-@pytest.mark.parametrize("hostile", ['/x" }\nauthorization { users: [] }', "/x\n", "/x#", "/x\\", "/x'", "", "/" + "x" * 400, "/x{", "/x;"])
+@pytest.mark.parametrize(
+    "hostile", ['/x" }\nauthorization { users: [] }', "/x\n", "/x#", "/x\\", "/x'", "", "/" + "x" * 400, "/x{", "/x;"]
+)
 def test_no_path_can_say_more_than_a_path(hostile):
     with pytest.raises(KeysError, match="cannot stand"):
         text(broker=msgspec.structs.replace(FILES, store=hostile))

@@ -34,7 +34,9 @@ def answer(fleet, raw, now=None):
 
 
 def request(member, name=NAME, at=None, signer=None):
-    return encoded(asked(signer or member.signer, "gate", name, at or datetime.now(UTC), certificate=request_for(member.tls, name)))
+    return encoded(
+        asked(signer or member.signer, "gate", name, at or datetime.now(UTC), certificate=request_for(member.tls, name))
+    )
 
 
 def test_a_certificate_that_ends_is_followed_by_another_of_the_same_name_and_key(fleet):

@@ -15,7 +15,9 @@ from gate.fleet.updates.repository import Repository
 from gate.fleet.updates.targets import KEYS, UpdateError
 
 NOW = datetime.now(UTC)
-PEOPLE = {name: Ed25519PrivateKey.from_private_bytes(bytes([at]) * 32) for at, name in enumerate(("ani", "budi", "citra", "dewi"), 1)}
+PEOPLE = {
+    name: Ed25519PrivateKey.from_private_bytes(bytes([at]) * 32) for at, name in enumerate(("ani", "budi", "citra", "dewi"), 1)
+}
 ONLINE = Ed25519PrivateKey.from_private_bytes(b"\x77" * 32)
 
 
@@ -24,7 +26,10 @@ def public(key):
 
 
 NAMES = {public(key): name for name, key in PEOPLE.items()}
-THREE, NEXT = [public(PEOPLE[name]) for name in ("ani", "budi", "citra")], [public(PEOPLE[name]) for name in ("budi", "citra", "dewi")]
+THREE, NEXT = (
+    [public(PEOPLE[name]) for name in ("ani", "budi", "citra")],
+    [public(PEOPLE[name]) for name in ("budi", "citra", "dewi")],
+)
 
 
 def root(*by, people=THREE, before=None):
@@ -43,13 +48,20 @@ def test_two_of_three_make_a_root_and_one_does_not():
 
 def test_a_next_root_needs_two_of_the_old_and_two_of_the_new():
     first = root("ani", "budi")
-    for by, counts in ((("budi", "citra"), True), (("citra", "dewi"), False), (("ani", "budi"), False), (("ani", "budi", "dewi"), True)):
+    for by, counts in (
+        (("budi", "citra"), True),
+        (("citra", "dewi"), False),
+        (("ani", "budi"), False),
+        (("ani", "budi", "dewi"), True),
+    ):
         assert signed_by(root(*by, people=NEXT, before=first), NAMES, first)[0] is counts, by
     with pytest.raises(KeysError, match="not the next root"):
         signed_by(root("budi", "citra", people=NEXT, before=root("budi", "citra", people=NEXT, before=first)), NAMES, first)
 
 
-@pytest.mark.parametrize(("people", "online"), [(THREE[:2], public(ONLINE)), (THREE, THREE[0])], ids=["two people", "a person online"])
+@pytest.mark.parametrize(
+    ("people", "online"), [(THREE[:2], public(ONLINE)), (THREE, THREE[0])], ids=["two people", "a person online"]
+)
 def test_a_root_that_one_loss_would_break_is_not_made(people, online):
     with pytest.raises(KeysError):
         new_root(people, people, online, NOW)

@@ -33,7 +33,9 @@ class Log:
         for _ in range(count):
             seq, previous = len(self.rows) + 1, self.rows[-1].hash if self.rows else self.start
             at = (datetime.now(UTC) - timedelta(minutes=1)).isoformat().encode()
-            self.rows.append(Row(seq, at, 1.0, b"", b"event", b"{}", previous, hashlib.sha256(previous + at + bytes([seq])).digest()))
+            self.rows.append(
+                Row(seq, at, 1.0, b"", b"event", b"{}", previous, hashlib.sha256(previous + at + bytes([seq])).digest())
+            )
         return Parcel(gate=self.member.entry.name, log=self.log, start=self.start, rows=tuple(self.rows[-count:]))
 
     async def publish(self, client, count):
