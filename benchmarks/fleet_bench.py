@@ -168,7 +168,7 @@ def offline(world: World, size: Size) -> dict[str, Any]:
     rows = written_before(world.folder / "gates" / Gate(BACK).id, Gate(BACK), size.days, PER_HOUR)
     prepared = time.monotonic() - began
     marked([others])
-    back = {"number": 11, "first": BACK, "end": BACK + 1, "whole": 1, "connections": 1, "travellers": 1, "per_hour": PER_HOUR}
+    back = {"number": 11, "first": BACK, "end": BACK + 1, "whole": 1, "connections": 1, "travellers": 1, "per_hour": 3600.0}
     generator = world.generator({**back, "rows_per_s": BACK_ROWS_PER_S, "drain_s": 900.0})
     began = time.monotonic()
     final = generator.wait_for("final", 1000)

@@ -8,6 +8,7 @@ lose, double and disorder a twentieth of the messages each (:mod:`benchmarks.fle
 * ``broker empty``: killed, and started on an empty disk
 * ``collector killed``: SIGKILL to one of two, and started again
 * ``database killed``: SIGKILL, and started again on its files; it syncs to the disk as in operation
+* somebody hostile at the broker sends what he hears again, altered and under other names, and noise (:mod:`benchmarks.fleet_hostile`)
 * ``power cuts``: gates that begin as a power cut left their files, of which the centre already has what they had sent
 
 In the end ``autogate fleet verify`` reads the database alone, and the gates' journals are held against it: of every log each record once, unchanged,
@@ -32,6 +33,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from nats.aio.client import Client
 
 from benchmarks import fleet_power, machine
@@ -66,6 +68,7 @@ class Size:
     cuts: int = 40
     every_s: tuple[float, float] = EVERY_S
     faults: tuple[str, ...] = FAULTS
+    resend_s: float = RESEND_S
     drain_s: float = 400.0
 
     @property
@@ -99,11 +102,12 @@ class Chaos:
         self.collectors = [self.world.collector(number, ports[1]) for number in range(COLLECTORS)]
         asyncio.run(self._earlier_lives(cuts))
         generators = [self._generator(number, ports[0]) for number in range(PROCESSES)]
+        hostile = self.world.hostile(self.dice.randrange(1 << 30))
         self._disturb(generators, ports[1], begun + self.size.minutes * 60)
         made_s = time.monotonic() - begun
         ends = self._drained(generators, ports[1])
         drained_s = time.monotonic() - begun
-        for child in (*generators, *self.collectors, *self.relays):
+        for child in (hostile, *generators, *self.collectors, *self.relays):
             self.world.end(child)
         promises = self.relays[1].last
         return {
@@ -113,6 +117,8 @@ class Chaos:
             "made_s": round(made_s, 1),
             "faults": dict(sorted(self.done.items())),
             "frames": _sums([relay.last.get("frames", {}) for relay in self.relays]),
+            "hostile": hostile.last.get("sent", {}),
+            "refused": refused(self.world.dsn),
             "promises": promises.get("promises", {}),
             "broken": promises.get("broken", []),
             "ends": ends,
@@ -122,7 +128,12 @@ class Chaos:
         share = range(self.size.gates)[self.size.gates * number // PROCESSES : self.size.gates * (number + 1) // PROCESSES]
         plan = {"number": number, "first": share[0], "end": share[-1] + 1, "whole": self.size.whole // PROCESSES}
         plan |= {"revived": self.size.revived[number::PROCESSES], "connections": 4, "per_hour": 0.0, "outstanding": OUTSTANDING}
-        plan |= {"travellers": self.size.travellers, "rows_per_s": 10_000.0, "resend_s": RESEND_S, "drain_s": self.size.drain_s}
+        plan |= {
+            "travellers": self.size.travellers,
+            "rows_per_s": 10_000.0,
+            "resend_s": self.size.resend_s,
+            "drain_s": self.size.drain_s,
+        }
         return self.world.generator(plan, port)
 
     async def _earlier_lives(self, cuts: list[Cut]) -> None:
@@ -234,6 +245,12 @@ def bar_to(bar: Bar, last: int, now: int) -> int:
     return max(last, now)
 
 
+def refused(dsn: str) -> dict[str, int]:
+    """What the centre did not believe, by why."""
+    with psycopg.connect(dsn) as database:
+        return dict(database.execute("select code, sum(count)::int from refusal group by code order by code").fetchall())
+
+
 def _sums(counts: list[dict[str, int]]) -> dict[str, int]:
     return dict(sorted(sum(map(Counter, counts), Counter[str]()).items()))
 
@@ -273,6 +290,7 @@ def in_words(told: dict[str, Any]) -> str:
         f"{told['events']:,} records in {told['seconds']:.0f} s ({told['events_per_s']:,} a second), seed {told['seed']}",
         "faults: " + ", ".join(f"{count} × {what}" for what, count in told["faults"].items()),
         "frames: " + ", ".join(f"{count:,} {what}" for what, count in told["frames"].items()),
+        f"hostile messages: {told['hostile']}; refused: {told['refused']}",
         f"promises looked at: {told['promises']}",
         f"history: {history['gates']} logs, {history['events']:,} records, {history['receipts']:,} receipts",
         f"read in {history['reader_s']} s by the independent reader, in {history['journals_s']} s by the journals",

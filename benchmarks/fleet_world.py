@@ -171,6 +171,11 @@ class World:
         command = [sys.executable, "-m", "benchmarks.fleet_relay", "--to", str(self.nats.port), "--seed", str(seed), *options]
         return self._child(command, f"relay-{name}")
 
+    def hostile(self, seed: int) -> Child:
+        return self._child(
+            [sys.executable, "-m", "benchmarks.fleet_hostile", "--nats", self.url(), "--seed", str(seed)], "hostile"
+        )
+
     def _child(self, command: list[str], name: str) -> Child:
         child = Child(command, self.folder / f"{name}.log")
         self.children.append(child)

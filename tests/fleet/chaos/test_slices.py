@@ -1,0 +1,32 @@
+"""Short runs of `make bench-fleet` and `make chaos-fleet`, whole: processes, engines, faults, checks."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import fleet_bench, fleet_chaos
+
+
+@pytest.mark.timeout(120)
+def test_a_short_run_of_the_chaos_leaves_an_exact_history(engines, tmp_path):
+    size = fleet_chaos.Size(events=12_000, minutes=0.25, gates=30, whole=2, cuts=4, every_s=(1.0, 2.0), resend_s=2.0, drain_s=60.0)
+    told = fleet_chaos.run(size, 5, tmp_path)
+    assert fleet_chaos.wrong(told) == []
+    assert told["history"]["events"] == told["events"] > 0
+    assert told["faults"]["power cuts"] == 4
+    assert len(told["faults"]) > 1
+    assert told["frames"]["MSG lost"] + told["frames"]["HMSG lost"] > 0
+    assert sum(told["hostile"].values()) > 0
+    assert sum(told["refused"].values()) > 0
+    assert fleet_chaos.in_words(told | {"findings": []}).endswith("0 findings")
+
+
+@pytest.mark.timeout(120)
+def test_a_short_run_of_the_bench_meets_its_own_pace(engines, tmp_path):
+    size = fleet_bench.Size(gates=60, seconds=2.0, days=0.05, away_s=1.0, settle_s=2.0, ceiling_s=0.3, alone_s=2.0)
+    told = fleet_bench.run(size, tmp_path)
+    assert told["history"]["findings"] == []
+    assert all(end["drained_s"] >= 0 for end in told["steady"]["ends"])
+    assert told["offline"]["rows"] == 2880
+    assert told["ceilings"]["copied"]["rows_per_s"] > 0
+    assert "collectors" in fleet_bench.in_words(told | {"missed": []})
