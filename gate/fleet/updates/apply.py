@@ -37,6 +37,7 @@ from pki.trust_versions import TrustVersions, open_active
 
 _CODES = {ReasonCode.STORE_NOT_SIGNED: "not_signed", ReasonCode.STORE_OUTDATED: "rolled_back"}
 AnyVersions = RulesVersions | TrustVersions | RosterVersions
+VERSIONS: dict[Signed, Callable[[Path], AnyVersions]] = {"rules": RulesVersions, "trust": TrustVersions, "roster": RosterVersions}
 
 
 class Shelves:
@@ -112,16 +113,11 @@ class Shelves:
 
     def _versions(self, kind: Signed) -> AnyVersions:
         config = self._config
-        match kind:
-            case "rules":
-                folder, kept = config.rules.store, RulesVersions
-            case "trust":
-                folder, kept = config.trust.store, TrustVersions
-            case "roster":
-                folder, kept = config.console.roster, RosterVersions
+        folders = {"rules": config.rules.store, "trust": config.trust.store, "roster": config.console.roster}
+        folder = folders[kind]
         if folder is None or not (folder / "versions").is_dir():
             raise UpdateError("not_configured", f"{kind}: this gate has no folder of signed versions for it")
-        return kept(folder)
+        return VERSIONS[kind](folder)
 
     # --- lists and configuration -------------------------------------------------------------------------------------------------------
 

@@ -60,7 +60,9 @@ class Assignments:
         except (ValueError, TypeError):  # no instant, or one without its offset
             raise UpdateError("malformed", f"assignment {told.number}: no instants") from None
         if late or early:
-            raise UpdateError("expired", f"assignment {told.number}: of {told.at} until {told.until}, and it is {now.isoformat()}")
+            raise UpdateError(
+                "expired", f"assignment {told.number}: of {told.at} until {told.until}, and it is {now.isoformat()}"
+            )
 
     def _check_forward(self, mark: _Mark) -> None:
         seen = self._seen()

@@ -104,7 +104,13 @@ class Client:
 
     def _updater(self, metadata: Path, targets: Path) -> Updater:
         updater = Updater(
-            str(metadata), f"{_BASE}metadata/", str(targets), f"{_BASE}targets/", _Fetcher(self._source), _LIMITS, bootstrap=self._root
+            str(metadata),
+            f"{_BASE}metadata/",
+            str(targets),
+            f"{_BASE}targets/",
+            _Fetcher(self._source),
+            _LIMITS,
+            bootstrap=self._root,
         )
         # There is no other way to say what time it is, and the machine's clock may have been set back.
         updater._trusted_set.reference_time = self._now()  # noqa: SLF001

@@ -34,7 +34,9 @@ def _update_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPars
     key.add_argument("--key", type=Path, required=True, metavar="FILE")
     key.add_argument("--passphrase", type=Path, metavar="FILE", help="file with the words that encrypt the key")
 
-    root = commands.add_parser("root", parents=[where], help="begin with a root, or go on with the next one (autogate fleet keys)")
+    root = commands.add_parser(
+        "root", parents=[where], help="begin with a root, or go on with the next one (autogate fleet keys)"
+    )
     root.add_argument("file", type=Path)
     allow = commands.add_parser("allow", parents=[where], help="draft: what gates may have from now on, too")
     allow.add_argument("kind", choices=(*SIGNED, "config", "keys"))
@@ -43,12 +45,16 @@ def _update_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPars
     allow.add_argument("--number", type=int, metavar="N", help="config: gates' files of one number are rolled out together")
     remove = commands.add_parser("remove", parents=[where], help="draft: what gates may have no more")
     remove.add_argument("path", nargs="+")
-    delegate = commands.add_parser("delegate", parents=[where], help="draft: whose key allows registries' lists for a checkpoint's gates")
+    delegate = commands.add_parser(
+        "delegate", parents=[where], help="draft: whose key allows registries' lists for a checkpoint's gates"
+    )
     delegate.add_argument("checkpoint", metavar="TPI")
     delegate.add_argument("public", metavar="KEY", help="64 hexadecimal digits")
     commands.add_parser("sign", parents=[where, key], help="sign the draft; two people must")
     commands.add_parser("publish", parents=[where, key], help="bring the draft into force and say that this is the newest; daily")
-    lists = commands.add_parser("lists", parents=[where, key], help="seal a registry's snapshots, FILE to the KEY of gate TPI.GATE each, and allow them")
+    lists = commands.add_parser(
+        "lists", parents=[where, key], help="seal a registry's snapshots, FILE to the KEY of gate TPI.GATE each, and allow them"
+    )
     lists.add_argument("registry")
     lists.add_argument("number", type=int)
     lists.add_argument("files", nargs="+", metavar="TPI.GATE=KEY=FILE")
@@ -56,7 +62,9 @@ def _update_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPars
     commands.add_parser("key", help="at a gate: the key that lists are sealed to").add_argument("config", type=Path)
     take = commands.add_parser("take", parents=[where], help="at a gate: take from a folder that was carried there")
     take.add_argument("config", type=Path)
-    take.add_argument("--assignment", type=Path, required=True, metavar="FILE", help="as autogate fleet rollout assignment wrote it")
+    take.add_argument(
+        "--assignment", type=Path, required=True, metavar="FILE", help="as autogate fleet rollout assignment wrote it"
+    )
 
 
 def _rollout_arguments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -67,10 +75,14 @@ def _rollout_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPar
     person = argparse.ArgumentParser(add_help=False)
     person.add_argument("--by", default=getpass.getuser(), metavar="WHO")
     signing = argparse.ArgumentParser(add_help=False)
-    signing.add_argument("--key", type=Path, required=True, metavar="FILE", help="the director's: a file, or the URI of a token's key")
+    signing.add_argument(
+        "--key", type=Path, required=True, metavar="FILE", help="the director's: a file, or the URI of a token's key"
+    )
     signing.add_argument("--name", default="director", help="as the directory of keys lists it")
 
-    begin = commands.add_parser("begin", parents=[database, where, person], help="start a plan (TOML); its way back must be allowed")
+    begin = commands.add_parser(
+        "begin", parents=[database, where, person], help="start a plan (TOML); its way back must be allowed"
+    )
     begin.add_argument("plan", type=Path)
     commands.add_parser("status", parents=[database], help="how the newest stands, and what it waits for")
     for order in ("pause", "resume", "undo"):
@@ -78,7 +90,9 @@ def _rollout_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPar
     assign = commands.add_parser("assign", parents=[database, where], help="give one gate something at once, without a roll-out")
     assign.add_argument("path")
     assign.add_argument("gates", nargs="+", metavar="TPI.GATE")
-    wrote = commands.add_parser("assignment", parents=[database, signing], help="write a gate's assignment into a file, to be carried there")
+    wrote = commands.add_parser(
+        "assignment", parents=[database, signing], help="write a gate's assignment into a file, to be carried there"
+    )
     wrote.add_argument("gate", metavar="TPI.GATE")
     wrote.add_argument("file", type=Path)
     run = commands.add_parser("run", parents=[database, where, signing], help="the director's service")
@@ -184,7 +198,9 @@ def _lists(options: argparse.Namespace) -> Lines:
 
     given = [each.split("=", 2) for each in options.files]
     if any(len(each) < 3 for each in given):
-        raise UpdateError("malformed", "TPI.GATE=KEY=FILE: the gate's status tells its key, and so does autogate fleet update key")
+        raise UpdateError(
+            "malformed", "TPI.GATE=KEY=FILE: the gate's status tells its key, and so does autogate fleet update key"
+        )
     files = dict(
         pack_snapshot(gate, options.registry, options.number, Path(file).read_bytes(), public) for gate, public, file in given
     )
@@ -321,7 +337,7 @@ def _run(options: argparse.Namespace) -> Lines:
     tls = Tls(ca=files[0], certificate=files[1], key=files[2]).context() if all(files) else None
     signer = open_signer(options.key, f"director {options.name}")
     yield f"directing over {options.nats}"
-    asyncio.run(serve(options.dsn, options.nats, options.name, tls, signer, Repository(options.repository)))
+    asyncio.run(serve(options.dsn, options.nats, options.name, tls, signer=signer, repository=Repository(options.repository)))
 
 
 _COMMANDS: dict[tuple[str, str], Callable[[argparse.Namespace], Lines]] = {

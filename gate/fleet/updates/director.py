@@ -41,7 +41,14 @@ class Director:
     """Over one connection to the broker."""
 
     def __init__(
-        self, dsn: str, js: JetStreamContext, signer: Signs, repository: Repository, now: Callable[[], datetime], *, every_s: float = EVERY_S
+        self,
+        dsn: str,
+        js: JetStreamContext,
+        signer: Signs,
+        repository: Repository,
+        now: Callable[[], datetime],
+        *,
+        every_s: float = EVERY_S,
     ) -> None:
         self._dsn, self._js, self._signer, self._repository = dsn, js, signer, repository
         self._now, self._every_s = now, every_s
@@ -131,7 +138,7 @@ def signed_assignment(signer: Signs, gate: str, number: int, targets: dict[str, 
     return sealed(signer, Assignment(gate=gate, number=number, at=at, until=until, targets=targets))
 
 
-async def serve(dsn: str, url: str, name: str, tls: ssl.SSLContext | None, signer: Signs, repository: Repository) -> None:
+async def serve(dsn: str, url: str, name: str, tls: ssl.SSLContext | None, *, signer: Signs, repository: Repository) -> None:
     """The service, until SIGTERM or SIGINT. Raises OSError, ValueError where the broker cannot be reached at all."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -81,7 +81,7 @@ def newest(connection: Connection) -> Rollout | None:
 
 def _found(connection: Connection, clause: str, values: tuple[str, ...]) -> Rollout | None:
     asked = f"select plan::text, phase, stage, since, why, next, begun from rollout {clause}"  # noqa: S608 - clauses of ours
-    row = connection.execute(asked, values).fetchone()  # type: ignore[arg-type] # likewise
+    row = connection.execute(asked, values).fetchone()
     if row is None:
         return None
     plan = msgspec.json.decode(row[0], type=Plan)
@@ -102,7 +102,8 @@ def keep(connection: Connection, name: str, before: State, after: State) -> None
 
 def _note(connection: Connection, name: str, state: State) -> None:
     connection.execute(
-        "insert into rollout_step (rollout, phase, stage, why) values (%s, %s, %s, %s)", (name, state.phase, state.stage, state.why)
+        "insert into rollout_step (rollout, phase, stage, why) values (%s, %s, %s, %s)",
+        (name, state.phase, state.stage, state.why),
     )
 
 
@@ -124,8 +125,9 @@ def to_sign(connection: Connection, older: datetime) -> list[tuple[str, int, dic
     perhaps sent, before a crash is never signed again with anything else in it.
     """
     return connection.execute(
-        "update assignment set number = number + 1, signed = null where signed is null or signed < %s returning gate, number, targets", (older,)
-    ).fetchall()  # type: ignore[return-value] # as the columns are
+        "update assignment set number = number + 1, signed = null where signed is null or signed <= %s returning gate, number, targets",
+        (older,),
+    ).fetchall()
 
 
 def sign_one(connection: Connection, gate: str) -> tuple[int, dict[str, str]]:

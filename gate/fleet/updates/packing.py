@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,12 @@ from gate.fleet.updates.targets import Signed, UpdateError, config_path, signed_
 from gate.policy.sets import RulesVersions
 from pki.durable import read_file
 from pki.errors import PkiError
-from pki.signed_statement import AnyStatement, SignedStatement
+from pki.signed_statement import SignedStatement
 from pki.signed_versions import Version
 from pki.trust_versions import TrustVersions
 
 AnyVersions = RulesVersions | TrustVersions | RosterVersions
-_KINDS = {"rules": RulesVersions, "trust": TrustVersions, "roster": RosterVersions}
+_KINDS: dict[Signed, Callable[[Path], AnyVersions]] = {"rules": RulesVersions, "trust": TrustVersions, "roster": RosterVersions}
 MOST_CHAIN = 3
 """Statements of rule sets in one pack: more that have not begun are seldom; packs stay small."""
 
@@ -45,7 +45,7 @@ def pack_snapshot(gate: str, registry: str, number: int, content: bytes, public:
 
 
 def _packed(kind: Signed, folder: Path) -> tuple[str, bytes]:
-    versions: AnyVersions = _KINDS[kind](folder)
+    versions = _KINDS[kind](folder)
     signed = versions.in_force()
     if signed is None:
         raise UpdateError("malformed", f"{folder}: nothing is in force")
@@ -59,7 +59,7 @@ def _packed(kind: Signed, folder: Path) -> tuple[str, bytes]:
     return signed_path(kind, signed.statement.sequence, signed.statement.digest), packed(files)
 
 
-def _chain(versions: AnyVersions, newest: SignedStatement[AnyStatement]) -> Iterator[SignedStatement[AnyStatement]]:
+def _chain(versions: AnyVersions, newest: SignedStatement[Any]) -> Iterator[SignedStatement[Any]]:
     """The statement in force, and of rule sets those before it: what is still to begin leaves the judging to the one that has begun."""
     found: SignedStatement[Any] | None = newest
     for _ in range(MOST_CHAIN if isinstance(versions, RulesVersions) else 1):

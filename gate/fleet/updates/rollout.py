@@ -93,7 +93,9 @@ def check_plan(plan: Plan, allowed: Collection[str]) -> None:
     if target.kind != back.kind or plan.target == plan.back:
         raise UpdateError("malformed", f"{plan.back} is no way back from {plan.target}")
     if target.kind != "config" and back.number <= target.number:
-        raise UpdateError("rolled_back", f"{plan.back}: whoever took number {target.number} takes none before it: sign for the way back")
+        raise UpdateError(
+            "rolled_back", f"{plan.back}: whoever took number {target.number} takes none before it: sign for the way back"
+        )
     if len(set(every)) < len(every):
         raise UpdateError("malformed", "a gate stands in two stages")
     if any(stage.most_s <= stage.soak_s for stage in plan.stages):
@@ -178,7 +180,9 @@ def _forth(plan: Plan, state: State, seen: Observed, allowed: Collection[str], n
 def _back(plan: Plan, state: State, seen: Observed, allowed: Collection[str], now: datetime) -> State:
     gates = plan.gates(state.stage)
     if len(paths(plan.back, gates, allowed)) < len(gates):
-        return replace(state, phase="paused", then="back", why=f"{plan.back} is no more allowed: people must sign another way back")
+        return replace(
+            state, phase="paused", then="back", why=f"{plan.back} is no more allowed: people must sign another way back"
+        )
     over = (now - state.since).total_seconds() >= plan.conditions.report_within_s
     # Whoever is silent stays assigned to it; the others need not wait for that.
     return replace(state, phase="undone") if over or seen.gates <= seen.in_force else state

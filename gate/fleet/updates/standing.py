@@ -58,4 +58,3 @@ def _snapshots(config: Config) -> dict[str, str]:
                 if store and (mark := store.mark(registry)) is not None:
                     told[f"snapshots/{registry}"] = f"{mark.version:06}"
     return told
-

@@ -15,7 +15,15 @@ from nats.js import JetStreamContext
 
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config
-from gate.fleet.keys.directory import MOST_BYTES, Directory, KeyDirectory, KeysError, parse_directory, read_directory, write_directory
+from gate.fleet.keys.directory import (
+    MOST_BYTES,
+    Directory,
+    KeyDirectory,
+    KeysError,
+    parse_directory,
+    read_directory,
+    write_directory,
+)
 from gate.fleet.messages import gate_id
 from gate.fleet.updates.apply import Shelves
 from gate.fleet.updates.assignment import Assignments

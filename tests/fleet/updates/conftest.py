@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from gate.policy import sets
 from gate.config import Camera, Config, Controller, Face, Fleet, Lane, Rules, Scanner, Trust
 from gate.evidence import Direction
 from gate.fleet.keys.directory import Directory, Entry, encoded
@@ -23,6 +22,7 @@ from gate.fleet.updates.repository import Repository
 from gate.fleet.updates.sources import Folder
 from gate.fleet.updates.targets import KEYS
 from gate.fleet.updates.updater import Updater
+from gate.policy import sets
 from gate.policy.examiner import examine
 from gate.policy.schedule import Question
 from gate.policy.schema import FILES, PACKAGED, RuleSet, load_rules
@@ -112,7 +112,9 @@ class Centre:
             self.repository.sign(PEOPLE[name])
         self.repository.publish(ONLINE, self.now)
 
-    def bring_rules(self, name: str, *, at: datetime | None = None, version: int | None = None, because: str = "") -> tuple[str, bytes]:
+    def bring_rules(
+        self, name: str, *, at: datetime | None = None, version: int | None = None, because: str = ""
+    ) -> tuple[str, bytes]:
         """Into force in the people's folder, signed by two; as it may be allowed."""
         files = rule_files(name)
         folder = self.folder / f"new-{name}"
@@ -169,7 +171,9 @@ class Gate:
         self.updater = self.restarted()
 
     def restarted(self, **changes: Any) -> Updater:
-        self.updater = Updater(self.config, changes.pop("js", None), config_path=self.file, now=lambda: self.centre.now, **changes)
+        self.updater = Updater(
+            self.config, changes.pop("js", None), config_path=self.file, now=lambda: self.centre.now, **changes
+        )
         return self.updater
 
     def look(self, assigned: bytes | None = None, source: Any = None) -> str:

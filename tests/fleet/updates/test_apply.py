@@ -15,8 +15,8 @@ from gate.console.verifier import Verifier
 from gate.fleet.updates.configuration import before_path, confirm, digest_of, next_path, take_back, take_next
 from gate.fleet.updates.packing import pack_config, pack_folder, pack_snapshot
 from gate.fleet.updates.sealing import open_list, public_half, seal_list
-from gate.registries.snapshot import published
 from gate.fleet.updates.targets import UpdateError
+from gate.registries.snapshot import published
 from gate.registries.sources import snapshot_store
 from gate.trust_store import open_configured, remember
 from pki.sim import PretendState
@@ -31,7 +31,9 @@ PERSON = b'{"issuing_state":"IDN","document_number":"X1","records":[{}]}'
 def bring(versions, made, centre, **more):
     """Two people sign, and it is in force. ``more``: what activating wants besides."""
     for name in ("siti", "budi"):
-        signed = versions.sign(made, centre.people[name], now=centre.now, because="again" if made.number < 2 and versions.in_force() else "")
+        signed = versions.sign(
+            made, centre.people[name], now=centre.now, because="again" if made.number < 2 and versions.in_force() else ""
+        )
     people = {key: name for name, _, key in (line.partition(":") for line in centre.signers)}
     return versions.activate(made, signed.statement.action, people, **more)
 
@@ -165,7 +167,9 @@ def test_whoever_holds_the_key_of_lists_can_forge_none_of_them_and_allow_nothing
 def test_a_list_for_another_gate_under_this_gates_name_is_refused(centre, listing):
     path = listed(centre, 5, gate=GATE)
     assert path
-    name, raw = pack_snapshot(GATE, "lost_and_stolen", 7, snapshot(centre, 7, gate="D08"), listing.updater.versions["snapshots.key"])
+    name, raw = pack_snapshot(
+        GATE, "lost_and_stolen", 7, snapshot(centre, 7, gate="D08"), listing.updater.versions["snapshots.key"]
+    )
     centre.repository.publish_lists("CGK", {name: raw}, centre.lists, centre.now)
     centre.repository.publish(centre.online, centre.now)
     listing.look(centre.assignment({"snapshots/lost_and_stolen": name}))
@@ -181,7 +185,7 @@ def test_a_list_under_another_number_than_it_has_is_refused(centre, listing):
 
 def test_nobody_on_the_way_reads_a_list_and_only_the_gate_it_is_for_opens_it(centre, listing, tmp_path):
     path = listed(centre, 5)
-    (file,) = [each for each in (centre.repository.folder / "targets").rglob("*.sealed")]
+    (file,) = list((centre.repository.folder / "targets").rglob("*.sealed"))
     assert b"document_number" not in file.read_bytes()
     other = tmp_path / "other"
     other.write_text("a5" * 32)
@@ -263,7 +267,7 @@ def test_a_configuration_comes_into_force_at_the_next_start_and_the_status_says_
     assert load(configured.file).timeouts.exit_s == 20.0
     configured.restarted()
     assert configured.updater.versions["config.file"] == digest_of(configured.file)[:16] != before
-    assert configured.look() == ""
+    assert sent(centre, configured, text) == ""
     assert not next_path(configured.file).exists(), "what is in force is not laid beside again"
     confirm(configured.file)
     assert not take_back(configured.file)

@@ -161,7 +161,9 @@ def test_endless_data_is_cut_off(centre, gate, second, name):
     assert source.handed < 17 << 20
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"{}", b"\xff", b"[" * 4000, b'{"signed": {"_type": "timestamp"}, "signatures": []}'])
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b"[]", b"{}", b"\xff", b"[" * 4000, b'{"signed": {"_type": "timestamp"}, "signatures": []}']
+)
 @pytest.mark.parametrize("name", ["timestamp", "snapshot", "targets.json"])
 def test_octets_that_are_no_metadata_are_a_refusal_and_nothing_else(centre, gate, name, raw):
     gate.look(None, Tampered(centre.repository.folder, **{name: raw}))
@@ -184,7 +186,10 @@ def test_an_assignment_to_another_gate_is_refused(centre, gate, second):
 def test_another_gates_configuration_or_list_is_refused_though_allowed_and_assigned(centre, gate):
     from gate.fleet.updates.targets import config_path, snapshot_path
 
-    for path, kind in ((config_path("CGK.D08", 1, "a" * 64), "config"), (snapshot_path("CGK.D08", "watchlist", 1, "a" * 64), "snapshots/watchlist")):
+    for path, kind in (
+        (config_path("CGK.D08", 1, "a" * 64), "config"),
+        (snapshot_path("CGK.D08", "watchlist", 1, "a" * 64), "snapshots/watchlist"),
+    ):
         centre.allow({path: b"x"})
         gate.restarted()
         gate.look(centre.assignment({kind: path}))
@@ -344,18 +349,18 @@ def test_a_gate_without_its_first_root_has_no_updates_and_says_so(gate):
 
 
 def test_nothing_new_is_nothing_fetched_twice(centre, gate, second):
-    class Counting(Folder):
-        names: list[str] = []
+    names = []
 
+    class Counting(Folder):
         def chunks(self, name):
-            self.names.append(name)
+            names.append(name)
             return super().chunks(name)
 
     source, told = Counting(centre.repository.folder), centre.assignment({"rules": second[0]})
     assert gate.look(told, source) == ""
-    source.names.clear()
+    names.clear()
     assert gate.look(told, source) == ""
-    assert source.names == ["metadata/2.root.json", "metadata/timestamp.json"]
+    assert names == ["metadata/2.root.json", "metadata/timestamp.json"]
 
 
 def test_a_broker_that_holds_back_assignments_is_told_of(centre, gate):

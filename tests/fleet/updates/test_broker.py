@@ -99,7 +99,7 @@ async def test_reading_takes_leave_to_ask_for_ones_own_and_makes_no_consumer(own
     may = ", ".join(f'"{subject}"' for subject in gate_may_ask("CGK.D07"))
     config.write_text(
         "max_payload: 1114112\nauthorization { users: ["
-        '{user: centre, password: a},'
+        "{user: centre, password: a},"
         f'{{user: gate, password: b, permissions: {{publish: {{allow: [{may}]}}, subscribe: {{allow: ["_INBOX.CGK.D07.>"]}}}}}}'
         "] }\n"
     )
@@ -124,7 +124,9 @@ async def test_reading_takes_leave_to_ask_for_ones_own_and_makes_no_consumer(own
         server.stop()
 
 
-@pytest.mark.parametrize("name", ["", "..", "metadata/../x", "/etc/passwd", "metadata//x", "metadata/.x", "targets/a/../../b", "metadata/x\n"])
+@pytest.mark.parametrize(
+    "name", ["", "..", "metadata/../x", "/etc/passwd", "metadata//x", "metadata/.x", "targets/a/../../b", "metadata/x\n"]
+)
 def test_no_name_leads_out_of_a_repository(name, tmp_path):
     with pytest.raises(FileNotFoundError):
         check_name(name)

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-psycopg = pytest.importorskip("psycopg")
-
 from gate.fleet.centre.database import migrate
 from gate.fleet.updates import command
 from gate.fleet.updates.repository import Repository

@@ -7,9 +7,8 @@ import json
 from datetime import timedelta
 
 import nats as nats_client
+import psycopg
 import pytest
-
-psycopg = pytest.importorskip("psycopg")
 
 from gate.fleet.centre.database import migrate
 from gate.fleet.updates import ledger
@@ -185,7 +184,9 @@ async def test_a_gate_takes_from_the_broker_what_the_director_laid_out(own_nats,
 
             held_by = connection.execute("select number from assignment").fetchone()
             await director.tick(connection)
-            assert connection.execute("select number from assignment").fetchone() == held_by, "nothing changed, nothing is signed anew"
+            assert connection.execute("select number from assignment").fetchone() == held_by, (
+                "nothing changed, nothing is signed anew"
+            )
             centre.now += timedelta(days=1, minutes=1)
             centre.repository.publish(centre.online, centre.now)
             await director.tick(connection)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tarfile
 
@@ -41,7 +42,19 @@ def test_what_is_packed_comes_out_again_and_the_same_files_make_the_same_octets(
 
 @pytest.mark.parametrize(
     "name",
-    ["../active", "/etc/passwd", "versions/../../x", "statements/x.json", "active/", "ACTIVE", "versions", "", "lock", "versions/a/b/c", "active\n"],
+    [
+        "../active",
+        "/etc/passwd",
+        "versions/../../x",
+        "statements/x.json",
+        "active/",
+        "ACTIVE",
+        "versions",
+        "",
+        "lock",
+        "versions/a/b/c",
+        "active\n",
+    ],
 )
 def test_names_that_lead_elsewhere_are_refused(name, tmp_path):
     with pytest.raises(UpdateError):
@@ -49,7 +62,9 @@ def test_names_that_lead_elsewhere_are_refused(name, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.GNUTYPE_SPARSE])
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.GNUTYPE_SPARSE]
+)
 def test_links_folders_devices_and_holes_are_refused(kind):
     with pytest.raises(UpdateError):
         unpacked(tar(("active", kind, b"", "/etc/passwd")))
@@ -67,33 +82,25 @@ def test_the_same_name_twice_too_many_files_and_compression_are_refused():
 
 @given(st.binary(max_size=2000))
 def test_any_octets_are_files_or_a_refusal(raw):
-    try:
+    with contextlib.suppress(UpdateError):
         unpacked(raw)
-    except UpdateError:
-        pass
 
 
 @given(st.integers(0, len(packed(FILES)) - 1), st.integers(0, 255))
 def test_a_pack_with_one_octet_changed_is_files_or_a_refusal(place, octet):
     raw = bytearray(packed(FILES))
     raw[place] = octet
-    try:
+    with contextlib.suppress(UpdateError):
         assert "active" in unpacked(bytes(raw))
-    except UpdateError:
-        pass
 
 
 @given(st.integers(0, len(packed(FILES))))
 def test_a_pack_that_ends_early_is_files_or_a_refusal(length):
-    try:
+    with contextlib.suppress(UpdateError):
         assert unpacked(packed(FILES)[:length]).keys() <= FILES.keys()
-    except UpdateError:
-        pass
 
 
 @given(st.text(max_size=100) | st.from_regex(r"(rules|config/CGK\.D07)/[0-9]{6}-[0-9a-f]{64}\.(tar|toml)", fullmatch=True))
 def test_any_path_is_a_target_or_a_refusal(path):
-    try:
+    with contextlib.suppress(UpdateError):
         assert Target.parse(path).path == path
-    except UpdateError:
-        pass
