@@ -56,7 +56,9 @@ def add_arguments(word: str, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--passphrase", type=Path, metavar="FILE", help="file with the words that encrypt the key")
         parser.add_argument("--days", type=int, default=KEY_LIFE.days, help="for how long, where you are the first")
         return
-    parser.add_argument("--fleet", type=Path, default=FLEET, metavar="DIR", help="the authority's folder (default: %(default)s)")
+    parser.add_argument(
+        "--fleet", dest="folder", type=Path, default=FLEET, metavar="DIR", help="the authority's folder (default: %(default)s)"
+    )
     if word == "revoke":
         parser.add_argument("whom", nargs="+", metavar="NAME|KEY", help="every key of a name, or one key by its id")
     else:
@@ -126,7 +128,7 @@ def _rotate(options: argparse.Namespace) -> Iterator[str]:
 
 def _taken(options: argparse.Namespace, rotated: Revoked | None) -> Iterator[str]:
     """Admit what was approved, and issue its certificate."""
-    folder, asked, now = FleetFolder(options.fleet), _read(options.request), utc_now()
+    folder, asked, now = FleetFolder(options.folder), _read(options.request), utc_now()
     with folder.locked():
         entry = approved(asked, folder.approvers())
         after = admitted(folder.directory().directory, entry, now, rotated=rotated)
@@ -144,7 +146,7 @@ def _taken(options: argparse.Namespace, rotated: Revoked | None) -> Iterator[str
 
 
 def _revoke(options: argparse.Namespace) -> Iterator[str]:
-    folder = FleetFolder(options.fleet)
+    folder = FleetFolder(options.folder)
     with folder.locked():
         before = folder.directory().directory
         after = revoked(before, options.whom, Revoked(at=utc_now(), because=options.because, by=options.by))

@@ -41,7 +41,9 @@ ONLINE = "online.key"
 def add_keys_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of ``autogate fleet keys``."""
     fleet = argparse.ArgumentParser(add_help=False)
-    fleet.add_argument("--fleet", type=Path, default=FLEET, metavar="DIR", help="the authority's folder (default: %(default)s)")
+    fleet.add_argument(
+        "--fleet", dest="folder", type=Path, default=FLEET, metavar="DIR", help="the authority's folder (default: %(default)s)"
+    )
     commands = parser.add_subparsers(dest="keys", required=True, metavar="COMMAND")
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
@@ -86,7 +88,7 @@ def run_keys(options: argparse.Namespace) -> Iterator[str]:
         write_file(options.file, sign(read_file(options.file, MOST_METADATA), key))
         yield f"{options.file}: signed with {public_hex(key)}"
         return
-    folder = FleetFolder(options.fleet)
+    folder = FleetFolder(options.folder)
     match options.keys:
         case "init":
             yield from _init(folder, options)

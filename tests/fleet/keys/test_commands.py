@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from gate.fleet.keys.command import CERTIFICATE, EVENT_KEY, TLS_KEY, add_arguments, run
+from gate.__main__ import main
+from gate.fleet.keys.command import CERTIFICATE, EVENT_KEY, TLS_KEY
 from gate.fleet.keys.directory import KeyDirectory, read_directory
 from gate.fleet.keys.folder import FleetFolder
 from gate.trust_command import add_arguments as add_trust_arguments
@@ -24,9 +25,7 @@ NAME = "CGK.D07"
 @pytest.fixture
 def do(capsys):
     def done(word, *arguments, code=0):
-        parser = argparse.ArgumentParser()
-        add_arguments(word, parser)
-        assert run(word, parser.parse_args([str(each) for each in arguments])) == code
+        assert main(["fleet", word, *(str(each) for each in arguments)]) == code
         told = capsys.readouterr()
         return told.err if code else told.out
 
@@ -145,7 +144,9 @@ def test_the_broker_is_configured_from_the_folder(do, people, fleet_dir, tmp_pat
     do("revoke", NAME, "--because", "stolen", "--fleet", fleet_dir)
     assert "{user:" not in (fleet_dir / "nats.conf").read_text()
     if shutil.which("nats-server"):
-        assert subprocess.run(["nats-server", "-t", "-c", fleet_dir / "nats.conf"], check=False, capture_output=True).returncode == 0
+        assert (
+            subprocess.run(["nats-server", "-t", "-c", fleet_dir / "nats.conf"], check=False, capture_output=True).returncode == 0
+        )
 
 
 SOFTHSM = next(
