@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-INCLUDED = ("python3", "python3-cryptography", "libpcsclite1", "libstdc++6")
-"""What a machine has before the first package comes: the installer wants Debian's python3-cryptography."""
+INCLUDED = ("python3", "python3-cryptography", "python3-cffi-backend", "libpcsclite1", "libstdc++6")
+"""What a machine has before the first package comes: the installer wants python3-cryptography, whose other need debootstrap does not find."""
 TOOLS = ("debootstrap", "unshare", "chroot", "setpriv", "ip", "tar", "dpkg-deb")
 _INSIDE = """
 mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/dev/shm" && ip link set lo up || exit 97
