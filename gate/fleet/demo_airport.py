@@ -22,7 +22,7 @@ from gate.simulation.scenario import Bank, Choice, Scenario, Uniform, load_scena
 from gate.simulation.trial import Airport, Wanted
 from gate.simulation.warped import WarpedLoop
 
-WHO = {"ordinary": 62.0, "foreigner": 20.0, "service": 14.0, "diplomatic": 4.0}
+WHO = {"ordinary": 48.0, "foreigner": 16.0, "service": 28.0, "diplomatic": 8.0}
 """Far more official books than come in earnest: of three in a hundred some hours would have to tell nothing."""
 A_DAY = 2400.0
 """Travellers of a bank."""

@@ -31,7 +31,7 @@ from gate.processes.fleet import LOOK_S, FleetProcess, first_of
 from gate.processes.hardening import harden
 from gate.processes.messages import Histogram, LaneHealth
 from gate.simulation.compute import load_compute
-from gate.simulation.lane import BACKENDS, SimulatedLane, lane_config
+from gate.simulation.lane import SimulatedLane, lane_config
 from gate.simulation.scenario import Bank
 from gate.simulation.trial import Wanted
 
@@ -100,7 +100,7 @@ class SimulatedGate(FleetProcess):
             joins={},
             uptime_s=now,
             waiting_s=now - self._held_since if self._held_since else 0.0,
-            versions={"rules": self._rules, "trust": BACKENDS["reader"]["trust"], "face": BACKENDS["vision"]["face"]},
+            versions={"rules": self._rules},
         )
 
     async def _sign(self) -> None:

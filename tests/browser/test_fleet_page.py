@@ -187,7 +187,7 @@ def test_a_tile_says_who_waits_what_is_silent_what_differs_and_what_is_behind(si
     assert "waits" in tile("CGK.dep-2").get_attribute("class")
     assert "Silent" in tile("CGK.dep-4").inner_text()
     assert "Fault" in tile("CGK.arr-1").inner_text()
-    assert "2026-10 ≠" in tile("DPS.dep-3").inner_text()
+    assert "≠ Aturan" in tile("DPS.dep-3").inner_text()
     assert "48\N{NARROW NO-BREAK SPACE}000" in tile("DPS.dep-3").inner_text()
     assert "Never heard" in tile("DPS.arr-5").inner_text()
 

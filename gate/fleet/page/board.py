@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from gate.fleet.page import words
 from gate.fleet.page.figures import Alert, Books, Fleet, Gate, Hour
-from gate.fleet.page.shown import Airport, AlertShown, BankShown, Board, BooksShown, Cause, ListShown, Tile, VersionShown
+from gate.fleet.page.shown import Airport, AlertShown, BankShown, Board, BooksShown, Cause, Held, ListShown, Tile, VersionShown
 from gate.outcome import Outcome
 from gate.report.causes import OFFICIAL, causes_of
 from gate.report.disclosure import K, kept_apart
@@ -23,7 +23,7 @@ BEHIND = 50
 OLD, TOO_OLD = timedelta(hours=24), timedelta(hours=72)
 """Lists as of so long ago are marked. What a gate still decides by, its own rules say."""
 MOST_ALERTS, MOST_CAUSES = 8, 6
-MOST_BADGE = 12
+MOST_BADGE, DIGITS = 10, 7
 _NUMBER = re.compile(r"[-_]?[0-9]+$")
 
 
@@ -115,7 +115,7 @@ def _tile(gate: Gate, now: datetime, common: dict[str, str]) -> Tile:
         waits_since=heard - round(gate.waiting_s) if heard and gate.waiting_s > 0 and _is_heard(gate, now) else None,
         behind=_coarse(gate.behind) if gate.behind > BEHIND else "",
         version=_badge(gate.versions.get("rules", "")),
-        differs=any(common.get(name) != version for name, version in known.items()),
+        differs=tuple(words.VERSIONS[name] for name, version in sorted(known.items()) if common.get(name) != version),
         troubles=tuple(warning(text) for text in gate.troubles),
         versions=tuple((words.VERSIONS.get(name, (name, name)), version) for name, version in sorted(gate.versions.items())),
         days_left="" if gate.days_left is None else f"{gate.days_left:.0f}",
@@ -139,9 +139,11 @@ def _coarse(number: int) -> str:
     return f"{number // step * step:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
 
 
-def _badge(version: str, most: int = MOST_BADGE) -> str:
+def _badge(version: str) -> str:
+    """Of ``NAME@DIGEST`` the digest's beginning; else the first word."""
     short = version.partition(" ")[0]
-    return short if len(short) <= most else short[: most - 1] + "…"
+    name, at, digest = short.partition("@")
+    return f"@{digest[:DIGITS]}" if at else name[:MOST_BADGE]
 
 
 # --- airports ---------------------------------------------------------------------------------------------------------------------
@@ -197,18 +199,21 @@ def _books_of(airport: str, crossings: int, stopped: Counter[str]) -> BooksShown
 
 
 def _lists(fleet: Fleet) -> Iterator[ListShown]:
-    found: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+    found: dict[str, dict[str, tuple[datetime, str]]] = {}
     for gate in fleet.gates:
         for name, text in gate.freshness.items():
             if (as_of := _instant(text)) is not None:
-                found.setdefault((gate.gate[:3], name), []).append((as_of, gate.gate))
-    for (airport, name), held in sorted(found.items()):
-        as_of, at = min(held)
-        age = fleet.at - as_of
-        tone = "bad" if age > TOO_OLD else "warn" if age > OLD else "good"
-        yield ListShown(
-            airport=airport, name=name, gates=len(held), as_of=int(as_of.timestamp()), tone=tone, oldest_at=name_of(at)
-        )
+                oldest, airport = found.setdefault(name, {}), gate.gate[:3]
+                oldest[airport] = min(oldest.get(airport, (as_of, gate.gate)), (as_of, gate.gate))
+    airports = sorted({gate.gate[:3] for gate in fleet.gates})
+    for name, oldest in sorted(found.items()):
+        yield ListShown(name=name, held=tuple(_held(*oldest[each], fleet.at) if each in oldest else None for each in airports))
+
+
+def _held(as_of: datetime, gate: str, now: datetime) -> Held:
+    age = now - as_of
+    tone = "bad" if age > TOO_OLD else "warn" if age > OLD else "good"
+    return Held(as_of=int(as_of.timestamp()), tone=tone, gate=name_of(gate))
 
 
 def _instant(text: str) -> datetime | None:

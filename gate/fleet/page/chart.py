@@ -10,8 +10,8 @@ from gate.fleet.page.board import civil
 from gate.fleet.page.figures import SLOT, SLOTS, Slot
 
 WIDTH, TOP, HEIGHT, AXIS = 480, 12, 74, 16
-HOURS_APART = 2
-"""Between two words on the axis."""
+HOURS_APART, WORD = 2, 30
+"""Between two words on the axis, and how wide one is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def throughput(slots: Sequence[Slot], now: datetime, airport: str) -> Chart:
     step, scale = WIDTH / SLOTS, HEIGHT / max(1, most)
     bars = tuple(_bar(found[begin], place * step, step, scale, airport) for place, begin in enumerate(begins) if begin in found)
     clocks = [(place * step, civil(datetime.fromtimestamp(begin, now.tzinfo), airport)) for place, begin in enumerate(begins)]
-    ticks = tuple((x, f"{at:%H:%M}") for x, at in clocks if at.minute == 0 and at.hour % HOURS_APART == 0)
+    ticks = tuple((x, f"{at:%H:%M}") for x, at in clocks if at.minute == 0 and at.hour % HOURS_APART == 0 and x < WIDTH - WORD)
     told = ", ".join(f"{civil(slot.at, airport):%H:%M} {slot.crossings}" for slot in slots)
     return Chart(
         says=f"{airport}: pelintas per setengah jam / travellers per half hour: {told or '0'}",

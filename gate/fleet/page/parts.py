@@ -46,7 +46,7 @@ def layout(shown: Board) -> str:
 def markup(shown: Board) -> dict[str, str]:
     """Each part by its name, which the page's elements carry as ``data-part``."""
     made = {"cards": _made("cards", shown), "books": _made("books", shown), "alerts": _made("alerts", shown)}
-    made |= {"lists": _made("lists", shown.lists), "versions": _made("versions", shown.versions)}
+    made |= {"lists": _made("lists", shown), "versions": _made("versions", shown.versions)}
     for place, airport in enumerate(shown.airports):
         chart = throughput(airport.slots, shown.at, airport.name)
         made[f"airport{place}"] = _made("airport", airport, chart, f"{civil(shown.at, airport.name):%Z}")

@@ -21,7 +21,8 @@ class Tile:
     waits_since: int | None
     behind: str
     version: str
-    differs: bool
+    differs: tuple[Words, ...]
+    """In what it goes by something else than most gates do."""
     troubles: tuple[Words, ...]
     versions: tuple[tuple[Words, str], ...]
     days_left: str
@@ -57,15 +58,20 @@ class BooksShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ListShown:
-    """A list as the gates of an airport hold it, by the oldest of them."""
+class Held:
+    """The oldest copy of a list at an airport, and the gate that has it."""
 
-    airport: str
-    name: str
-    gates: int
     as_of: int
     tone: str
-    oldest_at: str
+    gate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListShown:
+    """A list as gates hold it; ``held`` in the order of the page's airports, None where none of its gates has told."""
+
+    name: str
+    held: tuple[Held | None, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
