@@ -30,7 +30,7 @@ from benchmarks.fleet_backlog import written_before
 from benchmarks.fleet_check import checked
 from benchmarks.fleet_gates import RECORDS, Gate
 from benchmarks.fleet_meter import Meter
-from benchmarks.fleet_world import Child, World
+from benchmarks.fleet_world import Child, World, end_in_order
 
 PROCESSES, COLLECTORS = 2, 1
 PER_HOUR = 120.0
@@ -231,6 +231,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="a tenth of everything")
     parser.add_argument("--out", type=Path, default=Path(".state/bench-fleet.json"))
     options = parser.parse_args()
+    end_in_order()
     size = Size(gates=options.gates, seconds=options.seconds, days=options.days)
     if options.quick:
         size = Size(gates=300, seconds=30.0, days=options.days / 10, away_s=5.0, ceiling_s=2.0, alone_s=20.0)

@@ -40,7 +40,7 @@ from benchmarks import fleet_power, machine
 from benchmarks.fleet_check import checked
 from benchmarks.fleet_gates import RECORDS, REVIVED, Gate
 from benchmarks.fleet_power import Cut
-from benchmarks.fleet_world import Child, World
+from benchmarks.fleet_world import Child, World, end_in_order
 from benchmarks.progress import Bar
 from gate.fleet.centre.broker import prepare
 from gate.fleet.connection import Connection
@@ -306,6 +306,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--out", type=Path, default=Path(".state/chaos-fleet.json"))
     options = parser.parse_args()
+    end_in_order()
     size = Size(events=options.events, minutes=options.minutes, gates=options.gates)
     with tempfile.TemporaryDirectory(prefix="autogate-chaos-") as name:
         told = run(size, options.seed, Path(name))

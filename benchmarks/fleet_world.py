@@ -30,6 +30,11 @@ from gate.fleet.messages import MOST_MESSAGE
 STOP_S = 30.0
 
 
+def end_in_order() -> None:
+    """On SIGTERM everything that was started is ended, as on Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
 class Child:
     """A process that tells JSON, a line at a time. ``last``: the newest line of each first key."""
 
