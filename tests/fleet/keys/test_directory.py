@@ -217,3 +217,15 @@ def test_without_a_directory_nobody_is_believed(tmp_path):
         FileKeys(tmp_path / "keys.json")
     with pytest.raises(KeysError):
         read_directory(tmp_path)
+
+
+def test_a_directory_that_one_person_fills_turns_it_red(monkeypatch):
+    monkeypatch.setattr("gate.fleet.keys.directory.QUORUM", 1)
+    with pytest.raises(AssertionError):
+        test_an_entry_counts_by_two_people_and_no_less()
+
+
+def test_a_directory_that_forgets_revocations_turns_it_red(monkeypatch, tmp_path):
+    monkeypatch.setattr(KeyDirectory, "check_follows", lambda *_: None)
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        test_what_was_revoked_stays_revoked(tmp_path, 3, [A])

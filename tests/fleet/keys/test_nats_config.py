@@ -82,3 +82,9 @@ def test_a_number_that_belongs_to_another_process_is_left_alone(tmp_path):
         (tmp_path / "pid").write_text(content)
         assert not tell_server(tmp_path / "pid")
     assert not tell_server(tmp_path / "none")
+
+
+def test_a_gate_that_could_tell_everything_turns_it_red(monkeypatch):
+    monkeypatch.setattr("gate.fleet.keys.nats_config.gate_may_tell", lambda _: ("autogate.>",))
+    with pytest.raises(AssertionError):
+        test_a_gates_rights_are_what_gates_ask_for_and_name_no_other_gate()
