@@ -29,7 +29,7 @@ from gate.policy.schema import FILES, PACKAGED, RuleSet, load_rules
 from gate.policy.sets import RulesVersions
 from gate.signer_key import public_hex
 
-NOW = datetime(2026, 6, 1, 3, 0, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
 GATE = "CGK.D07"
 NAMES = ("siti", "budi", "dewi")
 PEOPLE = {name: Ed25519PrivateKey.generate() for name in NAMES}
@@ -143,8 +143,8 @@ class Centre:
 class Gate:
     """One that was set up with statement 1 of the rules."""
 
-    def __init__(self, folder: Path, centre: Centre) -> None:
-        self.folder, self.centre = folder, centre
+    def __init__(self, folder: Path, centre: Centre, lane: str = "D07") -> None:
+        self.folder, self.centre, self.name = folder, centre, f"CGK.{lane}"
         folder.mkdir()
         (folder / "state").mkdir()
         self.updates, self.keys, self.file = folder / "updates", folder / "keys.json", folder / "gate.toml"
@@ -159,7 +159,7 @@ class Gate:
         self.config = Config(
             profile="trial",
             state_dir=folder / "state",
-            lane=Lane(id="D07", checkpoint="CGK", direction=Direction.DEPARTURE),
+            lane=Lane(id=lane, checkpoint="CGK", direction=Direction.DEPARTURE),
             scanner=Scanner(kind="simulator", address="x"),
             camera=Camera(kind="simulator", address="x"),
             controller=Controller(device="x"),
@@ -205,5 +205,5 @@ def gate(tmp_path: Path, centre: Centre) -> Gate:
 
 
 @pytest.fixture
-def new_gate(tmp_path: Path, centre: Centre) -> Callable[[str], Gate]:
-    return lambda name: Gate(tmp_path / name, centre)
+def new_gate(tmp_path: Path, centre: Centre) -> Callable[..., Gate]:
+    return lambda name, **more: Gate(tmp_path / name, centre, **more)

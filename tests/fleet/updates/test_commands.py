@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
@@ -50,7 +49,6 @@ def keys(centre):
 
 
 def test_from_a_root_to_a_gate_and_back(centre, gate, keys, typed, database, tmp_path):
-    centre.now = datetime.now(UTC).replace(microsecond=0)  # as the commands have it
     folder = tmp_path / "repository"
     root, plan, carried = tmp_path / "root.json", tmp_path / "plan.toml", tmp_path / "assignment"
     root.write_bytes(centre.signed_root())
