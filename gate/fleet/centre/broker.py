@@ -41,6 +41,8 @@ PULL_S, LOST_S = 1.0, 0.5
 UNACKNOWLEDGED = 4096
 """Of a kind, out with all collectors together."""
 CONNECT_S, WAIT_S, FULL_S = 10, 1, 0.01
+PATIENCE = 4
+"""Questions in a row without any answer: the consumer is gone."""
 OVER = "408"
 """The time of a question is over; any other status without a message says that something is missing."""
 
@@ -73,13 +75,7 @@ async def connect(url: str, name: str, tls: Tls | None = None) -> Client:
 
     async def again() -> None:
         """It may be another broker, or one that lost its disk."""
-        try:
-            if in_the_clear():
-                await client.close()
-            else:
-                await prepare(client)
-        except nats.errors.Error as error:
-            await _said(error)
+        await (client.close() if in_the_clear() else prepare_if_possible(client))
 
     await client.connect(
         url,
@@ -146,6 +142,14 @@ async def prepare(client: Client, most_bytes: int = MOST_BYTES) -> None:
         await stream.add_consumer(name, consumer)
 
 
+async def prepare_if_possible(client: Client) -> None:
+    """As :func:`prepare`; what fails now is tried again when something is seen to be missing (:meth:`Intake.run`)."""
+    try:
+        await prepare(client)
+    except nats.errors.Error as error:
+        print(f"broker: not prepared: {type(error).__name__}: {error}"[:200], flush=True)
+
+
 class Intake:
     """Messages that were pulled and wait to be taken, by their rank."""
 
@@ -155,14 +159,14 @@ class Intake:
         self._came = asyncio.Event()
 
     async def run(self) -> None:
-        """Pull, until cancelled. Where nobody takes, nothing more is pulled."""
+        """Pull, until cancelled. Where nobody takes, nothing more is pulled; what the broker lacks is made again."""
         await asyncio.gather(*(self._pull(kind, stream) for kind, stream in CONSUMERS.items()))
 
     async def _pull(self, kind: str, stream: str) -> None:
         """One question after the other: each is answered message by message as they come, and by a status when its time is over."""
         waiting, over, inbox = self._waiting[kind], asyncio.Event(), self._client.new_inbox()
         question = msgspec.json.encode({"batch": PULL, "max_bytes": PULL_BYTES, "expires": int(PULL_S * 1e9)})
-        owed, status = PULL, None
+        owed, status, unanswered = PULL, None, 0
 
         async def came(message: Msg) -> None:
             nonlocal owed, status
@@ -178,14 +182,18 @@ class Intake:
         while True:
             while waiting.full():  # noqa: ASYNC110 - a queue tells nobody when it is taken from
                 await asyncio.sleep(FULL_S)
-            owed, status = PULL, OVER
+            owed, status = PULL, None
             over.clear()
             await self._client.publish(f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{kind}", question, inbox)
             with suppress(TimeoutError):  # the broker was away meanwhile, or nobody took what came
                 async with asyncio.timeout(PULL_S + LOST_S):
                     await over.wait()
-            if status not in {None, OVER} and owed == PULL:
+            answered = owed < PULL or status == OVER
+            unanswered = 0 if answered else unanswered + 1
+            if not answered and (status or unanswered == PATIENCE):
                 await asyncio.sleep(WAIT_S)
+                await prepare_if_possible(self._client)
+                unanswered = 0
 
     async def come(self, within_s: float) -> bool:
         """Whether something waits; returns at once then."""

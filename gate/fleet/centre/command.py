@@ -127,7 +127,7 @@ async def _collecting(options: argparse.Namespace) -> int:
     from nats.errors import Error as NatsError
 
     from gate.audit.keys import open_signer
-    from gate.fleet.centre.broker import connect, prepare
+    from gate.fleet.centre.broker import connect, prepare_if_possible
     from gate.fleet.centre.collector import Collector
     from gate.fleet.keys.file_keys import FileKeys
 
@@ -139,7 +139,7 @@ async def _collecting(options: argparse.Namespace) -> int:
     client = None
     try:
         client = await connect(options.nats, options.name, _tls(options))
-        await prepare(client)
+        await prepare_if_possible(client)
         collector = Collector(client, options.dsn, keys, signer, options.name)
         print(f"collecting from {options.nats}", flush=True)
         await collector.run(stop)

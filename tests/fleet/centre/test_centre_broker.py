@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from nats.js.errors import APIError
+from nats.js.errors import APIError, NoStreamResponseError
 
 from gate.fleet.centre.broker import EVENTS, MOST_OF_A_GATE, Intake, connect, prepare
 from gate.fleet.centre.collector import Collector
@@ -71,4 +71,29 @@ async def test_a_collector_without_a_database_stops_when_it_is_told_to(
         await running
     info = await client.jetstream().stream_info(EVENTS)
     assert info.state.messages == 1  # another collector's, later
+    await client.close()
+
+
+async def test_a_consumer_that_vanished_is_made_again(own_nats: RunningNats, gate: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gate.fleet.centre.broker.PULL_S", 0.1)
+    monkeypatch.setattr("gate.fleet.centre.broker.WAIT_S", 0.1)
+    client = await connect(own_nats.url, "test")
+    await prepare(client)
+    intake = Intake(client)
+    running = asyncio.create_task(intake.run())
+    await client.jetstream().delete_stream(EVENTS)
+
+    async def published() -> bool:
+        try:
+            await client.jetstream().publish(gate.subject("record"), b"raw", stream=EVENTS, timeout=1)
+        except (NoStreamResponseError, TimeoutError):
+            return False
+        return True
+
+    async with asyncio.timeout(20):
+        while not await published():
+            await asyncio.sleep(0.05)
+        assert await intake.come(20)
+    assert [one.data for one in intake.take(10, 1000)] == [b"raw"]
+    running.cancel()
     await client.close()
