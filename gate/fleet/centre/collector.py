@@ -30,7 +30,7 @@ MOST, MOST_BYTES = 2048, 16 << 20
 """Messages in one transaction, and the bytes after which no more are added."""
 LINGER_S = 0.05
 """So long more is waited for when something came: a transaction costs much the same for one message as for a hundred."""
-IDLE_S = 1.0
+IDLE_S = 0.25
 HOUSE_S = 10.0
 """Between two looks at what is wrong, and two signs of life."""
 CONNECT_S, STATEMENT_S = 5, 60

@@ -159,11 +159,11 @@ async def _link(connection: Connection, logs: dict[Key, Log], parcels: list[Parc
             log.chain.take(one.rows)
     growing = [log for log in logs.values() if log.chain.through + 1 in log.chain.new]
     while growing:
-        asked = [len(log.chain.new) + AHEAD for log in growing]
-        full = await _read_ahead(connection, growing, asked)
+        before = [log.chain.through for log in growing]
+        full = await _read_ahead(connection, growing, [len(log.chain.new) + AHEAD for log in growing])
         for log in growing:
             log.chain.link()
-        growing = [log for log in growing if log.no in full]
+        growing = [log for log, was in zip(growing, before, strict=True) if log.no in full and log.chain.through > was]
 
 
 async def _read_waiting(connection: Connection, logs: dict[Key, Log], parcels: list[ParcelCame]) -> None:

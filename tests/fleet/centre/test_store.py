@@ -147,6 +147,22 @@ async def test_a_record_that_does_not_continue_the_log_is_no_part_of_it(
     assert (await at_centre.ask("select hash from event where seq = 4")) == [(gate.rows[3].hash,)]
 
 
+async def test_a_long_story_ahead_that_continues_nothing_stops_nobody(
+    gate: Any, make_gate: Callable[..., Any], at_centre: Centre
+) -> None:
+    other = make_gate()
+    other.signer, other.start = gate.signer, gate.start
+    gate.write(5)
+    other.write(200, body=b'{"what":"another story"}')
+    await at_centre.take((gate.subject("record"), gate.parcel(other.rows[3:])))
+    await at_centre.take((gate.subject("record"), gate.parcel(gate.rows[:3])))
+    assert await at_centre.ask("select seq from fork") == [(4,)]
+    await at_centre.take((gate.subject("record"), gate.parcel(gate.rows[3:4])))
+    assert await at_centre.ask("select seq from fork order by seq") == [(4,), (5,)]
+    await at_centre.take((gate.subject("record"), gate.parcel(gate.rows[4:])))
+    assert await at_centre.through() == 5
+
+
 async def test_a_log_that_begins_anew_under_its_old_name_is_a_fork(gate: Any, at_centre: Centre) -> None:
     gate.write(2)
     await at_centre.take((gate.subject("record"), gate.parcel(gate.rows)))
