@@ -6,9 +6,15 @@ import json
 from datetime import timedelta
 
 import pytest
+from tuf import ngclient
 
+from gate.fleet.updates import client
+from gate.fleet.updates.assignment import Assignments
+from gate.fleet.updates.packing import pack_folder
+from gate.fleet.updates.repository import Repository
 from gate.fleet.updates.sources import Folder
 from gate.fleet.updates.targets import KEYS, UpdateError
+from pki.errors import PkiError
 
 
 class Tampered(Folder):
@@ -71,8 +77,6 @@ def test_rule_sets_that_two_people_allowed_and_nobody_signed_inside_are_refused(
     for name in ("siti",):
         signed = centre.rules.sign(made, centre.people[name], now=centre.now, because="alone")
     (centre.rules.folder / "active").write_bytes(signed.encoded)
-    from gate.fleet.updates.packing import pack_folder
-
     path, raw = pack_folder("rules", centre.rules.folder)
     centre.allow({path: raw})
     assert "signed by 1 of 2" in gate.look(centre.assignment({"rules": path}))
@@ -385,3 +389,54 @@ def test_what_was_found_wrong_is_refused_at_every_look_and_fetched_once_an_hour(
     centre.now += timedelta(hours=1, minutes=1)
     assert gate.look(told) == ""
     assert gate.work() == "two"
+
+
+# --- seeded defects: each makes one of the above fail --------------------------------------------------------------------------------------------
+
+
+def seeded(monkeypatch, place, name, instead, attack, *arguments):
+    monkeypatch.setattr(place, name, instead)
+    with pytest.raises((AssertionError, PkiError, UpdateError)):
+        attack(*arguments)
+
+
+def test_a_gate_that_forgets_assignments_turns_it_red(monkeypatch, centre, gate, second):
+    attack = test_an_old_assignment_that_is_replayed_is_refused_after_a_restart_too
+    seeded(monkeypatch, Assignments, "_check_forward", lambda *_: None, attack, centre, gate, second)
+
+
+def test_a_gate_that_asks_the_machine_for_the_time_turns_it_red(monkeypatch, centre, gate, second):
+    def updater(self, metadata, targets):
+        return ngclient.Updater(
+            str(metadata),
+            "source:metadata/",
+            str(targets),
+            "source:targets/",
+            client._Fetcher(self._source),
+            bootstrap=self._root,
+        )
+
+    attack = test_freeze_old_metadata_stops_counting_and_the_gate_says_so
+    seeded(monkeypatch, client.Client, "_updater", updater, attack, centre, gate, second)
+
+
+def test_a_gate_that_remembers_no_metadata_turns_it_red(monkeypatch, centre, gate, second):
+    attack = test_rollback_of_metadata_is_refused
+    seeded(monkeypatch, client.Client, "_keep", lambda *_: None, attack, centre, gate, second)
+
+
+def test_a_gate_that_takes_what_is_assigned_and_not_allowed_turns_it_red(monkeypatch, centre, gate):
+    def fetch(*_):
+        file = centre.folder / "pack"
+        file.write_bytes(pack_folder("rules", centre.rules.folder)[1])
+        return file
+
+    monkeypatch.setattr(client.Allowed, "fetch", fetch)
+    attack = test_arbitrary_install_what_nobody_allowed_is_refused_whoever_assigned_it
+    seeded(monkeypatch, client.Allowed, "find", lambda _, path: path != KEYS or None, attack, centre, gate)
+
+
+def test_a_repository_that_publishes_what_one_signed_turns_it_red(monkeypatch, centre, gate):
+    monkeypatch.setattr(Repository, "_check_signed", lambda *_: None)
+    with pytest.raises(pytest.fail.Exception):
+        test_key_compromise_below_threshold_one_person_allows_nothing(centre, gate)

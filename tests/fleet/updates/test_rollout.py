@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace as changed
 
+from gate.fleet.updates import rollout
 from gate.fleet.updates.health import Conditions, Observed, Tally, judge
 from gate.fleet.updates.rollout import Plan, Stage, State, assignments, check_plan, going_back, ordered, paths, read_plan, step
 from gate.fleet.updates.targets import UpdateError
@@ -218,3 +219,20 @@ def test_one_gate_in_a_fault_is_bad_for_one_gate_and_not_for_a_hundred():
         gates = frozenset(f"CGK.D{n}" for n in range(many))
         watched = Observed(gates=gates, in_force=gates, faulty=frozenset({"CGK.D0"}))
         assert judge(Conditions(fewest=0), watched, 1.0)[0] == expected
+
+
+# --- seeded defects ------------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("judge", lambda *_: ("good", "")),
+        ("paths", lambda named, gates, _: dict.fromkeys(gates, named)),
+    ],
+    ids=["a judge who finds all good", "whatever is named"],
+)
+def test_a_table_with_a_defect_turns_it_red(monkeypatch, name, instead):
+    monkeypatch.setattr(rollout, name, instead)
+    with pytest.raises(AssertionError):
+        test_whatever_happens_one_stage_at_a_time_nothing_that_is_not_allowed_and_never_forth_after_back()
