@@ -25,6 +25,7 @@ import msgspec
 import psycopg
 
 from gate.audit.keys import SIGNER_FILE
+from gate.audit.log import FILE_NAME as LOG_FILE
 from gate.config_sections import Fleet
 from gate.fleet.demo_children import Children, Use, use
 from gate.fleet.demo_keys import VIEWER, DemoKeys, Enrolled
@@ -40,7 +41,9 @@ REAL, REAL_NAME = "demo-1", "demonstration"
 """Names of an airport's real gate, and of its process."""
 STATE, PAGE_PORT, REAL_PORTS = Path(".state/fleet"), 8430, 8432
 BEFORE_H = 4.0
-LOOK_S, DRAIN_S = 0.5, 30.0
+LOOK_S, DRAIN_S, REAL_S = 0.5, 30.0, 60.0
+TRIES = 3
+"""Of a real gate to start: on a busy machine its lane may not come in time."""
 MARK = "fleet-demo"
 """A file that says that the folder is a demonstration's, and may be made anew."""
 EXIT_OK, EXIT_FOUND, EXIT_CANNOT = 0, 1, 2
@@ -155,6 +158,9 @@ class FleetDemo:
         collect = ["collect", "--migrate", "--name", "centre", "--nats", url, *tls, *signing, *people]
         children.start("collector", "-m", "gate", *map(str, collect))
         children.start("page", "-m", "gate", "fleet", "page", *map(str, self._page()))
+        for place, airport in enumerate(self._real):
+            children.start(f"{REAL_NAME} {airport}", "-m", "gate", "demo", *map(str, self._demonstration(airport, url, place)))
+        self._await_real()
         signers = [word for signer in self._keys.signers for word in ("--signer", signer)]
         for airport in AIRPORTS:
             what = [
@@ -168,8 +174,15 @@ class FleetDemo:
                 self._options.before,
             ]
             children.start(f"gates {airport}", "-m", "gate.fleet.demo_gates", airport, *map(str, [*what, *signers]))
-        for place, airport in enumerate(self._real):
-            children.start(f"{REAL_NAME} {airport}", "-m", "gate", "demo", *map(str, self._demonstration(airport, url, place)))
+
+    def _await_real(self) -> None:
+        """Until their lanes have a log: a gate's processes shall not have to start while hours are simulated beside them."""
+        ends = time.monotonic() + REAL_S
+        while time.monotonic() < ends and not all((self._real_state(airport) / LOG_FILE).exists() for airport in self._real):
+            time.sleep(LOOK_S)
+
+    def _real_state(self, airport: str) -> Path:
+        return self._folder / "gates" / f"{airport}-{REAL}"
 
     def _page(self) -> list[object]:
         signers = [word for signer in self._keys.signers for word in ("--signer", signer)]
@@ -177,7 +190,7 @@ class FleetDemo:
 
     def _demonstration(self, airport: str, url: str, place: int) -> list[object]:
         """The options of a real gate."""
-        one, state = self._gate(airport, REAL), self._folder / "gates" / f"{airport}-{REAL}"
+        one, state = self._gate(airport, REAL), self._real_state(airport)
         state.mkdir(parents=True)
         shutil.copy(one.audit_key, state / SIGNER_FILE)  # enrolled before the demonstration makes one
         section = one.folder / "fleet.toml"
@@ -195,14 +208,18 @@ class FleetDemo:
         print("Gates begin with some hours that the centre has not got. Ctrl-C ends the demonstration.", flush=True)
 
     def _wait(self, children: Children) -> str:
-        """Until it is over; the name of a process without which it cannot go on. A gate that is gone is what the page shows."""
+        """Until it is over; the name of a process without which it cannot go on. A gate that ends is started again, but not for ever."""
+        tries = dict.fromkeys((f"{REAL_NAME} {airport}" for airport in self._real), TRIES)
         ends = time.monotonic() + 60 * self._options.minutes if self._options.minutes else math.inf
         try:
             while time.monotonic() < ends:
                 for name in children.lost():
-                    if not name.startswith(REAL_NAME):
+                    if name not in tries:
                         return name
-                    print(f"{name} ended: see {self._folder / 'processes.log'}; its gate falls silent", flush=True)
+                    tries[name] -= 1
+                    print(f"{name} ended: see {self._folder / 'processes.log'}", flush=True)
+                    if tries[name]:
+                        children.again(name)
                 time.sleep(LOOK_S)
         except KeyboardInterrupt:
             print()

@@ -28,9 +28,11 @@ class Children:
     def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
         self._log, self._environment = log, {**os.environ, **environment}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._commands: dict[str, tuple[str, ...]] = {}
 
     def start(self, name: str, *command: str) -> None:
         """``command``: arguments of Python."""
+        self._commands[name] = command
         with self._log.open("ab") as log:
             self._running[name] = subprocess.Popen(
                 [sys.executable, *command],
@@ -40,6 +42,10 @@ class Children:
                 env=self._environment,
                 start_new_session=True,  # Ctrl-C in the terminal is for whoever started them
             )
+
+    def again(self, name: str) -> None:
+        """One that ended, as it was started before."""
+        self.start(name, *self._commands[name])
 
     def lost(self) -> list[str]:
         """Names of those that ended by themselves; each is told once."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 import threading
 import time
@@ -27,7 +28,7 @@ from gate.fleet.demo_keys import DemoKeys, Enrolled, audit_signer
 from gate.fleet.messages import gate_id
 from gate.lane import State
 from gate.policy.schema import load_rules
-from gate.processes.fleet import LOOK_S, FleetProcess, first_of
+from gate.processes.fleet import LOOK_S, NICE, FleetProcess, first_of
 from gate.processes.hardening import harden
 from gate.processes.messages import Histogram, LaneHealth
 from gate.simulation.compute import load_compute
@@ -183,6 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--before", type=float, required=True, help="hours")
     options = parser.parse_args(arguments)
     harden()
+    os.setpriority(os.PRIO_PROCESS, 0, NICE)
     simulated = Simulated(options.airport, options.folder, options.url, options.signer, options.lanes)
     asyncio.run(simulated.run(options.before))
     return 0
