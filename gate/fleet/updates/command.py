@@ -103,21 +103,29 @@ def _rollout_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPar
 
 def run(word: str, options: argparse.Namespace) -> int:
     """Returns the exit status: 0 done, 2 cannot be done as asked."""
-    import psycopg
-
     from gate.audit.chain import AuditError
     from gate.config import ConfigError
     from pki.errors import PkiError
 
     options.now = datetime.now(UTC)
+    wrong: tuple[type[Exception], ...] = (UpdateError, AuditError, ConfigError, OSError, ValueError, *_of_the_database(word))
     try:
         for line in _COMMANDS[word, getattr(options, word)](options):
             print(line, flush=True)
-    except (UpdateError, AuditError, ConfigError, OSError, ValueError, psycopg.Error) as error:
+    except wrong as error:
         return _cannot(word, str(error))
     except PkiError as error:
         return _cannot(word, error.detail)
     return EXIT_OK
+
+
+def _of_the_database(word: str) -> tuple[type[Exception], ...]:
+    """Its errors; a machine that only allows, or takes, needs no database."""
+    if word == "update":
+        return ()
+    import psycopg
+
+    return (psycopg.Error,)
 
 
 def _cannot(word: str, what: str) -> int:
@@ -215,7 +223,9 @@ def _lists(options: argparse.Namespace) -> Lines:
 def _list(options: argparse.Namespace) -> Lines:
     from gate.fleet.updates.repository import Repository
 
-    yield from (f"{info.length:>10}  {path}" for path, info in sorted(Repository(options.repository).allowed().items()))
+    repository = Repository(options.repository)
+    repository.root()  # or it is none
+    yield from (f"{info.length:>10}  {path}" for path, info in sorted(repository.allowed().items()))
 
 
 def _key(options: argparse.Namespace) -> Lines:

@@ -130,7 +130,9 @@ class Repository:
     def publish(self, online: Ed25519PrivateKey, now: datetime) -> None:
         """Bring a draft that enough people signed into force, and say anew that this is the newest."""
         fresh = self._drafted()
-        if fresh is not None:
+        if fresh is None:
+            self._read("targets", Targets)  # or there is nothing to say it of
+        else:
             self._check_signed(fresh)
             self._write(f"{fresh.signed.version}.targets.json", fresh.to_bytes())
         self._tell_newest(CryptoSigner(online), now)
@@ -184,7 +186,9 @@ class Repository:
         return _parsed(_content(path), Timestamp).signed.version if path.exists() else 0
 
     def _read(self, role: str, kind: type[_Any]) -> Metadata[_Any]:
-        return _parsed(_content(self._metadata / f"{self._newest(role)}.{role}.json"), kind)
+        if not (newest := self._newest(role)):
+            raise UpdateError("malformed", f"{self.folder}: no repository, or one without {role}")
+        return _parsed(_content(self._metadata / f"{newest}.{role}.json"), kind)
 
     def _drafted(self) -> Metadata[Targets] | None:
         path = self.folder / _DRAFT
