@@ -66,6 +66,8 @@ class Size:
     gates: int = 600
     whole: int = 10
     cuts: int = 40
+    power: tuple[int, int] = (30, 1000)
+    """Travellers and random moments of the life whose every end is judged by itself."""
     every_s: tuple[float, float] = EVERY_S
     faults: tuple[str, ...] = FAULTS
     resend_s: float = RESEND_S
@@ -258,11 +260,11 @@ def _sums(counts: list[dict[str, int]]) -> dict[str, int]:
 def run(size: Size, seed: int, folder: Path) -> dict[str, Any]:
     """All of it, the verdict included."""
     dice = random.Random(seed)
-    recorded = folder / "recorded"
+    power, recorded = fleet_power.run(*size.power, seed), folder / "recorded"
     cuts = power_cuts(recorded, size.cuts, seed) if size.cuts else []
     with World(folder / "world", range(size.gates), revived=size.revived) as world:
         told = Chaos(world, size, dice, recorded).run(cuts)
-        return told | {"seed": seed, "history": checked(world)}
+        return told | {"seed": seed, "power": power, "history": checked(world)}
 
 
 def power_cuts(folder: Path, count: int, seed: int) -> list[Cut]:
@@ -275,7 +277,7 @@ def power_cuts(folder: Path, count: int, seed: int) -> list[Cut]:
 
 def wrong(told: dict[str, Any]) -> list[str]:
     """Whatever was found."""
-    found = [*told["history"]["findings"], *told["broken"]]
+    found = [*told["history"]["findings"], *told["broken"], *told["power"]["findings"]]
     for end in told["ends"]:
         if end["drained_s"] < 0:
             found.append(f"{end['made'] - end['through']} records were never acknowledged")
@@ -291,6 +293,7 @@ def in_words(told: dict[str, Any]) -> str:
         "faults: " + ", ".join(f"{count} × {what}" for what, count in told["faults"].items()),
         "frames: " + ", ".join(f"{count:,} {what}" for what, count in told["frames"].items()),
         f"hostile messages: {told['hostile']}; refused: {told['refused']}",
+        f"power cuts, each by itself: {told['power']['states']}, of them at random {told['power']['of_them_random']}",
         f"promises looked at: {told['promises']}",
         f"history: {history['gates']} logs, {history['events']:,} records, {history['receipts']:,} receipts",
         f"read in {history['reader_s']} s by the independent reader, in {history['journals_s']} s by the journals",

@@ -9,7 +9,9 @@ from benchmarks import fleet_bench, fleet_chaos
 
 @pytest.mark.timeout(120)
 def test_a_short_run_of_the_chaos_leaves_an_exact_history(engines, tmp_path):
-    size = fleet_chaos.Size(events=12_000, minutes=0.25, gates=30, whole=2, cuts=4, every_s=(1.0, 2.0), resend_s=2.0, drain_s=60.0)
+    size = fleet_chaos.Size(
+        events=12_000, minutes=0.25, gates=30, whole=2, cuts=4, power=(1, 10), every_s=(1.0, 2.0), resend_s=2.0, drain_s=60.0
+    )
     told = fleet_chaos.run(size, 5, tmp_path)
     assert fleet_chaos.wrong(told) == []
     assert told["history"]["events"] == told["events"] > 0
