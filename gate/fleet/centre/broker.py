@@ -32,7 +32,7 @@ MOST_BYTES = 4 << 30
 MOST_OF_A_GATE = 256
 """Messages of one gate and kind in the broker: one that was away for two weeks waits before it, and no other waits behind it."""
 DUPLICATES_S = 120.0
-REDELIVER_S = 30.0
+REDELIVER_S = 10.0
 """What a collector has not acknowledged by then goes to another."""
 PULL, PULL_BYTES = 512, 16 << 20
 """Of a kind that are asked for at once."""

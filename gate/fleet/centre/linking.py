@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from gate.fleet.messages import Row
 
@@ -79,3 +80,22 @@ class Chain:
     def waiting(self) -> list[int]:
         """New numbers that lie ahead."""
         return [seq for seq in self.new if seq not in self.linked]
+
+
+class Key(NamedTuple):
+    gate: str
+    log: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Log:
+    """A log under its lock, and what this batch brings for it."""
+
+    no: int
+    key: Key
+    start: bytes
+    kept_from: int
+    chain: Chain
+    before: int
+    evidence: dict[int, bytes] = field(default_factory=dict)
+    """Number → the signed message it came in."""

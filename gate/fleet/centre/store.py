@@ -8,16 +8,13 @@ record is counted once is the engine's word, whatever the bookkeeping beside it 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
-
-import psycopg
-from psycopg.types.json import Jsonb
+from typing import Any
 
 from gate.fleet.centre.arrivals import Arrival, CheckpointCame, ParcelCame, Refused, StatusCame
-from gate.fleet.centre.crossings import KIND, crossing_of
-from gate.fleet.centre.linking import ANOTHER, Chain, Fork, Link
+from gate.fleet.centre.bookkeeping import Connection, put_checkpoints, put_crossings, put_forks, put_progress, put_refusals
+from gate.fleet.centre.linking import ANOTHER, Chain, Fork, Key, Link, Log
 from gate.fleet.centre.partitions import ODD
 from gate.fleet.centre.statuses import put_statuses
 from gate.fleet.messages import Row
@@ -30,30 +27,7 @@ INCOMING = (
 )
 AHEAD = 64
 """Records ahead that are read beyond as many as came: most link at once, and the rest is read in another round."""
-MOST_FORKS = 100
-"""Of one batch that are written down; the others come again."""
 OTHER_START = "the log begins with another row than it did"
-
-Connection = psycopg.AsyncConnection[tuple[Any, ...]]
-
-
-class Key(NamedTuple):
-    gate: str
-    log: str
-
-
-@dataclass(slots=True, kw_only=True)
-class Log:
-    """A log under its lock, and what this batch brings for it."""
-
-    no: int
-    key: Key
-    start: bytes
-    kept_from: int
-    chain: Chain
-    before: int
-    evidence: dict[int, bytes] = field(default_factory=dict)
-    """Number → the signed message it came in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +62,12 @@ async def store(connection: Connection, arrivals: Sequence[Arrival]) -> Stored:
         logs = await _locked(connection, parcels, notes)
         await _link(connection, logs, parcels)
         await _put_events(connection, logs)
-        await _put_crossings(connection, logs)
-        await _put_progress(connection, logs.values())
-        forks = await _put_forks(connection, logs.values())
-        await _put_checkpoints(connection, logs, notes)
+        await put_crossings(connection, logs.values())
+        await put_progress(connection, logs.values())
+        await put_checkpoints(connection, logs, notes)
+        forks = await put_forks(connection, logs.values())
         await put_statuses(connection, [one for one in arrivals if isinstance(one, StatusCame)])
-        await _put_refusals(connection, [one for one in arrivals if isinstance(one, Refused)])
+        await put_refusals(connection, [one for one in arrivals if isinstance(one, Refused)])
     held = tuple(
         Held(gate=log.key.gate, log=log.key.log, through=log.chain.through, hash=log.chain.hash)
         for log in logs.values()
@@ -239,98 +213,3 @@ async def _compare(connection: Connection, doubtful: list[tuple[Log, Row, date]]
     for (log, row, _), (held,) in zip(doubtful, await found.fetchall(), strict=True):
         if held != row.hash:
             log.chain.forks.append(Fork(seq=row.seq, held=held or b"", told=row.hash, what=ANOTHER))
-
-
-async def _put_crossings(connection: Connection, logs: dict[Key, Log]) -> None:
-    found = [
-        (log, row.seq, day, row.transaction.decode(), crossing)
-        for log in logs.values()
-        for row, day in log.chain.new.values()
-        if row.kind == KIND and (crossing := crossing_of(row.body)) is not None
-    ]
-    if not found:
-        return
-    async with connection.cursor() as cursor:
-        await cursor.executemany(
-            "insert into crossing (log_no, seq, day, gate, transaction, direction, started, ended, seconds, class, outcome, reasons, "
-            "stages, demonstration) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
-            [
-                (
-                    *(log.no, seq, day, log.key.gate, transaction, each.direction, each.started, each.ended, each.seconds),
-                    *(each.document_class, each.outcome, each.reasons, Jsonb(each.stages), each.demonstration),
-                )
-                for log, seq, day, transaction, each in found
-            ],
-        )
-
-
-# --- bookkeeping -------------------------------------------------------------------------------------------------------------
-
-
-async def _put_progress(connection: Connection, logs: Iterable[Log]) -> None:
-    """What is linked waits no more; what came ahead waits; what turned out broken goes."""
-    grown = [log for log in logs if log.chain.through > log.before]
-    gone = [(log.no, seq, link.day) for log in logs for seq, link in log.chain.broken]
-    waiting = [(log.no, seq, *log.chain.new[seq]) for log in logs for seq in log.chain.waiting]
-    if grown:
-        values = [log.no for log in grown], [log.chain.through for log in grown], [log.chain.hash for log in grown]
-        await connection.execute(
-            "update gate_log l set through = q.through, hash = q.hash, moved = now() "
-            "from unnest(%s::int[], %s::bigint[], %s::bytea[]) as q (no, through, hash) where l.no = q.no",
-            values,
-        )
-        await connection.execute(
-            "delete from pending p using unnest(%s::int[], %s::bigint[]) as q (no, through) where p.log_no = q.no and p.seq <= q.through",
-            values[:2],
-        )
-    for no, seq, day in gone:  # rare, and never many: a log stops at the first
-        for table in ("event", "crossing", "pending"):
-            and_day = "" if table == "pending" else " and day = %(day)s"
-            await connection.execute(  # a constant name
-                f"delete from {table} where log_no = %(no)s and seq = %(seq)s{and_day}",  # noqa: S608 - constants
-                {"no": no, "seq": seq, "day": day},
-            )
-    if waiting:
-        columns = list(zip(*((no, seq, day, row.previous, row.hash) for no, seq, row, day in waiting), strict=True))
-        await connection.execute(
-            "insert into pending (log_no, seq, day, previous, hash) "
-            "select * from unnest(%s::int[], %s::bigint[], %s::date[], %s::bytea[], %s::bytea[]) on conflict do nothing",
-            tuple(map(list, columns)),
-        )
-
-
-async def _put_forks(connection: Connection, logs: Iterable[Log]) -> int:
-    """With the signed message as evidence, the first time."""
-    forks = [(log, fork) for log in logs for fork in log.chain.forks]
-    for log, fork in forks[:MOST_FORKS]:
-        await connection.execute(
-            "insert into fork (log_no, seq, told, held, what, evidence) values (%s, %s, %s, %s, %s, %s) "
-            "on conflict (log_no, seq, told) do update set count = fork.count + 1, last = now()",
-            (log.no, fork.seq, fork.told, fork.held, fork.what, log.evidence.get(fork.seq, b"")),
-        )
-    return len(forks)
-
-
-async def _put_checkpoints(connection: Connection, logs: dict[Key, Log], notes: list[CheckpointCame]) -> None:
-    for one in notes:
-        log = logs.get(Key(one.told.gate, one.told.log))
-        if log is None:
-            continue  # of a log of which no record came yet: the next checkpoint says more
-        signed = one.checkpoint
-        await connection.execute(
-            "insert into checkpoint (log_no, size, root, head, at, note) values (%s, %s, %s, %s, %s, %s) on conflict do nothing",
-            (log.no, signed.size, signed.root, signed.head, one.at, one.told.note),
-        )
-
-
-async def _put_refusals(connection: Connection, refused: list[Refused]) -> None:
-    together: dict[tuple[str, str], list[Refused]] = {}
-    for one in refused:
-        together.setdefault((one.gate, one.code), []).append(one)
-    for (gate, code), each in sorted(together.items()):
-        await connection.execute(
-            "insert into refusal (gate, day, code, count, first_sample, last_sample, what) "
-            "values (%s, (now() at time zone 'UTC')::date, %s, %s, %s, %s, %s) on conflict (gate, day, code) do update set "
-            "count = refusal.count + excluded.count, last = now(), last_sample = excluded.last_sample, what = excluded.what",
-            (gate, code, len(each), each[0].sample, each[-1].sample, each[-1].what),
-        )

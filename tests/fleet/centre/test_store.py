@@ -170,6 +170,25 @@ async def test_a_log_that_begins_anew_under_its_old_name_is_a_fork(gate: Any, at
     assert (stored.forks, await at_centre.through()) == (1, 2)
 
 
+async def test_a_gate_that_signs_for_what_it_did_not_send_is_found_at_once(
+    gate: Any, make_gate: Callable[..., Any], at_centre: Centre
+) -> None:
+    other = make_gate()
+    other.signer, other.start, other.auditor = gate.signer, gate.start, gate.auditor
+    gate.write(2)
+    other.write(2, body=b'{"what":"another story"}')
+    await at_centre.take((gate.subject("record"), gate.parcel(gate.rows)), (gate.subject("checkpoint"), gate.note()))
+    assert await at_centre.ask("select * from fork") == []
+    await at_centre.take((gate.subject("checkpoint"), gate.note()))  # the same again
+    await at_centre.take((gate.subject("checkpoint"), gate.note(1)))
+    assert await at_centre.ask("select * from fork") == []
+    assert (await at_centre.take((gate.subject("checkpoint"), other.note()))).forks == 2
+    assert sorted(await at_centre.ask("select seq, what from fork")) == [
+        (2, "the gate signed for another record than it sent"),
+        (2, "the gate signed two checkpoints of that size"),
+    ]
+
+
 async def test_a_wrong_clock_makes_no_partitions_without_end(gate: Any, at_centre: Centre) -> None:
     count = "select count(*) from pg_partition_tree('event') where isleaf"
     before = await at_centre.ask(count)
