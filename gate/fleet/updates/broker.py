@@ -12,6 +12,7 @@ import hashlib
 import threading
 import time
 from collections.abc import Coroutine, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -19,11 +20,11 @@ import msgspec
 import nats.errors
 import nats.js.errors
 from msgspec import Meta
-from nats.js import JetStreamContext, api
+from nats.js import JetStreamContext
 from nats.js.object_store import ObjectStore
 
 from gate.fleet.messages import MOST_MESSAGE
-from gate.fleet.updates.sources import check_name
+from gate.fleet.updates.sources import GONE, check_name
 from gate.fleet.updates.targets import MOST_TARGET
 
 UPDATES, ASSIGNMENTS = "autogate-updates", "autogate-assignments"
@@ -34,8 +35,6 @@ ANSWER_S = 10.0
 """The broker may take so long for one answer."""
 LONGEST_S = 900.0
 """And so long for a whole file: one that drips is given up."""
-MOST_STORE = 8 << 30
-"""Bytes: of a national fleet, with a month of old lists, some gigabytes."""
 
 T = TypeVar("T")
 
@@ -125,14 +124,14 @@ async def make_stores(js: JetStreamContext) -> bool:
         except nats.js.errors.NotFoundError:
             made = True
             if name == OBJECTS:
-                await js.create_object_store(UPDATES, config=api.ObjectStoreConfig(max_bytes=MOST_STORE))
+                await js.create_object_store(UPDATES)
             else:
                 await js.create_key_value(bucket=ASSIGNMENTS, history=1, direct=True, max_value_size=MOST_MESSAGE)
     return made
 
 
 async def publish_repository(js: JetStreamContext, folder: Path) -> int:
-    """Send what the store lacks of the repository in ``folder``; what makes it count goes last. Returns how many files that were."""
+    """Send what the store lacks of the repository in ``folder``, what makes it count last, and delete what is gone. Returns how many files were sent."""
     store = await js.object_store(UPDATES)
     targets = sorted(path for path in (folder / "targets").rglob("*") if path.is_file())
     metadata = sorted((folder / "metadata").glob("*.json"), key=lambda path: path.name == "timestamp.json")
@@ -143,6 +142,10 @@ async def publish_repository(js: JetStreamContext, folder: Path) -> int:
             with path.open("rb") as file:
                 await store.put(name, file)
             sent += 1
+    for mark in sorted(path for path in (folder / GONE).rglob("*") if path.is_file()):
+        with suppress(nats.js.errors.NotFoundError):
+            await store.delete(mark.relative_to(folder / GONE).as_posix())
+        mark.unlink()
     return sent
 
 

@@ -5,6 +5,7 @@
     metadata/2.root.json 7.targets.json 31.snapshot.json timestamp.json         and 12.lists-CGK.json: roles that targets delegate to
     targets/rules/<SHA-256>.000007-….tar                                        what targets name, each under its digest
     draft/targets.json                                                          the next targets, being signed
+    gone/…                                                                      names of what was deleted, until the broker's store has deleted it, too
 
 ``root`` says whose keys count and is made elsewhere (``autogate fleet keys``). ``targets`` is signed by as many people as root says, offline.
 ``snapshot`` and ``timestamp`` are signed by a key that is online: it can hold back what is new for a day, and allow nothing. Registries'
@@ -37,6 +38,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization import DeserializationError
 
 from gate.fleet.updates.client import MOST_METADATA
+from gate.fleet.updates.sources import GONE
 from gate.fleet.updates.targets import KEYS, Target, UpdateError
 from pki.durable import read_file, write_file
 from pki.errors import PkiError
@@ -48,6 +50,8 @@ LASTS: Final = {
     "timestamp": timedelta(days=2),
 }
 """How long each counts. A gate that hears of no newer timestamp for that long says so, and goes on with what it has."""
+KEPT = 8
+"""Versions of a role's metadata that stay, for whoever is in the middle of a look."""
 _VERSIONED = re.compile(r"(\d{1,9})\.([A-Za-z0-9-]{1,40})\.json")
 _LISTS = "lists-"
 _DRAFT = Path("draft", "targets.json")
@@ -136,6 +140,11 @@ class Repository:
             self._check_signed(fresh)
             self._write(f"{fresh.signed.version}.targets.json", fresh.to_bytes())
         self._tell_newest(CryptoSigner(online), now)
+        self._forget(
+            f"metadata/{number}.{role}.json"
+            for role in self._roles() - {"root"}
+            for number in range(max(1, self._newest(role) - 2 * KEPT), self._newest(role) - KEPT)
+        )
         (self.folder / _DRAFT).unlink(missing_ok=True)
 
     def publish_lists(self, checkpoint: str, add: Mapping[str, bytes], key: Ed25519PrivateKey, now: datetime) -> None:
@@ -143,16 +152,19 @@ class Repository:
         role = _lists_role(checkpoint)
         targets = self._read(role, Targets).signed if self._newest(role) else Targets()
         targets.version, targets.expires = self._newest(role) + 1, _until(now, "lists")
+        placed, gone = {each.rpartition("/")[0]: each for each in targets.targets}, []
         for path, content in add.items():
             if Target.parse(path).gate.partition(".")[0] != checkpoint or not Target.parse(path).registry:
                 raise UpdateError("other_gate", f"{path}: no list for a gate at {checkpoint}")
-            for old in [each for each in targets.targets if each.rpartition("/")[0] == path.rpartition("/")[0]]:
-                del targets.targets[old]
+            if (old := placed.get(path.rpartition("/")[0])) is not None:
+                gone.append(targets.targets.pop(old))
             targets.targets[path] = TargetFile.from_data(path, content)
             self._lay(targets.targets[path], content)
         fresh = Metadata(targets)
         fresh.sign(CryptoSigner(key))
         self._write(f"{targets.version}.{role}.json", fresh.to_bytes())
+        kept = {name for info in targets.targets.values() for name in info.get_prefixed_paths()}
+        self._forget(f"targets/{name}" for info in gone for name in info.get_prefixed_paths() if name not in kept)
 
     def _tell_newest(self, signer: CryptoSigner, now: datetime) -> None:
         """A snapshot of every role's newest version, and the timestamp that names it, which makes it count."""
@@ -201,6 +213,15 @@ class Repository:
     def _write(self, name: str, content: bytes) -> None:
         self._metadata.mkdir(parents=True, exist_ok=True)
         write_file(self._metadata / name, content)
+
+    def _forget(self, names: Iterable[str]) -> None:
+        """Delete what nobody needs any more, and leave word of it for the store at the broker (``gone``)."""
+        for name in names:
+            if (self.folder / name).exists():
+                mark = self.folder / GONE / name
+                mark.parent.mkdir(parents=True, exist_ok=True)
+                mark.touch()
+                (self.folder / name).unlink()
 
     def _lay(self, info: TargetFile, content: bytes) -> None:
         (name,) = info.get_prefixed_paths()

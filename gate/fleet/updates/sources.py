@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Protocol
 
 CHUNK = 1 << 16
+GONE = "gone"
+"""Folder in a repository's with the names of what was deleted there."""
 _NAME = re.compile(r"(metadata|targets)(/[A-Za-z0-9%][A-Za-z0-9._%-]{0,150}){1,5}")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import random
 import sys
 from collections import Counter
@@ -94,7 +96,7 @@ class Updater:
         """One look; blocks. Whatever cannot be taken is counted and told, and everything else is taken all the same."""
         troubles: list[str] = []
         try:
-            with Client(self._folder, self._root, source, self._now).session() as allowed:
+            with self._alone(), Client(self._folder, self._root, source, self._now).session() as allowed:
                 with self._counted(troubles):
                     self._take_keys(allowed)
                 for kind, path in self._assigned(assigned).items():
@@ -103,6 +105,18 @@ class Updater:
         except (UpdateError, OSError) as error:
             self._count(troubles, error)
         self._tell("; ".join(troubles))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One look at a time: that of a connection that has ended may still go on, or somebody may feed this gate by hand. Raises UpdateError, OSError."""
+        descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+        except BlockingIOError:
+            raise UpdateError("disk", "another look for updates goes on") from None
+        finally:
+            os.close(descriptor)
 
     def _take_keys(self, allowed: Allowed) -> None:
         """The newest directory of keys: nobody is assigned an old one, and a key that was revoked stays so."""

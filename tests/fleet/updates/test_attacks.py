@@ -14,6 +14,7 @@ from gate.fleet.updates.packing import pack_folder
 from gate.fleet.updates.repository import Repository
 from gate.fleet.updates.sources import Folder
 from gate.fleet.updates.targets import KEYS, UpdateError
+from gate.fleet.updates.updater import Updater
 from pki.errors import PkiError
 
 
@@ -324,7 +325,21 @@ def test_what_a_power_cut_left_half_done_is_cleared_away_and_costs_nothing(centr
     left.mkdir(parents=True)
     (left / "half").write_bytes(b"x")
     assert gate.look(centre.assignment({"rules": second[0]})) == ""
-    assert sorted(path.name for path in gate.updates.iterdir()) == ["assignment-seen.json", "root.json", "trusted"]
+    assert sorted(path.name for path in gate.updates.iterdir()) == ["assignment-seen.json", "lock", "root.json", "trusted"]
+
+
+def test_of_two_looks_at_once_the_second_does_nothing(centre, gate, second):
+    told = centre.assignment({"rules": second[0]})
+
+    class Meanwhile(Folder):
+        def chunks(self, name):
+            other = Updater(gate.config, None, config_path=gate.file, now=lambda: centre.now)
+            other.look(Folder(centre.repository.folder), lambda _: told)
+            assert other.trouble == "another look for updates goes on"
+            return super().chunks(name)
+
+    assert gate.look(told, Meanwhile(centre.repository.folder)) == ""
+    assert gate.work() == "two"
 
 
 def test_a_disk_that_takes_nothing_is_told_and_nothing_is_half_done(centre, gate, second, monkeypatch):

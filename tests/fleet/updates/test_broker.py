@@ -8,8 +8,10 @@ import json
 
 import nats as nats_client
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from gate.fleet.updates.broker import OBJECTS, UPDATES, VALUES, Broker, assign, gate_may_ask, make_stores, publish_repository
+from gate.fleet.updates.packing import pack_snapshot
 from gate.fleet.updates.sources import Folder, check_name
 
 NAME = "metadata/timestamp.json"
@@ -49,6 +51,28 @@ async def test_a_repository_is_read_as_it_was_published(client, centre):
     assert await publish_repository(client.jetstream(), folder) == 1, "of the same length, and another"
     with pytest.raises(FileNotFoundError):
         await read(client, "metadata/9.root.json")
+
+
+async def test_lists_and_metadata_of_the_past_are_deleted_here_and_at_the_broker(client, centre):
+    public = X25519PrivateKey.generate().public_key().public_bytes_raw().hex()
+    js, repository = client.jetstream(), centre.repository
+    await make_stores(js)
+    centre.allow(lists={"CGK": centre.lists.public_key()})
+    for number in range(1, 13):
+        path, raw = pack_snapshot("CGK.D07", "watchlist", number, b"list", public)
+        repository.publish_lists("CGK", {path: raw}, centre.lists, centre.now)
+        repository.publish(centre.online, centre.now)
+        await publish_repository(js, repository.folder)
+    assert len(list((repository.folder / "targets").rglob("*.sealed"))) == 1
+    assert [path for path in repository.allowed() if "watchlist" in path] == [path]
+    kept = {path.relative_to(repository.folder).as_posix() for path in repository.folder.rglob("*.json")}
+    assert len([name for name in kept if "lists-CGK" in name]) == 9
+    held = {info.name for info in await (await js.object_store(UPDATES)).list(ignore_deletes=True)}
+    assert {name for name in held if name.startswith("metadata/")} == {name for name in kept if name.startswith("metadata/")}
+    assert len([name for name in held if name.endswith(".sealed")]) == 1
+    assert "metadata/1.root.json" in held
+    with pytest.raises(FileNotFoundError):
+        await read(client, "metadata/1.lists-CGK.json")
 
 
 HOSTILE = [
