@@ -74,6 +74,8 @@ def run(word: str, options: argparse.Namespace) -> int:  # noqa: ARG001 - as the
     except (EngineError, PkiError, OSError, psycopg.Error) as error:
         print(f"autogate fleet demo: {error}", file=sys.stderr)
         return EXIT_CANNOT
+    except KeyboardInterrupt:  # before it had begun
+        return EXIT_CANNOT
 
 
 def _lacking() -> str:

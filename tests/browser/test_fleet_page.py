@@ -199,7 +199,7 @@ def test_a_tile_opens_by_the_keyboard_and_stays_open_while_figures_change(signed
     page.keyboard.press("Enter")
     page.locator('.tile[data-key="CGK.arr-1"] .troubles', has_text="sensors disagree").wait_for()
     bench.show(fleet(**BUSY, CGK_arr_2=gate("CGK", "arr", 2, state="exit_open")))
-    page.locator('.tile[data-key="CGK.arr-2"]', has_text="Exit open").wait_for()
+    page.locator('.tile[data-key="CGK.arr-2"]', has_text="Serving").wait_for()
     assert page.locator('.tile[data-key="CGK.arr-1"]').get_attribute("open") is not None
     assert page.evaluate("document.activeElement.closest('.tile').dataset.key") == "CGK.arr-1"
 

@@ -111,6 +111,7 @@ def _tile(gate: Gate, now: datetime, common: dict[str, str]) -> Tile:
         name=name_of(gate.gate),
         tone=tone,
         state=state,
+        lane=STATES.get(gate.state.lower(), (gate.state, gate.state)),
         heard=heard,
         waits_since=heard - round(gate.waiting_s) if heard and gate.waiting_s > 0 and _is_heard(gate, now) else None,
         behind=_coarse(gate.behind) if gate.behind > BEHIND else "",
@@ -130,7 +131,8 @@ def _state(gate: Gate, now: datetime) -> tuple[str, Words]:
     if not gate.state:
         return "bad", words.NO_LANE
     state = gate.state.lower()
-    return STATE_TONES.get(state, "busy"), STATES.get(state, (state, state))
+    tone = STATE_TONES.get(state, "busy")
+    return tone, words.SERVING if tone == "busy" and state in STATES else STATES.get(state, (state, state))
 
 
 def _coarse(number: int) -> str:

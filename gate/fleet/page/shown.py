@@ -17,6 +17,8 @@ class Tile:
     name: str
     tone: str
     state: Words
+    lane: Words
+    """The state that its lane last told, in its own words."""
     heard: int | None
     waits_since: int | None
     behind: str

@@ -38,6 +38,8 @@ VERSIONS: dict[str, Words] = {
     "face": ("Pengenal wajah", "Face recogniser"),
 }
 """What ought to be the same at all gates; a gate's configuration is its own."""
+SERVING: Words = ("Melayani", "Serving")
+"""A traveller is being served, whatever step it is: a page that changed with each would flicker."""
 SILENT: Words = ("Tidak terdengar", "Silent")
 NEVER: Words = ("Belum pernah terdengar", "Never heard")
 NO_LANE: Words = ("Lajur tidak menjawab", "Lane does not answer")

@@ -87,7 +87,11 @@ def test_a_gate_serves_only_while_it_is_heard_and_its_lane_works(changes, tone, 
 
 def test_every_state_of_a_lane_has_its_words():
     for state, words in STATES.items():
-        assert tile(gate("CGK.D1", state=state.upper())).state == words
+        assert tile(gate("CGK.D1", state=state.upper())).lane == words
+
+
+def test_a_tile_does_not_change_with_every_step_of_a_traveller():
+    assert tile(gate("CGK.D1", state="DOCUMENT")) == replace(tile(gate("CGK.D1", state="EXIT_OPEN")), lane=STATES["document"])
 
 
 def test_who_waits_is_counted_while_the_gate_is_heard_and_not_afterwards():
