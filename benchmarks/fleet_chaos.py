@@ -66,7 +66,7 @@ class Size:
     gates: int = 600
     whole: int = 10
     cuts: int = 40
-    power: tuple[int, int] = (30, 1000)
+    power: tuple[int, int] = (12, 500)
     """Travellers and random moments of the life whose every end is judged by itself."""
     every_s: tuple[float, float] = EVERY_S
     faults: tuple[str, ...] = FAULTS
