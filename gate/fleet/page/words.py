@@ -41,7 +41,7 @@ VERSIONS: dict[str, Words] = {
 SERVING: Words = ("Melayani", "Serving")
 """A traveller is being served, whatever step it is: a page that changed with each would flicker."""
 SILENT: Words = ("Tidak terdengar", "Silent")
-NEVER: Words = ("Belum pernah terdengar", "Never heard")
+NEVER: Words = ("Belum terdengar", "Never heard")
 NO_LANE: Words = ("Lajur tidak menjawab", "Lane does not answer")
 
 
