@@ -195,7 +195,8 @@ bench-screens: $(STAMP) ## the pages: first paint, a change of the lane until it
 trial: $(STAMP) ## a simulated trial and the report on it (ARGS="--days 7 --airport CGK --seed 1"; into .state/simulation, TRIAL=DIR elsewhere)
 	rm -rf $(TRIAL)
 	$(BIN)/autogate simulate --state $(TRIAL) $(ARGS)
-	$(BIN)/autogate report trial --state $(TRIAL)/*-*/ --out $(TRIAL)/trial-report.html
+	$(BIN)/autogate report trial --state $(TRIAL)/*-*/ --out $(TRIAL)/trial-report.html \
+	    --json $(TRIAL)/trial-report.json --csv $(TRIAL)/trial-report.csv
 
 conformity: $(STAMP) ## run the tests that show clauses of standards and make docs/conformity.md of them (ARGS=write: without running them)
 	$(BIN)/python -m benchmarks.conformity $(ARGS)

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from gate.records import TransactionRecord
+from gate.report.conformity import load_conformity, standards
 from gate.report.disclosure import K
 from gate.report.intervals import Share, at_most
 from gate.report.official import SOURCES
@@ -31,8 +32,11 @@ IMPOSTOR_TRIES = 3000
 
 def page(report: TrialReport, sample: TransactionRecord | None = None) -> str:
     """HTML. ``sample``: the transaction whose stages are drawn; its id and class are told only where few may be."""
+    conformity = load_conformity()
     return template("trial.html").render(
         report=report,
+        conformity=conformity,
+        standards=standards(conformity),
         charts=_charts(report),
         sample=sample,
         sample_seconds=seconds_of(sample) if sample else 0.0,
