@@ -21,6 +21,7 @@ from gate.report.trial import GOAL_MS, TrialReport, trial_report
 from gate.report.trial_charts import WIDTH, Chart, curve_chart, det_chart, heat_chart, pareto_chart, split_chart
 from gate.report.trial_face import Pack
 from gate.report.trial_input import Material, sifted
+from gate.report.trial_outcomes import NOT_READ
 from gate.report.trial_times import median_transaction, seconds_of
 from gate.report.waterfall import waterfall
 
@@ -43,6 +44,7 @@ def page(report: TrialReport, sample: TransactionRecord | None = None) -> str:
         waterfall=waterfall(sample.stages) if sample and sample.stages else None,
         width=WIDTH,
         k=K,
+        not_read=NOT_READ,
         goal=[value / 1000 for value in GOAL_MS],
         sources=SOURCES,
         bound=100 * at_most(0, IMPOSTOR_TRIES),
