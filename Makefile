@@ -205,7 +205,8 @@ chaos-fleet: $(STAMP) ## two million records while messages are lost and doubled
 trial: $(STAMP) ## a simulated trial and the report on it (ARGS="--days 7 --airport CGK --seed 1"; into .state/simulation, TRIAL=DIR elsewhere)
 	rm -rf $(TRIAL)
 	$(BIN)/autogate simulate --state $(TRIAL) $(ARGS)
-	$(BIN)/autogate report trial --state $(TRIAL)/*-*/ --out $(TRIAL)/trial-report.html
+	$(BIN)/autogate report trial --state $(TRIAL)/*-*/ --out $(TRIAL)/trial-report.html \
+	    --json $(TRIAL)/trial-report.json --csv $(TRIAL)/trial-report.csv
 
 conformity: $(STAMP) ## run the tests that show clauses of standards and make docs/conformity.md of them (ARGS=write: without running them)
 	$(BIN)/python -m benchmarks.conformity $(ARGS)

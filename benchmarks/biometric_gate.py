@@ -115,6 +115,15 @@ class QuickDoors(SimulatedController):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Crash:
+    """The process of ``role`` gets the signal ``number``, so many seconds after a traveller set out."""
+
+    role: str
+    number: signal.Signals
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
     """What became of a traveller, the windows that were looked for, and where any were found."""
 
@@ -216,9 +225,9 @@ class WatchedGate:
         """
         return self._runner.run(self._looked_into(name, self._walk(name), bundle=bundle))
 
-    def send_into_crash(self, name: str, role: str, number: signal.Signals, after_s: float) -> Left:
-        """A traveller under whom a process of the gate dies, so many seconds after they set out."""
-        return self._runner.run(self._looked_into(name, self._walk_into_crash(name, role, number, after_s)))
+    def send_into_crash(self, name: str, crash: Crash) -> Left:
+        """A traveller under whom a process of the gate dies."""
+        return self._runner.run(self._looked_into(name, self._walk_into_crash(name, crash)))
 
     def crash(self, number: signal.Signals) -> None:
         """Have the processes that see faces die, and wait for honest ones. What was seen by then is looked for after the next traveller."""
@@ -249,11 +258,11 @@ class WatchedGate:
         traveller = self.cast[name]
         return msgspec.structs.replace(traveller, behaviour=msgspec.structs.replace(traveller.behaviour, walk_s=WALK_S))
 
-    async def _walk_into_crash(self, name: str, role: str, number: signal.Signals, after_s: float) -> str:
+    async def _walk_into_crash(self, name: str, crash: Crash) -> str:
         walk = asyncio.create_task(self._walk(name))
-        await asyncio.wait({walk}, timeout=after_s)
-        await self._crash({role}, number)
-        if role == "lane":  # who looks on cannot tell any more what became of them
+        await asyncio.wait({walk}, timeout=crash.after_s)
+        await self._crash({crash.role}, crash.number)
+        if crash.role == "lane":  # who looks on cannot tell any more what became of them
             walk.cancel()
             await asyncio.gather(walk, return_exceptions=True)
             await self.director._walk_away(self._quick(name))

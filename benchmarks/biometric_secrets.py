@@ -106,6 +106,6 @@ def face(verifier: TellingVerifier, dg2: bytes, frames: list[bytes]) -> list[Sec
     reference = verifier.reference(dg2_image(dg2).image)
     for start in range(min(STARTS, len(frames))) if isinstance(reference, Reference) else ():
         replayed = Replayed(frames[start:])
-        Capture(verifier, replayed, lambda _: None, replayed.over).look(reference, REPLAY_S)
+        Capture(verifier, replayed, lambda _: None, replayed.over).look(reference, lambda: REPLAY_S)
     shown = [np.frombuffer(frame, np.uint8).reshape(camera.HEIGHT, camera.WIDTH, 3)[MIDDLE] for frame in frames[-FRAMES:]]
     return [*verifier.told, *(secret for each in shown for secret in picture("frame pixels", each))]

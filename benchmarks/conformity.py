@@ -4,6 +4,7 @@
 (``@pytest.mark.conforms("Doc 9303-11 §4.4", "negative")``, read from their source), and the results of the last ``run``, which runs the
 marked tests. A clause counts only with all three kinds: a ``positive`` case, a ``negative`` case, and a ``defect``, a test that takes the rule
 out of the product and sees the clause's tests turn red. ``write`` makes the page anew without running anything; a test keeps it in step.
+The trial report carries the same matrix in short (``gate/report/conformity.json``).
 """
 
 from __future__ import annotations
@@ -177,6 +178,7 @@ def main() -> int:
     clauses, not_claimed = claims()
     held, told = rows(clauses, found), results()
     conformity_page.DOCUMENT.write_text(conformity_page.markdown(held, not_claimed, told), encoding="utf-8")
+    conformity_page.SUMMARY.write_bytes(conformity_page.summary(held, not_claimed, told))
     options.page.parent.mkdir(parents=True, exist_ok=True)
     options.page.write_text(conformity_page.html(held, not_claimed, told), encoding="utf-8")
     words = Counter("not counted" if row.missing else row.result(told["outcomes"]) for row in held)

@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmarks.conformity import KINDS, REPOSITORY, Kind, Row, ended
+from gate.report.conformity import FILE, ClauseShown, Conformity, NotClaimed
 
 DOCUMENT = REPOSITORY / "docs" / "conformity.md"
+SUMMARY = FILE
+"""What the trial report shows of it."""
 FOLDERS = [REPOSITORY / "benchmarks", REPOSITORY / "gate" / "report"]
 HEAD = """# Conformity
 
@@ -40,6 +44,22 @@ def tests(row: Row, kind: Kind) -> list[str]:
 
 def markdown(rows: Sequence[Row], not_claimed: Sequence[Mapping[str, str]], told: Mapping[str, Any]) -> str:
     return "\n".join([HEAD, "", last_run(told), "", *_tables(rows, told), *_left_over(rows), *_not_claimed(not_claimed)]) + "\n"
+
+
+def summary(rows: Sequence[Row], not_claimed: Sequence[Mapping[str, str]], told: Mapping[str, Any]) -> bytes:
+    """For the trial report: every clause that counts, with numbers of tests instead of their names."""
+    clauses = tuple(
+        ClauseShown(
+            source=row.clause.source,
+            name=row.clause.name,
+            title=row.clause.title,
+            **{kind: len(tests(row, kind)) for kind in KINDS},
+            result=row.result(told["outcomes"]),
+        )
+        for row in counted(rows)
+    )
+    shown = Conformity(last_run=last_run(told), clauses=clauses, not_claimed=tuple(NotClaimed(**each) for each in not_claimed))
+    return msgspec.json.format(msgspec.json.encode(shown), indent=1) + b"\n"
 
 
 def _tables(rows: Sequence[Row], told: Mapping[str, Any]) -> Iterator[str]:

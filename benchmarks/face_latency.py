@@ -94,8 +94,8 @@ class Contestant:
 
     def close(self) -> None:
         self._process.kill()
-        self._process.wait()
-        self._complaints.close()
+        with self._process:  # closes its pipes, and waits
+            self._complaints.close()
 
 
 def processor() -> int:

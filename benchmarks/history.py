@@ -23,6 +23,8 @@ LONG = ("audit", "chip_paced", "chip_pcsc", "chip_resume", "face_peers", "pki_pe
 """Suites of which one round takes from seconds to a minute: no part of a quick run."""
 QUICK = ["--benchmark-max-time=0.2", *(f"--ignore=benchmarks/test_{name}.py" for name in LONG)]
 FULL = ["--benchmark-max-time=5", "--benchmark-min-rounds=20"]
+LONGEST_S = 600
+"""A suite that measures peers one after another takes minutes; what takes longer than this is stuck."""
 
 
 def run(folder: Path, arguments: list[str]) -> int:
@@ -30,7 +32,16 @@ def run(folder: Path, arguments: list[str]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     out = folder.resolve() / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     suites = [] if any(each.partition("::")[0].endswith(".py") for each in arguments) else ["benchmarks"]
-    command = [sys.executable, "-m", "pytest", *suites, "--benchmark-only", f"--benchmark-json={out}", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *suites,
+        "--benchmark-only",
+        f"--timeout={LONGEST_S}",
+        f"--benchmark-json={out}",
+        *arguments,
+    ]
     status = subprocess.call(command, cwd=REPOSITORY)
     if out.exists() and not out.stat().st_size:
         out.unlink()  # opened before anything was measured

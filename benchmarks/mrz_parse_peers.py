@@ -51,11 +51,9 @@ print(json.dumps({{"processor_ns": processor / ({repeats} * len(zones)), "taken_
 
 def turn(parser: str, python: str, documents: str) -> dict:
     """One parser's turn in a process of its own; outside the repository for a peer, so that it finds its own ``mrz``."""
-    folder = Path(__file__).parents[1] if parser in OURS else Path("/")
-    program = PARSERS[parser] + TIMED.format(repeats=REPEATS)
-    run = subprocess.run(
-        [python, "-c", program], input=documents, cwd=folder, capture_output=True, text=True, check=True, timeout=SECONDS
-    )
+    folder, alone = (Path(__file__).parents[1], []) if parser in OURS else (Path("/"), ["-I"])
+    command = [python, *alone, "-c", PARSERS[parser] + TIMED.format(repeats=REPEATS)]
+    run = subprocess.run(command, input=documents, cwd=folder, capture_output=True, text=True, check=True, timeout=SECONDS)
     return json.loads(run.stdout)
 
 

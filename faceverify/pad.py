@@ -80,6 +80,11 @@ class Pad:
             return NotPerformed(reason="no_score", detail="a PAD network gave no finite number")
         return most_suspicious(results)
 
+    def in_thread(self, work: Callable[[], None]) -> None:
+        """Run ``work`` where the networks run, and wait for it; where there are none, nowhere."""
+        if self._thread is not None:
+            self._thread.submit(work).result()
+
     def close(self) -> None:
         if self._thread is not None:
             self._thread.shutdown()

@@ -6,7 +6,7 @@ One thread at a time uses a backend; pixels are uint8 BGR of shape (height, widt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
@@ -38,6 +38,10 @@ class Verifier(Protocol):
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
+
+    def in_each_thread(self, work: Callable[[], None]) -> None:
+        """Run ``work`` in every thread in which the backend measures, the caller's among them, while nothing is measured."""
+        ...
 
     def reference(self, image: bytes | FaceImage) -> Reference | NotPerformed:
         """Features of the chip portrait: exactly one face. Encoded bytes are decoded in the confined process."""

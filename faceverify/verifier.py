@@ -6,7 +6,7 @@ Everything that cannot be measured is a :class:`NotPerformed` with a reason, nev
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Self, TypedDict
 
 import cv2
@@ -91,6 +91,11 @@ class FaceVerifier:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def in_each_thread(self, work: Callable[[], None]) -> None:
+        """Run ``work`` in this thread and in that of the PAD."""
+        work()
+        self._pad.in_thread(work)
 
     def reference(self, image: bytes | FaceImage) -> Reference | NotPerformed:
         """The chip portrait's features. Encoded bytes are decoded in the confined process. Exactly one face, or NotPerformed."""

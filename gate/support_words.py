@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 ROOMS = ("gate", "hardware", "mrz", "pki", "faceverify")
-LENDS_NOTHING = ("demo", "training", "sim", "reference", "report", "privacy", "evaluation")
+LENDS_NOTHING = ("demo", "training", "simulation", "sim", "reference", "report", "privacy", "evaluation")
 """Folders with invented people, or with pages for people: no log quotes their words."""
 ABOUT_NAMES = ("names.py", "identity.py", "agreement.py", "blocking.py", "codes.py", "transliteration.py", "formats.py")
 LONGEST_LINE = 500

@@ -109,7 +109,7 @@ class AuditReader:
         try:
             return [self._record(row) for row in self._rows(newest=count)][::-1]
         except DAMAGE as error:
-            raise AuditError(f"{self._path}: cannot be read ({error})") from error
+            raise AuditError(f"{self._path}: cannot be read ({error}); `autogate audit verify` tells what is lost") from error
 
     def transactions(self) -> Iterator[TransactionRecord]:
         """The transactions that ended, oldest first. Raises AuditError where a record cannot be decoded."""

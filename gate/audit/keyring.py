@@ -13,19 +13,19 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from gate.audit.chain import DAMAGE, AuditError
+from gate.audit.chain import AuditError
 from gate.audit.fields import Box, place
+from gate.audit.own_file import Mode, OwnFile
 from gate.registries.sealed import private
 
 FILE_NAME = "audit-keys.sqlite3"
@@ -33,10 +33,8 @@ FILE_NAME = "audit-keys.sqlite3"
 KEY_BYTES, NONCE_BYTES = 32, 12
 AHEAD = 32
 """Keys of a kind that are made at once: a traveller takes about three."""
-BUSY_S = 2.0
 WANTS_ORDER = 1
 _KEY = re.compile(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}")
-Mode = Literal["read", "change", "make"]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS period (
     number INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, day TEXT NOT NULL, wrapped BLOB NOT NULL, UNIQUE (kind, day)) STRICT;
@@ -71,30 +69,18 @@ class Cause:
     at: datetime
 
 
-class Keyring:
+class Keyring(OwnFile):
     """For one thread at a time; several processes may have the file open. Every method raises AuditError where the file cannot be used."""
 
-    def __init__(self, path: Path, secret: bytes | None, mode: Mode = "read") -> None:
-        """``secret``: the gate's sealing key; without it nothing can be sealed or opened, only destroyed. ``mode``: ``make`` makes the file
-        where it is absent, for its user alone.
-        """
-        self._path, self._secret = path, secret
-        self._made: dict[str, tuple[str, list[tuple[int, AESGCM]]]] = {}
-        with self._guarded():
-            if mode == "make":
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            uri = f"{path.resolve().as_uri()}?mode={'ro' if mode == 'read' else 'rw'}"
-            self._db = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-            try:
-                self._prepare(create=mode == "make")
-            except BaseException:
-                self._db.close()
-                raise
+    SCHEMA = _SCHEMA
 
-    def _prepare(self, *, create: bool) -> None:
-        if create:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.executescript(_SCHEMA)
+    def __init__(self, path: Path, secret: bytes | None, mode: Mode = "read") -> None:
+        """``secret``: the gate's sealing key; without it nothing can be sealed or opened, only destroyed."""
+        self._secret = secret
+        self._made: dict[str, tuple[str, list[tuple[int, AESGCM]]]] = {}
+        super().__init__(path, mode)
+
+    def _examine(self) -> None:
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
         newest = self._db.execute("SELECT wrapped FROM period ORDER BY number DESC LIMIT 1").fetchone()
@@ -105,36 +91,6 @@ class Keyring:
     def of(cls, state: Path, key_file: Path, mode: Mode = "read") -> Self:
         """That of the log in the folder ``state``. Raises AuditError."""
         return cls(state / FILE_NAME, sealing_key(key_file), mode)
-
-    def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except (*DAMAGE, OSError, ValueError, TypeError) as error:
-            raise AuditError(f"{self._path}: cannot be used ({error})") from error
-
-    @contextmanager
-    def _written(self) -> Iterator[sqlite3.Connection]:
-        """Durable when it is left; undone where something fails."""
-        with self._guarded():
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    with suppress(sqlite3.Error):
-                        self._db.execute("ROLLBACK")
-                raise
 
     # --- sealing and opening -------------------------------------------------------------------------------------------------
 

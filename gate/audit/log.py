@@ -65,6 +65,8 @@ APPLICATION_ID = 0x41554741
 """``AUGA``: marks the file as an autogate audit log."""
 MAX_BODY = 1 << 20
 """Bytes; a transaction with two decisions takes about 8 kB."""
+DAMAGED = "a damaged log is evidence: `autogate audit verify` tells what is lost; move it and what lies beside it away, and start: another begins"
+"""What to do with a file that cannot be opened or read."""
 BUSY_S = 2.0
 """A reader's checkpoint may hold the file this long; then the append fails rather than keep a traveller."""
 
@@ -93,7 +95,7 @@ class AuditLog(AuditReader):
                 super().__init__(connection, path, key)
                 self._head = _prepare(connection, path, key)
             except (*DAMAGE, OSError) as error:
-                raise AuditError(f"{path}: cannot be opened ({error})") from error
+                raise AuditError(f"{path}: cannot be opened ({error}); {_remedy(error)}") from error
             undo.pop_all()
 
     def close(self) -> None:
@@ -157,7 +159,16 @@ def _prepare(connection: sqlite3.Connection, path: Path, key: bytes) -> Head:
     reader = AuditReader(connection, path, key)
     if findings := reader.verify_meta():
         raise AuditError(f"{path}: {findings[0].what}; move the file away or give the right key")
-    return reader.head()
+    try:
+        return reader.head()
+    except AuditError as error:
+        raise AuditError(f"{error}; {DAMAGED}") from error
+
+
+def _remedy(error: Exception) -> str:
+    """SQLite calls operational what is not the file's own fault."""
+    damaged = isinstance(error, DAMAGE) and not isinstance(error, sqlite3.OperationalError)
+    return DAMAGED if damaged else "free space, or check the disk and who may write there"
 
 
 def _create(connection: sqlite3.Connection, key: bytes) -> None:

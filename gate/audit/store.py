@@ -5,15 +5,12 @@ The nodes follow from the log and may be thrown away. Checkpoints and the receip
 
 from __future__ import annotations
 
-import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-from gate.audit.chain import DAMAGE, AuditError, AuditReader, Head, Row, leaf_data
+from gate.audit.chain import AuditError, AuditReader, Head, Row, leaf_data
+from gate.audit.own_file import OwnFile
 from gate.audit.tree import Frontier, leaf_hash
 
 BATCH = 1000
@@ -42,44 +39,19 @@ def tree_path(log: Path, log_id: str) -> Path:
     return log.with_name(f"audit-tree-{log_id}.sqlite3")
 
 
-class TreeStore:
+class TreeStore(OwnFile):
     """One writer, and readers beside it. Every method raises AuditError where the file is damaged."""
+
+    SCHEMA = _SCHEMA
+    REMEDY = "; moved away, it is made anew, without its receipts"
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
         """With ``create`` it is made, for its user alone, where it is absent; else it is opened for reading."""
-        self._path = path
-        with self._guarded():
-            if create:
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            mode = "rw" if create else "ro"
-            self._db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True, isolation_level=None)
-            try:
-                if create:
-                    self._db.execute("PRAGMA journal_mode = WAL")
-                    self._db.executescript(_SCHEMA)
-                size = self.size
-            except BaseException:
-                self._db.close()
-                raise
-        self._edge = Frontier.of(size, self.node) if create else None
+        super().__init__(path, "make" if create else "read")
+        self._edge = Frontier.of(self.size, self.node) if create else None
 
-    def close(self) -> None:
-        self._db.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
-        try:
-            yield
-        except (*DAMAGE, OSError) as error:
-            raise AuditError(
-                f"{self._path}: cannot be used ({error}); moved away, it is made anew, without its receipts"
-            ) from error
+    def _examine(self) -> None:
+        _ = self.size  # it can be read
 
     # --- the tree ---------------------------------------------------------------------------------------------------------
 
@@ -162,14 +134,10 @@ class TreeStore:
                 yield Kept(size=size, note=note, witnessed=bool(witnessed))
 
     def _write(self, statement: str, rows: list[tuple[int, int, bytes]] | list[tuple[int, str, int]]) -> None:
-        with self._guarded():
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                self._db.executemany(statement, rows)
-                self._db.execute("COMMIT")
-            except DAMAGE:
-                self._edge = None
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                self._edge = Frontier.of(self.size, self.node)
-                raise
+        try:
+            with self._written() as db:
+                db.executemany(statement, rows)
+        except AuditError:
+            self._edge = None
+            self._edge = Frontier.of(self.size, self.node)
+            raise

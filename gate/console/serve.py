@@ -20,7 +20,7 @@ from gate.console.sessions import Sessions
 from gate.doctor import refuse_foreign_names
 from gate.processes.hardening import harden
 from gate.ui.exercise import PROFILE, as_exercise
-from gate.ui.serve import listen, serve, write_ready
+from gate.ui.serve import listen_on_localhost, serve, write_ready
 from pki.errors import PkiError
 from pki.signed_statement import parse_signers
 
@@ -39,15 +39,20 @@ def main(arguments: list[str] | None = None) -> int:
         if config.console.port is None or config.console.roster is None:
             print(f"console: {options.config}: [console] names no port, or no roster", file=sys.stderr)
             return EXIT_CONFIG
-        listener = listen(config.console.port)
-        asyncio.run(_serve(config, listener, options.ready_file))
+        try:
+            listeners = listen_on_localhost(config.console.port)
+        except OSError as error:
+            where = f"port {config.console.port} of localhost (127.0.0.1 and ::1)"
+            print(f"console: {where}: {error.strerror} (free it, or name another one in console.port)", file=sys.stderr)
+            return EXIT_CONFIG
+        asyncio.run(_serve(config, listeners, options.ready_file))
     except (ConfigError, PkiError, OSError) as error:
         print(f"console: {error}", file=sys.stderr)
         return EXIT_CONFIG
     return 0
 
 
-async def _serve(config: Config, listener: socket.socket, ready: Path | None) -> None:
+async def _serve(config: Config, listeners: list[socket.socket], ready: Path | None) -> None:
     """Until SIGTERM or SIGINT. Raises PkiError where the signers are none."""
     console, clock = config.console, SystemClock()
     folder, signers = console.roster, parse_signers(console.signers)
@@ -59,10 +64,10 @@ async def _serve(config: Config, listener: socket.socket, ready: Path | None) ->
     bank = Bank((config.state_dir, *console.lanes))
     sessions = Sessions(roster, lambda: civil_time(clock.wall(), config.lane.checkpoint), console.page_origin)
     if ready:
-        write_ready(ready, listener.getsockname()[1])
+        write_ready(ready, listeners[0].getsockname()[1])
     page = Console(bank, sessions, console.page_origin)
     app = page.app()
-    await serve(as_exercise(app) if config.profile == PROFILE else app, page, listener)
+    await serve(as_exercise(app) if config.profile == PROFILE else app, page, *listeners)
 
 
 if __name__ == "__main__":

@@ -228,8 +228,8 @@ class LaneActor:
             self._visit += 1
         if moved or event is Event.TIMEOUT:
             self._restart_timer(first=moved)
-        if moved and self._lane.state is State.IDLE and self._case.document_waits:
-            self._apply(Event.DOCUMENT_PLACED)
+        if self._lane.state is State.IDLE and self._case.document_waits and event is not Event.DOCUMENT_PLACED:
+            self._apply(Event.DOCUMENT_PLACED)  # it was laid down while the lane could not take it
         self._publish()
 
     def _left(self, state: State) -> None:
@@ -265,8 +265,11 @@ class LaneActor:
         state, traveller = self._lane.state, self._case.traveller
         if self._patience.ask(traveller) and self._timer and state in WAITS:
             configured, left = float(getattr(self._timeouts, TIMEOUT_KEY[state])), self._timer.when() - self._loop.time()
+            longer = self._patience.seconds(state, configured, traveller)
             self._timer.cancel()
-            self._start_timer(max(0.0, left) + self._patience.seconds(state, configured, traveller) - configured)
+            self._start_timer(max(0.0, left) + longer - configured)
+            if state is State.CAPTURE:
+                self._case.look_longer(longer)
 
     def _timed_out(self, visit: int) -> None:
         """``visit`` counts the stays in a state: a timer of an earlier one means nothing any more."""

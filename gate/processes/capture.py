@@ -75,12 +75,12 @@ class Capture:
         self._verifier, self._camera, self._abandoned = verifier, camera, abandoned
         self._guide, self._clock, self._seen = Guide(say), SystemClock(), _Seen()
 
-    def look(self, reference: Reference, deadline_s: float) -> Looked:
-        """Raises DeviceError where the camera is broken."""
+    def look(self, reference: Reference, deadline_s: Callable[[], float]) -> Looked:
+        """``deadline_s``: how long the look may take in all, which may grow meanwhile. Raises DeviceError where the camera is broken."""
         opened = newest = self._clock.boot()
         frames, track = BestFrames(), self._verifier.track()
         try:
-            while self._clock.boot() < opened + deadline_s and not self._abandoned() and not frames.enough:
+            while self._clock.boot() < opened + deadline_s() and not self._abandoned() and not frames.enough:
                 if (frame := self._camera.newest(FRAME_WAIT_S)) is None:
                     continue
                 try:

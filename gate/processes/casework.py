@@ -11,7 +11,6 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -35,18 +34,9 @@ from gate.processes.bounds import (
     bounded_trail,
     bounded_words,
 )
+from gate.processes.lane_notes import LaneNotes
 from gate.profiles import PROFILES
-from gate.records import (
-    CaseViewed,
-    DecisionRecord,
-    LaneEvent,
-    OfficerActed,
-    OfficerWatched,
-    PanelEvent,
-    PicturesShown,
-    StageTiming,
-    TransactionRecord,
-)
+from gate.records import DecisionRecord, OfficerActed, StageTiming, TransactionRecord
 from gate.registries.answers import Answers
 from gate.registries.crossing_record import End
 from gate.sop import flagged
@@ -56,8 +46,6 @@ MOST_RULED = 16
 """Officers' orders that a transaction's record tells; the log has each."""
 PARTING_S = 4.0
 """How long the screen keeps a referral's sentence after the transaction ended: long enough to read it twice."""
-SETTLE_S = 2.0
-"""A commit takes milliseconds; a disk that takes longer than this keeps nobody from ending the process."""
 VOIDED = "PERMIT_VOIDED"
 """Reason of a transaction whose permit came to nothing, where no fact says why: the log refused it, or nobody went through."""
 FRAME_MARGIN_S = 0.5
@@ -78,9 +66,6 @@ ZONE = (
 """What officers are shown of the machine readable zone."""
 
 
-Noted = LaneEvent | PanelEvent | OfficerActed | OfficerWatched | CaseViewed
-
-
 class Helpers(Protocol):
     """Whom the casework sends and asks. ``tell`` does not wait."""
 
@@ -92,7 +77,7 @@ class Helpers(Protocol):
     def crossing_ended(self, transaction: str, end: End, *, at: datetime) -> None: ...
 
 
-class Casework:
+class Casework(LaneNotes):
     """The case that runs, if one does, and what remains on the screens of the last ones. Runs on the lane's loop alone."""
 
     def __init__(
@@ -111,13 +96,13 @@ class Casework:
 
         ``new_id``: names transactions. Nobody can guess one, but in a simulation that must come out the same again.
         """
-        self._config, self._rules, self._audit, self._clock, self._helpers = config, rules, audit, clock, helpers
+        super().__init__(audit, clock)
+        self._config, self._rules, self._helpers = config, rules, helpers
         self._document_key = hmac.digest(key, b"autogate document key", "sha256")
         self._direction = Direction(config.lane.direction)
         self._rules_now, self._new_id = rules_now or (lambda: rules), new_id
-        self._tasks: set[asyncio.Task[None]] = set()
         self._waiting: set[str] = set()
-        self._placed: float | None = None
+        self._there = False
         self._capturing_since = 0.0
         self._unread = self._passed = self._exit_opened = False
         self._issuer_portrait: str | None = None
@@ -132,7 +117,6 @@ class Casework:
         """The running traveller's machine readable zone, by field, for officers; it lasts as long as the transaction and is not written down."""
         self.viewers: tuple[str, ...] = ()
         """Officers who opened the running case."""
-        self.running: Transaction | None = None
         self.progress = 0.0
         self.guidance: m.Guidance = ""
         self.ended: tuple[TransactionRecord, ...] = ()
@@ -147,22 +131,12 @@ class Casework:
         """Connect with the actor: how to move the table, how to come back onto the loop, what the gate itself reports."""
         self._apply, self._post, self._gate_words = apply, post, gate_words
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def settle(self) -> None:
-        """Let what is on its way to the disk arrive; nothing new is begun by then."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=SETTLE_S)
-
     # --- the document ---------------------------------------------------------------------------------------------------------
 
     @property
     def document_waits(self) -> bool:
         """A document lies on the glass that no transaction was begun for."""
-        return self._placed is not None and self.running is None and self._unread
+        return self._there and self.running is None and self._unread
 
     @property
     def rules_version(self) -> str:
@@ -170,23 +144,21 @@ class Casework:
         return self._rules.version
 
     @property
-    def traveller(self) -> str:
-        """The transaction that runs; empty where none does."""
-        return self.running.id if self.running else ""
-
-    @property
     def document_there(self) -> bool:
-        return self._placed is not None
+        return self._there
 
     def document_placed(self) -> None:
-        self._placed, self._unread = self._clock.boot(), True
+        self._there = self._unread = True
 
     def document_removed(self) -> None:
-        self._placed = None
+        self._there = False
 
     def begin(self) -> None:
-        """A document lies there and the lane is free: give the transaction its id and have the document read."""
-        zero = self._placed if self._placed is not None else self._clock.boot()
+        """A document lies there and the lane is free: give the transaction its id and have the document read.
+
+        Its time counts from here: a document that lay there before the lane could take it has not used up any.
+        """
+        zero = self._clock.boot()
         self.running = Transaction(
             transaction=self._new_id(),
             lane=self._config.lane.id,
@@ -228,7 +200,7 @@ class Casework:
     def worker_gone(self, role: m.Role, state: State) -> None:
         """A worker died. What it owed is not performed, which refers the traveller; it comes back for the next one."""
         if role == "reader":
-            self._placed = None
+            self._there = False
         if self.running is None:
             return
         if role == "vision" and state is State.CAPTURE:
@@ -312,6 +284,11 @@ class Casework:
             self._capturing_since, self.guidance = self._clock.boot(), ""
             begin = m.StartCapture(transaction=self.running.id, deadline_s=limit_s - FRAME_MARGIN_S, zero=self.running.boot)
             self._helpers.tell("vision", begin)
+
+    def look_longer(self, limit_s: float) -> None:
+        """The lane now waits ``limit_s`` in all for the look that has begun."""
+        if self.running:
+            self._helpers.tell("vision", m.LookLonger(transaction=self.running.id, deadline_s=limit_s - FRAME_MARGIN_S))
 
     def _face_checked(self, running: Transaction, checked: m.FaceChecked) -> None:
         facts = bounded_facts(checked.facts)
@@ -446,46 +423,12 @@ class Casework:
             return
         self._helpers.tell("director", m.TransactionEnded(record=record))
 
-    def note(self, event: LaneEvent) -> None:
-        """Put into the log what the lane did outside a traveller's ordinary way. A log that refuses it refuses permits too."""
-        self._spawn(self._note(self.running.id if self.running else "", event))
-
-    async def _note(self, transaction: str, event: Noted, kind: str = "event") -> None:
-        with suppress(AuditError):
-            await self._audit.append(kind, transaction, event, at=self._clock.wall(), boot=self._clock.boot())
-
-    def note_panel(self, event: PanelEvent) -> None:
-        """Put into the log what came from the reader's panel."""
-        self._spawn(self._note(self.running.id if self.running else "", event, "panel"))
-
     # --- officers -----------------------------------------------------------------------------------------------------------------
 
     def rule(self, acted: OfficerActed) -> None:
         """An officer's order was carried out: the running transaction's record tells it, cut to what a record may hold."""
         if self.running and acted.transaction == self.running.id:
             self._ruled = (*self._ruled, msgspec.structs.replace(acted, proof=()))[-MOST_RULED:]
-
-    def note_officer(self, acted: OfficerActed) -> None:
-        """Put into the log what an officer ordered."""
-        self._spawn(self._note(acted.transaction, acted, "officer"))
-
-    def note_watch(self, watched: OfficerWatched) -> None:
-        """Put into the log that an officer went on watch, or that a watch ended."""
-        self._spawn(self._note("", watched, "watch"))
-
-    def note_viewed(self, viewed: CaseViewed) -> None:
-        """Put into the log that somebody was not shown a case."""
-        self._spawn(self._note(viewed.transaction, viewed, "viewed"))
-
-    async def write_viewed(self, viewed: CaseViewed) -> bool:
-        """Make it durable that somebody looks, before they do. False: it is not."""
-        try:
-            await self._audit.append(
-                "viewed", viewed.transaction, viewed, at=self._clock.wall(), boot=self._clock.boot(), whole=True
-            )
-        except AuditError:
-            return False
-        return True
 
     async def officer_permit(self, acted: OfficerActed) -> bool:
         """Make an officer's pass durable before the exit opens. False: it is not, and the exit stays shut."""
@@ -501,17 +444,6 @@ class Casework:
             await told
             return False
         return await told
-
-    def pictures_shown(self, then: Callable[[], None]) -> None:
-        """Put into the log that somebody looks at the running traveller; ``then`` runs on the loop once that is durable, else never."""
-        if self.running:
-            self._spawn(self._pictures_shown(self.running.id, then))
-
-    async def _pictures_shown(self, transaction: str, then: Callable[[], None]) -> None:
-        shown = PicturesShown(transaction=transaction)
-        with suppress(AuditError):
-            await self._audit.append("pictures", transaction, shown, at=self._clock.wall(), boot=self._clock.boot())
-            self._post(then)
 
     # --- what remains on the screens --------------------------------------------------------------------------------------------
 

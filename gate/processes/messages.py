@@ -206,6 +206,13 @@ class StartCapture(Message, frozen=True, kw_only=True):
     zero: float
 
 
+class LookLonger(Message, frozen=True, kw_only=True):
+    """Lane → vision: the traveller asked for more time; the look that has begun may take ``deadline_s`` in all."""
+
+    transaction: str
+    deadline_s: float
+
+
 class FaceGuidance(Message, frozen=True, kw_only=True):
     """What would make the picture of the face better, for the traveller's screen. No decision reads it."""
 
@@ -500,6 +507,7 @@ AnyMessage = (
     | PrepareReference
     | ReferenceReady
     | StartCapture
+    | LookLonger
     | FaceGuidance
     | FaceChecked
     | Forget

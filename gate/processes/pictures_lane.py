@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
+from gate.doctor import LOOPBACK
 from gate.processes.messages import AnyMessage, Forget, OfferPictures, PicturesAsked, PicturesListen, Role, ShowPictures
 
 TOKEN_BYTES = 32
@@ -32,7 +33,7 @@ class PictureDesk:
     @property
     def address(self) -> str:
         """Of the pictures, with the token without which they are not to be had; empty while there are none."""
-        return f"http://localhost:{self._port}/{self._offer.token}" if self._offer.token else ""
+        return f"http://{LOOPBACK}:{self._port}/{self._offer.token}" if self._offer.token else ""
 
     def gone(self) -> None:
         """The process that shows them came or went, with all that it held: it says where it listens."""

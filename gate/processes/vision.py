@@ -9,6 +9,7 @@ import os
 
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before anything imports ONNX Runtime: a border gate phones nobody
 
+import asyncio
 import queue
 import threading
 from collections.abc import Callable
@@ -39,6 +40,7 @@ from gate.processes.messages import (
     FaceGuidance,
     Forget,
     Guidance,
+    LookLonger,
     PrepareReference,
     ReferenceReady,
     ShowPictures,
@@ -146,11 +148,15 @@ class FaceWatcher:
         self._stop = threading.Event()
         self._over = ""
         """The transaction that the lane last had us forget: whatever still waits for it is not begun."""
+        self._longer = LookLonger(transaction="", deadline_s=0.0)
         self._subject: _Subject | None = None
         self._looked = self._clock.boot()
 
     def take(self, message: AnyMessage) -> None:
         """A message from the lane; called on the loop."""
+        if isinstance(message, LookLonger):
+            self._longer = message  # the look itself asks for it
+            return
         if isinstance(message, Forget):
             self._over = message.transaction
         self._jobs.put(message)
@@ -228,11 +234,11 @@ class FaceWatcher:
             self._post(FaceChecked(transaction=job.transaction, facts=facts, stages=(), chosen_frame_boot=None))
             return
         opened = self._clock.boot()
-        looked = self._look(subject, job.deadline_s)
+        looked = self._look(subject, job)
         stages = self._stages(looked, opened)
         self._post(FaceChecked(transaction=job.transaction, facts=looked.facts, stages=stages, chosen_frame_boot=looked.taken))
 
-    def _look(self, subject: _Subject, deadline_s: float) -> Looked:
+    def _look(self, subject: _Subject, job: StartCapture) -> Looked:
         if isinstance(subject.reference, NotPerformed):
             code = subject.reference.reason
             return Looked(facts={"face": found("no_reference", CheckResult.UNDETERMINED, code=code, source=SOURCE)})
@@ -241,7 +247,11 @@ class FaceWatcher:
             self._post(FaceGuidance(transaction=subject.transaction, instruction=instruction))
 
         capture = Capture(self._verifier, self._camera, say, lambda: self._abandoned(subject))
-        return capture.look(subject.reference, deadline_s)
+        return capture.look(subject.reference, lambda: self._deadline_s(job))
+
+    def _deadline_s(self, job: StartCapture) -> float:
+        longer = self._longer
+        return longer.deadline_s if longer.transaction == job.transaction else job.deadline_s
 
     def _stages(self, looked: Looked, opened: float) -> tuple[StageTiming, ...]:
         if looked.taken is None:
@@ -267,7 +277,7 @@ class FaceWatcher:
             subject.reference = NotPerformed(reason="forgotten")
         if subject is not None:
             wipe_activations()
-            wipe_stack()
+            self._verifier.in_each_thread(wipe_stack)
         if for_officer:
             return
         if self._pictures is not None:
@@ -275,6 +285,24 @@ class FaceWatcher:
         if subject is not None:
             subject.portrait[:] = bytes(len(subject.portrait))
         self._subject = None
+
+
+def first_look(verifier: Verifier, camera: FrameSource) -> None:
+    """Measure one frame, for the first one costs more than any later one; whoever stands there is forgotten at once.
+
+    For a thread that is not the main one, whose stack cannot be overwritten. Raises DeviceError where the camera is broken.
+    """
+    frame = camera.newest(FRAME_WAIT_S)
+    if frame is None:
+        return
+    try:
+        first = verifier.probe(frame.pixels)
+    finally:
+        frame.wipe()
+    if isinstance(first, Probe):
+        first.wipe()
+    wipe_activations()
+    verifier.in_each_thread(wipe_stack)
 
 
 def pictures_for(config: Config, runtime: Runtime, decoder: ConfinedDecoder) -> PictureSender | None:
@@ -301,11 +329,7 @@ async def _serve(config: Config, runtime: Runtime, camera: FrameSource) -> None:
         raise Misconfigured(str(error)) from error
     with verifier:
         verifier.warm_up()
-        if (frame := camera.newest(FRAME_WAIT_S)) is not None:
-            first = verifier.probe(frame.pixels)  # the first frame of its size costs more than any later one
-            frame.wipe()  # of whoever happens to stand there
-            if isinstance(first, Probe):
-                first.wipe()
+        await asyncio.to_thread(first_look, verifier, camera)
         backends = {
             "face": served if config.face.backend == "onnxruntime" else f"{served}; run by {config.face.backend}",
             "pad": f"available: {LABEL}" if pack.pad else "PAD not available",

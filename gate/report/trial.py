@@ -27,7 +27,18 @@ from gate.report.official import (
 from gate.report.trial_compare import Comparison, comparisons
 from gate.report.trial_face import Faces, faces
 from gate.report.trial_input import UNDATED, LeftOut, Material, sifted
-from gate.report.trial_outcomes import ClassTable, Gate, HeatMap, class_tables, empty_days, gate_table, heat_map, hourly, reasons
+from gate.report.trial_outcomes import (
+    ClassTable,
+    Gate,
+    HeatMap,
+    at_checkpoint,
+    class_tables,
+    empty_days,
+    gate_table,
+    heat_map,
+    hourly,
+    reasons,
+)
 from gate.report.trial_queue import Bank, WholeTraveller
 from gate.report.trial_service import Availability, Commands, Officers, availability, commands, officers, serial_faults
 from gate.report.trial_times import (
@@ -146,7 +157,7 @@ def trial_report(
         few=few,
         counted=len(records),
         demonstrations=demonstrations,
-        period=(min(r.started for r in dated), max(r.ended for r in dated)) if dated else None,
+        period=_period(dated),
         lanes=tuple(
             sorted({f"{gate_name(record.checkpoint, record.lane)} ({record.kind.replace('_', ' ')})" for record in records})
         ),
@@ -196,6 +207,14 @@ def _share(name: str, hits: Sequence[object], trials: Sequence[object]) -> Share
 def _backends(records: Iterable[TransactionRecord]) -> tuple[tuple[str, str, int], ...]:
     counted = Counter(item for record in records for item in record.backends.items())
     return tuple((name, value, count) for (name, value), count in sorted(counted.items()))
+
+
+def _period(dated: Sequence[TransactionRecord]) -> tuple[datetime, datetime] | None:
+    """From the first record's beginning to the last one's end, each by its checkpoint's clock."""
+    if not dated:
+        return None
+    first, last = min(dated, key=lambda record: record.started), max(dated, key=lambda record: record.ended)
+    return at_checkpoint(first.started, first.checkpoint), at_checkpoint(last.ended, last.checkpoint)
 
 
 def _durations(records: Sequence[TransactionRecord], *, few: bool) -> Iterable[Durations]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone
 
-from gate.clock import CHECKPOINT_ZONES, civil_time
+from gate.clock import CHECKPOINT_ZONES
 from gate.evidence import NOT_PERFORMED
 from gate.outcome import Outcome
 from gate.records import TransactionRecord
@@ -16,6 +16,10 @@ from gate.report.intervals import Share
 from gate.report.official import gate_name
 
 OTHERS = "others together"
+
+
+NOT_READ = "document not read"
+"""Stands for the class where none is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +148,15 @@ def empty_days(heat: HeatMap) -> int:
     return (last - first).days + 1 - len(heat.days)
 
 
-def _local(record: TransactionRecord) -> datetime:
+def at_checkpoint(instant: datetime, checkpoint: str) -> datetime:
     """By the checkpoint's clock; UTC where its zone is not known."""
-    if record.checkpoint in CHECKPOINT_ZONES:
-        return civil_time(record.started, record.checkpoint)
-    return record.started.astimezone(UTC).replace(tzinfo=None)
+    return instant.astimezone(timezone(CHECKPOINT_ZONES[checkpoint]) if checkpoint in CHECKPOINT_ZONES else UTC)
+
+
+def _local(record: TransactionRecord) -> datetime:
+    return at_checkpoint(record.started, record.checkpoint).replace(tzinfo=None)
 
 
 def _class_of(record: TransactionRecord) -> str:
     """The document was not read far enough to know, or the lane died meanwhile."""
-    return "document not read" if record.document_class in {"", NOT_PERFORMED} else record.document_class
+    return NOT_READ if record.document_class in {"", NOT_PERFORMED} else record.document_class

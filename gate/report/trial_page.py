@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from gate.records import TransactionRecord
+from gate.report.conformity import load_conformity, standards
 from gate.report.disclosure import K
 from gate.report.intervals import Share, at_most
 from gate.report.official import SOURCES
@@ -20,6 +21,7 @@ from gate.report.trial import GOAL_MS, TrialReport, trial_report
 from gate.report.trial_charts import WIDTH, Chart, curve_chart, det_chart, heat_chart, pareto_chart, split_chart
 from gate.report.trial_face import Pack
 from gate.report.trial_input import Material, sifted
+from gate.report.trial_outcomes import NOT_READ
 from gate.report.trial_times import median_transaction, seconds_of
 from gate.report.waterfall import waterfall
 
@@ -31,14 +33,18 @@ IMPOSTOR_TRIES = 3000
 
 def page(report: TrialReport, sample: TransactionRecord | None = None) -> str:
     """HTML. ``sample``: the transaction whose stages are drawn; its id and class are told only where few may be."""
+    conformity = load_conformity()
     return template("trial.html").render(
         report=report,
+        conformity=conformity,
+        standards=standards(conformity),
         charts=_charts(report),
         sample=sample,
         sample_seconds=seconds_of(sample) if sample else 0.0,
         waterfall=waterfall(sample.stages) if sample and sample.stages else None,
         width=WIDTH,
         k=K,
+        not_read=NOT_READ,
         goal=[value / 1000 for value in GOAL_MS],
         sources=SOURCES,
         bound=100 * at_most(0, IMPOSTOR_TRIES),

@@ -49,15 +49,15 @@ expiry = "341231"
 """
 
 
-def cast(count: int) -> str:
+def cast(count: int, walk_s: float = WALK_S) -> str:
     """A cast file of ``count`` ordinary travellers, each with a book of their own."""
-    people = (TRAVELLER.format(number=number, face=FACES[number % len(FACES)], walk_s=WALK_S) for number in range(1, count + 1))
+    people = (TRAVELLER.format(number=number, face=FACES[number % len(FACES)], walk_s=walk_s) for number in range(1, count + 1))
     return HEAD + "".join(people)
 
 
-def measured(count: int, folder: Path) -> list[Mapping[str, Any]]:
-    """The transactions of ``count`` travellers. Raises RuntimeError with what a demonstration that failed said."""
-    (folder / "cast.toml").write_text(cast(count), encoding="utf-8")
+def measured(count: int, folder: Path, *, walk_s: float = WALK_S) -> list[Mapping[str, Any]]:
+    """The transactions of ``count`` travellers; the log lies in ``folder / "state"``. Raises RuntimeError with what a demonstration that failed said."""
+    (folder / "cast.toml").write_text(cast(count, walk_s), encoding="utf-8")
     traveller, officer = _free_ports()
     command = [sys.executable, "-m", "gate", "demo", "--headless", "--once", "--cast", str(folder / "cast.toml")]
     command += ["--json", str(folder / "out.json"), "--state", str(folder / "state")]

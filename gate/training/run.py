@@ -33,7 +33,7 @@ from gate.training.scripted import Key, Play, ScriptedOfficer
 from gate.training.session import OfficerName, Session, SessionError, sessions
 from gate.training.trainees import Trainees
 from gate.ui.exercise import EXERCISE, PROFILE
-from gate.ui.serve import listen, serve
+from gate.ui.serve import listen_on_localhost, serve
 from hardware.ports import DeviceError
 from pki.errors import PkiError
 
@@ -150,13 +150,13 @@ class Training:
 
     async def run(self) -> None:
         """Until the last case of a scripted officer, else until Ctrl-C. Raises what :func:`train_command` names."""
-        stage, listener = self._stage, listen(self._options.desk_port)
+        stage, listeners = self._stage, listen_on_localhost(self._options.desk_port)
         config = load(stage.config_path)
         assert config.profile == PROFILE
         app = DeskApp(self._desk, self._enrol, self._origin, f"http://localhost:{self._options.console_port}/").app()
         service = Service(commands(stage.config_path, config, stage.runtime), stage.log, stage.runtime)
         try:
-            serving = asyncio.create_task(serve(app, self._desk, listener))
+            serving = asyncio.create_task(serve(app, self._desk, *listeners))
             supervising = asyncio.create_task(self._supervise(service))
             work = asyncio.create_task(self._play(config))
             done, _ = await asyncio.wait({serving, supervising, work}, return_when=asyncio.FIRST_COMPLETED)

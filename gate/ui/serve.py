@@ -19,7 +19,7 @@ from typing import Protocol
 import uvicorn
 from starlette.applications import Starlette
 
-from gate.doctor import refuse_foreign_names
+from gate.doctor import LOOPBACK, LOOPBACK_SIX, NO_SUCH_ADDRESS, refuse_foreign_names
 from gate.processes.hardening import harden
 from gate.ui.exercise import as_exercise
 from gate.ui.feed import officer_feed, traveller_feed
@@ -27,7 +27,6 @@ from gate.ui.officer.app import create_app as officer_app
 from gate.ui.traveller.app import Offers
 from gate.ui.traveller.app import create_app as traveller_app
 
-HOST = "127.0.0.1"
 CONNECTIONS = 64
 """At once; a kiosk holds one or two."""
 GRACE_S = 2
@@ -42,17 +41,32 @@ class _Server(uvicorn.Server):
         yield
 
 
-def listen(port: int) -> socket.socket:
+def listen(port: int, host: str = LOOPBACK) -> socket.socket:
     """A listening socket on loopback. Raises OSError where the port is taken."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET6 if host == LOOPBACK_SIX else socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
+        listener.bind((host, port))
         listener.listen()
     except OSError:
         listener.close()
         raise
     return listener
+
+
+def listen_on_localhost(port: int) -> list[socket.socket]:
+    """One port on all that ``localhost`` means: browsers ask ``::1`` first, and whoever listened there alone would be taken for this page.
+
+    Raises OSError where either is somebody else's.
+    """
+    listener = listen(port)
+    try:
+        return [listener, listen(listener.getsockname()[1], LOOPBACK_SIX)]
+    except OSError as error:
+        if error.errno in NO_SUCH_ADDRESS:
+            return [listener]
+        listener.close()
+        raise
 
 
 class Followed(Protocol):
@@ -62,8 +76,8 @@ class Followed(Protocol):
     def close(self) -> None: ...
 
 
-async def serve(app: Starlette, feed: Followed, listener: socket.socket) -> None:
-    """Serve ``app`` on ``listener`` and follow the lane until SIGTERM or SIGINT."""
+async def serve(app: Starlette, feed: Followed, *listeners: socket.socket) -> None:
+    """Serve ``app`` on ``listeners`` and follow the lane until SIGTERM or SIGINT."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -83,7 +97,7 @@ async def serve(app: Starlette, feed: Followed, listener: socket.socket) -> None
         asyncio.get_running_loop().add_signal_handler(number, stop)
     following = asyncio.create_task(feed.run())
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=[*listeners])
     finally:
         following.cancel()
 
@@ -105,6 +119,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--touch", action="store_true", help="the traveller's screen can be touched")
     parser.add_argument("--more-time", action="store_true", help="the lane waits longer for who asks for it")
     parser.add_argument("--prompts", choices=("off", "tones", "spoken"), default="off", help="what a traveller hears")
+    parser.add_argument("--single-door", action="store_true", help="nobody enters this gate: it has one door")
     parser.add_argument("--exercise", action="store_true", help="the page says that nobody crosses a border")
     options = parser.parse_args(arguments)
     harden()
@@ -122,7 +137,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.page == "traveller":
         feed = traveller_feed(options.lane, secret)
         offers = Offers(touch=options.touch, more_time=options.more_time, prompts=options.prompts)
-        asyncio.run(serve(shown(traveller_app(feed, offers, feed.tell)), feed, listener))
+        asyncio.run(serve(shown(traveller_app(feed, offers, feed.tell, single_door=options.single_door)), feed, listener))
     else:
         officers = officer_feed(options.lane, secret)
         asyncio.run(serve(shown(officer_app(officers)), officers, listener))

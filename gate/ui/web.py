@@ -32,7 +32,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-PICTURES = "http://localhost:*"
+PICTURES = "http://127.0.0.1:*"
 """Where officers' pictures come from: a process of its own for each lane, at a port of its own (``gate.processes.pictures``)."""
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 """The only files that are ever served."""

@@ -31,6 +31,8 @@ def test_the_page_is_what_marks_clauses_and_last_results_make(found: list[Mark])
     clauses, not_claimed = claims()
     page = conformity_page.markdown(rows(clauses, found), not_claimed, results())
     assert conformity_page.DOCUMENT.read_text(encoding="utf-8") == page, "make conformity ARGS=write"
+    summary = conformity_page.summary(rows(clauses, found), not_claimed, results())
+    assert conformity_page.SUMMARY.read_bytes() == summary, "make conformity ARGS=write"
 
 
 def test_every_clause_is_named_once_and_has_some_mark(found: list[Mark]):

@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.sync_api import expect
 
 from gate.console.acts import offered
 from gate.console.app import COOKIE, Console
@@ -169,25 +170,28 @@ def test_the_most_urgent_is_first_and_every_lane_is_on_the_screen(at, shoot):
 
 def test_one_key_each(at, bench):
     page = at("officer")
+    desk = page.locator("#desk")
     page.keyboard.press("3")
-    assert page.locator("#desk").get_attribute("data-lane") == name(1)
+    expect(desk).to_have_attribute("data-lane", name(1))
     page.keyboard.press("o")
     page.locator("#zone dd", has_text="S0000001").wait_for()
     assert bench.looked[-1] == (f"{1:032x}", "officer")
     assert page.locator("#zone dd", has_text="80-02-29").count() == 1
     assert page.locator("#checks .check.bad").count() == page.locator("#checks .check.warn").count() == 1
     page.keyboard.press("p")
-    assert page.locator("#ask").is_visible()
+    expect(page.locator("#ask")).to_be_visible()
     page.keyboard.press("2")
-    assert page.locator("#why input:checked").get_attribute("value") == "DOCUMENT_EXAMINED"
+    expect(page.locator("#why input:checked")).to_have_attribute("value", "DOCUMENT_EXAMINED")
     page.keyboard.press("Escape")
     page.wait_for_function("!document.querySelector('#ask').open && !document.activeElement.closest('input')")
     page.keyboard.press("j")
-    assert page.locator("#desk").get_attribute("data-lane") == name(2)
-    assert page.locator("#zone dd").count() == 0, "another lane, another traveller"
+    expect(desk).to_have_attribute("data-lane", name(2))
+    expect(page.locator("#zone dd")).to_have_count(0)  # another lane, another traveller
     page.locator("#shortcuts").click()
+    expect(page.locator("#shortcuts")).to_have_attribute("aria-pressed", "false")
     page.keyboard.press("k")
-    assert page.locator("#desk").get_attribute("data-lane") == name(2), "keys are off"
+    page.keyboard.press("3")
+    assert desk.get_attribute("data-lane") == name(2), "keys are off"
 
 
 def test_who_was_looked_at_leaves_the_screen_with_the_case(at, bench):

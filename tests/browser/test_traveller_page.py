@@ -199,6 +199,31 @@ def test_whoever_wants_no_motion_sees_the_first_picture_alone(lane, traveller_ad
     assert seen == ["1", "0", "0", "0"]
 
 
+@pytest.fixture(scope="module")
+def single_door_address(start_page):
+    return start_page("traveller", "--touch", "--single-door")[0]
+
+
+@pytest.mark.parametrize("size", PANELS, ids=("portrait", "landscape"))
+def test_before_a_single_door_nothing_tells_anybody_to_enter(size, lane, single_door_address, open_page, shoot):
+    page = open_page(single_door_address, *size)
+    for word, done, now in (("reading", 0, "Passport"), ("face", 1, "Face"), ("open", 2, "Exit")):
+        lane.show(TravellerView(screen=word))
+        expect(page.locator("h1")).to_have_text(TEXTS[word][0])
+        expect(page.locator("main li")).to_have_count(3)
+        assert "Enter" not in page.locator("main").inner_text()
+        expect(page.locator("main li.done")).to_have_count(done)
+        expect(page.locator("main li.now")).to_contain_text(now)
+        left, right = page.locator("main li").first.bounding_box(), page.locator("main li").last.bounding_box()
+        assert left["y"] == right["y"], "side by side"
+        shoot(page, f"traveller-single-{word}-{size[0]}")
+    lane.show(TravellerView(screen="scan"))
+    expect(page.locator(".slide")).to_have_count(3)
+    assert "Go in" not in page.locator("main").inner_text()
+    turning = set(page.evaluate("document.getAnimations().map((each) => each.animationName)"))
+    assert turning & {"first", "second", "middle", "third", "fourth"} == {"first", "middle", "fourth"}, "the whole time one shows"
+
+
 # --- what can be touched --------------------------------------------------------------------------------------------------
 
 

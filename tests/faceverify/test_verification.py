@@ -133,6 +133,13 @@ def test_pad_is_measured_where_the_pack_has_it_and_said_to_be_missing_where_not(
         assert pad.reason == "pad_not_available"
 
 
+def test_work_reaches_every_thread_that_measures(rig):
+    threads: list[str] = []
+    rig.verifier.in_each_thread(lambda: threads.append(threading.current_thread().name))
+    assert len(set(threads)) == len(threads) == (2 if rig.verifier.pack.pad else 1)
+    assert threads[0] == threading.current_thread().name
+
+
 def test_no_feature_shows_in_a_log_line(rig, capture):
     reference = rig.reference(0)
     assert isinstance(reference, Reference)

@@ -22,6 +22,7 @@ from gate.clock import WALL_FLOOR_FILE
 from gate.config import (
     Camera,
     Config,
+    Console,
     Controller,
     Face,
     Fleet,
@@ -226,6 +227,19 @@ def test_a_taken_port_is_found(config):
     assert not finding.ok
     assert str(config.screens.officer_port) in finding.what
     assert str(config.screens.traveller_port) not in finding.what
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_port_of_the_console_that_is_taken_at_either_address_of_localhost_is_found(config, tmp_path, family, host):
+    try:
+        other = socket.create_server((host, 0), family=family)
+    except OSError as error:
+        pytest.skip(f"this machine has no {host}: {error}")
+    with other:
+        port = other.getsockname()[1]
+        with_console = msgspec.structs.replace(config, console=Console(port=port, roster=tmp_path))
+        finding = next(each for each in examine(with_console) if each.check == "ports")
+    assert (finding.ok, finding.what) == (False, f"{port} on {host} already in use")
 
 
 @pytest.mark.parametrize("floor", ["2999-01-01T00:00:00+00:00", "damaged"])

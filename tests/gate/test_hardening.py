@@ -58,17 +58,23 @@ def test_a_word_that_a_full_disk_does_not_take_ends_no_process(tmp_path, first, 
     assert (told.returncode, told.stdout) == ((0, b"lives\n") if goes_on else (1, b""))
 
 
-STACK = """
+PASS = """
 import ctypes, random, threading
 from gate.processes.hardening import wipe_stack
 
+class Face(ctypes.Structure):
+    _fields_ = [("content", ctypes.c_char * 16_000)]
+
+def pass_on():
+    face = Face.from_buffer_copy(random.Random(1).randbytes(16_000))
+    call = ctypes.CDLL(None).getpid
+    call.argtypes = [Face]
+    call(face)  # by value: on the stack
+    ctypes.memset(ctypes.byref(face), 0, 16_000)
+"""
+OWN_THREAD = """
 def work():
-    halves = random.Random(1).randbytes(1000)
-    order = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(lambda one, other: -1)
-    sorted_ = ctypes.create_string_buffer(halves, 1000)
-    ctypes.CDLL(None).qsort(sorted_, 2, 500, order)  # sorts so little on its stack
-    ctypes.memset(sorted_, 0, 1000)
-    del halves
+    pass_on()
     input("worked")
     wipe_stack()
     input("wiped")
@@ -77,11 +83,28 @@ thread = threading.Thread(target=work)
 thread.start()
 thread.join()
 """
+THREAD_OF_THE_PAD = """
+from types import SimpleNamespace
+from faceverify import pad
+
+class Net:
+    def __init__(self, pack, spec): pass
+    def measure(self, pixels, face): pass_on()
+
+pad.PadNet = Net
+measuring = pad.Pad(SimpleNamespace(id="p", pad=(None,)))
+measuring.begin(None, None)()
+input("worked")
+measuring.in_thread(wipe_stack)
+input("wiped")
+measuring.close()
+"""
 
 
-def test_what_a_call_copied_onto_a_threads_stack_is_there_until_it_is_overwritten():
-    windows = Windows([Secret(name="halves", content=random.Random(1).randbytes(1000))])
-    command, found = [sys.executable, "-c", STACK], []
+@pytest.mark.parametrize("work", [OWN_THREAD, THREAD_OF_THE_PAD], ids=["own thread", "thread of the PAD"])
+def test_what_a_call_copied_onto_a_threads_stack_is_there_until_it_is_overwritten(work):
+    windows = Windows([Secret(name="face", content=random.Random(1).randbytes(16_000))])
+    command, found = [sys.executable, "-c", PASS + work], []
     environment = {**os.environ, **hardening.WIPING}
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         for word in (b"worked", b"wiped"):

@@ -137,6 +137,24 @@ async def test_the_camera_looks_longer_for_whoever_asked_before_and_for_nobody_e
     assert await deadline() == 19.5
 
 
+async def test_a_look_that_has_begun_goes_on_longer_once_and_so_does_the_lane(patient: Hand):
+    def told() -> list[m.LookLonger]:
+        return [message for role, message in patient.told if role == "vision" and isinstance(message, m.LookLonger)]
+
+    await patient.inside()
+    before = due(patient)
+    await patient.say("traveller_screen", ASK)
+    await patient.say("traveller_screen", ASK)
+    assert due(patient) - before == pytest.approx(20.0, abs=0.1)
+    assert told() == [m.LookLonger(transaction=patient.transaction, deadline_s=39.5)]
+
+
+async def test_whoever_asks_before_the_camera_looks_needs_no_second_word_to_it(patient: Hand):
+    await outside(patient)
+    await patient.say("traveller_screen", ASK)
+    assert not any(isinstance(message, m.LookLonger) for _, message in patient.told)
+
+
 async def test_a_hurried_traveller_is_served_as_before(patient: Hand):
     await patient.say("traveller_screen", ASK)
     await patient.inside()

@@ -46,6 +46,57 @@ async def test_without_vision_a_document_that_is_being_read_admits_nobody(hand: 
     assert hand.case.ended[0].outcome != "OPEN"
 
 
+def orders(hand: Hand) -> list[m.ReadDocument]:
+    return [message for _, message in hand.told if isinstance(message, m.ReadDocument)]
+
+
+async def test_a_document_laid_down_while_nobody_is_taken_is_read_as_soon_as_the_lane_serves_with_all_the_time_there_is(
+    hand: Hand,
+):
+    await hand.peer("vision", joined=False)
+    await hand.plant()
+    assert hand.state is State.OUT_OF_SERVICE
+    await hand.say("reader", m.DocumentPlaced(boot=hand.clock.boot()))
+    assert orders(hand) == []
+    served = hand.clock.boot()
+    await hand.peer("vision")
+    await hand.plant()
+    assert hand.state is State.DOCUMENT
+    (order,) = orders(hand)
+    assert order.zero >= served
+
+
+async def test_a_document_laid_down_while_somebody_is_inside_is_read_after_them_with_all_the_time_there_is(hand: Hand):
+    await hand.inside()
+    await hand.say("reader", m.DocumentRemoved())
+    await hand.say("reader", m.DocumentPlaced(boot=hand.clock.boot()))
+    await hand.plant(entry=Leaf.OPEN)
+    await hand.plant(occupancy=0)
+    free = hand.clock.boot()
+    await hand.plant(entry=Leaf.LOCKED)
+    assert hand.state is State.DOCUMENT
+    assert [order.zero >= free for order in orders(hand)] == [False, True]
+
+
+async def test_before_a_single_door_a_document_laid_down_beside_a_bag_is_read_once_that_is_gone(single: Hand):
+    await single.plant(object_left=True)
+    await single.say("reader", m.DocumentPlaced(boot=0.0))
+    assert single.state is State.IDLE
+    await single.plant(object_left=False)
+    assert single.state is State.DOCUMENT
+
+
+async def test_a_document_that_was_referred_is_not_read_again_however_often_the_lane_comes_back(hand: Hand):
+    await hand.document(passive_authentication="no_trust_anchor")
+    await hand.record()
+    await hand.peer("vision", joined=False)
+    await hand.plant()
+    await hand.peer("vision")
+    await hand.plant()
+    assert hand.state is State.IDLE
+    assert len(orders(hand)) == 1
+
+
 async def test_a_withdrawn_lane_rests_once_it_is_empty_and_takes_nobody(hand: Hand):
     await hand.ready()
     hand.actor.withdraw()

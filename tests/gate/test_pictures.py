@@ -53,6 +53,9 @@ class Verifier:
     def reference(self, _: bytes) -> NotPerformed:
         return NotPerformed(reason="by hand")
 
+    def in_each_thread(self, work) -> None:
+        """It has none of its own."""
+
 
 class Told(list):
     """What the lane tells, handed on at once."""

@@ -70,7 +70,7 @@ async def test_nobody_can_be_looked_at_before_they_wait_for_an_officer(listening
 async def test_who_waits_is_offered_to_the_process_that_shows_them_and_to_nobody_else(waiting):
     (offer,) = told(waiting, "pictures", m.OfferPictures)
     assert offer.transaction == waiting.transaction
-    assert waiting.pictures.address == f"http://localhost:{PORT}/{offer.token}"
+    assert waiting.pictures.address == f"http://127.0.0.1:{PORT}/{offer.token}"
     others = [message for role, message in waiting.told if role != "pictures"]
     assert offer.token.encode() not in b"".join(map(msgspec.msgpack.encode, others))
 
@@ -173,7 +173,7 @@ async def test_a_process_that_comes_back_gets_another_token_and_has_to_ask_anew(
     await waiting.peer("pictures", joined=False)
     assert waiting.pictures.address == ""
     await comes(waiting, PORT + 1)
-    assert waiting.pictures.address.startswith(f"http://localhost:{PORT + 1}/")
+    assert waiting.pictures.address.startswith(f"http://127.0.0.1:{PORT + 1}/")
     assert waiting.pictures.address.rpartition("/")[2] != first.rpartition("/")[2]
     await ask(waiting)
     await waiting.until(lambda: len(told(waiting, "vision", m.ShowPictures)) == 2)

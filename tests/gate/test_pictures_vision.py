@@ -180,6 +180,9 @@ class Verifier:
     def reference(self, _: bytes) -> NotPerformed:
         return NotPerformed(reason="by hand")
 
+    def in_each_thread(self, work) -> None:
+        """It has none of its own."""
+
 
 def watching(pictures: Shown | None, monkeypatch) -> FaceWatcher:
     monkeypatch.setattr("gate.processes.vision.POLL_S", 0.001)

@@ -7,17 +7,21 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
+from gate.config import load
 from gate.config_sections import Screens
 from gate.processes.messages import MoreTime
-from gate.service import _offers
+from gate.runtime import Runtime
+from gate.service import _offers, commands
 from gate.ui.feed import NewestView
 from gate.ui.officer.app import create_app as officer_app
 from gate.ui.traveller.app import FOLDER, REQUESTS, Offers, create_app
-from gate.ui.traveller.screens import BUTTONS, GUIDANCE, HOW_TO, SCREENS
+from gate.ui.traveller.screens import BUTTONS, ENTER_STEP, GUIDANCE, HOW_TO, SCREENS, STEPS
 
 EVERYTHING = Offers(touch=True, more_time=True, prompts="spoken")
+EXAMPLE = Path(__file__).parents[2] / "docs" / "gate.example.toml"
 ORIGIN = "http://127.0.0.1:8410"
 
 
@@ -120,6 +124,18 @@ def test_the_listener_has_no_route_of_the_officers_pages():
 )
 def test_the_configuration_says_what_the_screen_offers(section, told):
     assert _offers(SimpleNamespace(screens=section)) == told  # type: ignore[arg-type]  # the one section that it reads
+
+
+@pytest.mark.parametrize("kind", ["mantrap", "single_door"])
+def test_a_gate_with_a_single_door_says_so_to_its_screen_which_then_tells_nobody_to_enter(tmp_path, kind):
+    (tmp_path / "secret").write_text("s")
+    config = load(EXAMPLE)
+    config = msgspec.structs.replace(config, lane=msgspec.structs.replace(config.lane, kind=kind))
+    single = kind == "single_door"
+    assert ("--single-door" in commands(EXAMPLE, config, Runtime(tmp_path))["traveller_screen"]) is single
+    page = answer(create_app(NewestView(), single_door=single), "/")[1].decode()
+    enter = STEPS[ENTER_STEP - 1][1]
+    assert (f">{enter}</span></li>" in page) is not single
 
 
 def test_the_page_is_whole_before_any_script_runs_and_then_it_is_the_closed_gate():

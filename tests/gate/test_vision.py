@@ -27,8 +27,18 @@ from gate.processes import vision
 from gate.processes.bounds import bounded_backends
 from gate.processes.capture import STEADY_S, Guide, pad_fact
 from gate.processes.display import Display
-from gate.processes.messages import AnyMessage, FaceChecked, FaceGuidance, Forget, Guidance, PrepareReference, StartCapture
-from gate.processes.vision import FaceWatcher
+from gate.processes.hardening import wipe_stack
+from gate.processes.messages import (
+    AnyMessage,
+    FaceChecked,
+    FaceGuidance,
+    Forget,
+    Guidance,
+    LookLonger,
+    PrepareReference,
+    StartCapture,
+)
+from gate.processes.vision import FaceWatcher, first_look
 from hardware.ports import DeviceLost, Frame
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "gate.example.toml"
@@ -63,6 +73,11 @@ class Verifier:
         self.seen = self.comparisons = 0
         self.probes: list[Probe] = []
         self.fused: list[int] = []
+        self.done: list[object] = []
+        """What every thread that measures was given to do."""
+
+    def in_each_thread(self, work) -> None:
+        self.done.append(work)
 
     def reference(self, _: bytes) -> Reference:
         return object.__new__(Reference)
@@ -248,6 +263,35 @@ def test_a_camera_that_goes_while_somebody_stands_there_leaves_neither_frame_nor
     assert len(wiped) == 1
 
 
+def test_when_a_traveller_is_done_every_thread_that_measured_wipes_its_stack():
+    verifier = Verifier("good")
+    watcher = FaceWatcher(verifier, Camera(), lambda _: None)  # type: ignore[arg-type] # set by hand
+    watcher._prepare(PrepareReference(transaction="t", portrait=b"x", zero=0.0))
+    assert verifier.done == []
+    watcher._forget()
+    assert verifier.done == [wipe_stack]
+
+
+def test_whoever_stands_there_when_the_process_starts_leaves_nothing_behind():
+    verifier, camera = Verifier("good"), Kept()
+    verifier.see(PIXELS)
+    first_look(WithoutSighting(verifier), camera)  # type: ignore[arg-type] # set by hand
+    assert [pixels.any() for pixels in camera.handed] == [False]
+    assert [probe.features.any() for probe in verifier.probes] == [False]
+    assert verifier.done == [wipe_stack]
+
+
+class WithoutSighting:
+    """Looks for the face by itself."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+        self.in_each_thread = verifier.in_each_thread
+
+    def probe(self, pixels: object) -> Probe:
+        return self._verifier.probe(pixels, SimpleNamespace(quality=self._verifier.quality))  # type: ignore[arg-type] # by hand
+
+
 class Frozen(Camera):
     """Hands over the same frame for ever."""
 
@@ -325,6 +369,24 @@ def test_what_was_to_be_forgotten_is_not_begun_and_looking_for_it_ends():
     again.take(Forget(transaction="u"))
     again._capture(StartCapture(transaction="u", deadline_s=60, zero=0.0))
     assert verifier.seen == 0
+
+
+@pytest.mark.parametrize(("whose", "seen"), [("t", FEWEST), ("another", 1)])
+def test_a_look_that_has_begun_goes_on_for_the_traveller_who_was_granted_more_time(whose, seen):
+    class Slow(Verifier):
+        def see(self, pixels: object) -> Sighting | NotPerformed:
+            if not self.seen:
+                watcher.take(LookLonger(transaction=whose, deadline_s=20))
+                time.sleep(0.6)
+            return super().see(pixels)
+
+    verifier, told = Slow("good"), list[object]()
+    watcher = FaceWatcher(verifier, Camera(), told.append)  # type: ignore[arg-type] # set by hand
+    watcher._prepare(PrepareReference(transaction="t", portrait=b"x", zero=boot()))
+    watcher._capture(StartCapture(transaction="t", deadline_s=0.5, zero=boot()))
+    assert verifier.seen == seen
+    assert verifier.comparisons == 1, "longer is not again"
+    assert words(told[-1])["pad"] == ("bona_fide" if seen == FEWEST else "not_performed")  # type: ignore[arg-type] # the last thing told
 
 
 def test_the_traveller_is_told_what_stays_wrong_and_when_it_is_mended():

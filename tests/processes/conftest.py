@@ -49,7 +49,7 @@ LIMIT_S = 30.0
 """Longest wait for anything: what takes longer is stuck. A worker takes two seconds to start, and five times that on a busy machine."""
 ATTEMPTS = 3
 """So often may an honest traveller try: on a busy machine a face is not found in time, or a lease lapses, and they are asked again."""
-TIMEOUTS = "document_s = 3\nentry_s = 1\nwalk_in_s = 1\ncapture_s = 1.5\nexit_s = 2\nawait_officer_s = 1"
+TIMEOUTS = "document_s = 3\nentry_s = 1\nwalk_in_s = 1\ncapture_s = 3\nexit_s = 2\nawait_officer_s = 1"
 NOBODY = "nobody"
 """A picture without a face: somebody stands there and the camera finds nobody."""
 
@@ -218,13 +218,18 @@ class Gate:
         )
 
     def into_capture(self, name: str = "ordinary") -> Future[TransactionRecord]:
-        """Bring a traveller, whose face is not seen yet, between the locked doors."""
-        self.until_ready()
-        walk = self.send(name, face=NOBODY)
-        self.until(lambda: walk.done() or any(stage.name == "entry_close" for stage in self.stages), "the entry closes")
-        assert not walk.done(), walk.result().decisions
-        assert self.plant()["inside"] == 1
-        return walk
+        """Bring a traveller, whose face is not seen yet, between the locked doors; where a busy machine took too long for one, the next."""
+        for _ in range(ATTEMPTS):
+            self.until_ready()
+            walk = self.send(name, face=NOBODY)
+            self.until(lambda walk=walk: walk.done() or self._is_looked_at(), "somebody stands between the doors")
+            if not walk.done() and self.plant()["inside"] == 1:
+                return walk
+            record = walk.result(LIMIT_S)
+        raise AssertionError(record.decisions)
+
+    def _is_looked_at(self) -> bool:
+        return any((stage.name, stage.result) == ("entry_close", "→ capture") for stage in self.stages)
 
     def turn_to_camera(self, name: str = "ordinary") -> None:
         self.stage.world.show_face(self.stage.probe(self.cast[name].face))
@@ -258,7 +263,9 @@ class Gate:
         return self.director._seen.screen
 
     def until_ready(self) -> None:
+        """Until the lane serves: that it once said so is not enough where it may have gone out of service since."""
         self.run(self.director.until_ready())
+        self.until(lambda: self.screen != "closed", "the lane serves")
 
     def until_screen(self, *words: str) -> None:
         self.until(lambda: self.screen in words, f"the screen shows {words}")
@@ -271,8 +278,12 @@ class Gate:
 
     def until_out(self, before: dict[str, Any]) -> None:
         """Whoever was inside left by the entry."""
-        self.until(lambda: self.plant()["ejected"] > before["ejected"], "let out by the entry")
-        assert self.plant()["inside"] == 0
+
+        def out() -> bool:
+            plant = self.plant()
+            return bool(plant["ejected"] > before["ejected"] and plant["inside"] == 0)
+
+        self.until(out, "let out by the entry")
 
     def log(self) -> AuditReader:
         key = (self.stage.state / KEY_FILE).read_text(encoding="ascii").strip().encode()
@@ -401,7 +412,7 @@ def gate_now(running_gate: Gate) -> Iterator[Gate]:
     """The gate, ready for a traveller. Afterwards: never two doors unlocked, nobody hurt, nobody inside, and it still serves."""
     try:
         running_gate.until_ready()
-    except TimeoutError:  # an earlier test left it in a bad way, and has failed for it
+    except (TimeoutError, AssertionError):  # an earlier test left it in a bad way, and has failed for it
         running_gate.plant_order("fire", on=False)
         running_gate.crash_lane()
         running_gate.until_ready()

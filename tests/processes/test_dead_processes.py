@@ -9,6 +9,9 @@ import pytest
 
 pytestmark = pytest.mark.processes
 
+CAPTURE_S = 3.0
+"""How long the lane waits for a face (``conftest.py``)."""
+
 
 def unmet(record) -> set[str]:
     return set(record.decisions[-1].decision.unmet)
@@ -95,10 +98,11 @@ def test_lane_killed_with_somebody_inside_lets_them_out_and_forgets_the_permit(g
 def test_lane_stopped_with_somebody_inside_loses_its_leases_and_its_permit(gate_now):
     before = gate_now.plant()
     walk = gate_now.into_capture()
-    lane = gate_now.signal("lane", signal.SIGSTOP)
+    lane, over = gate_now.signal("lane", signal.SIGSTOP), time.monotonic() + CAPTURE_S
     try:
         gate_now.turn_to_camera()
         gate_now.until_out(before)  # by the controller alone
+        time.sleep(max(0.0, over - time.monotonic()))
     finally:
         gate_now.signal("lane", signal.SIGCONT)
     record = gate_now.ends_referred(walk, before)

