@@ -135,8 +135,13 @@ async def _collecting(options: argparse.Namespace) -> int:
     keys = FileKeys(options.keys, people=_people(options))
     signer = open_signer(Path(options.key), f"collector {options.name}")
     client, connecting = None, asyncio.create_task(connect(options.nats, options.name, _tls(options)))
+
+    def end() -> None:
+        stop.set()
+        connecting.cancel()  # a broker that is away is waited for
+
     for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, lambda: (stop.set(), connecting.cancel()))  # a broker that is away is waited for
+        loop.add_signal_handler(each, end)
     try:
         client = await connecting
         await prepare_if_possible(client)
