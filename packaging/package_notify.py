@@ -19,7 +19,7 @@ profile = "demo"
 state_dir = "/var/lib/autogate/{lane}"
 
 [lane]
-id = "{lane}"
+id = "demo-1"
 checkpoint = "CGK"
 direction = "departure"
 
@@ -46,7 +46,18 @@ store = "/etc/autogate/trust"
 sealing_key = "/var/lib/autogate/{lane}/sealing.key"
 key = "/var/lib/autogate/{lane}/audit.key"
 """
-"""A lane whose devices are all away: it waits for them, and that is a state, not a fault."""
+"""The demonstration's lane, with all its devices away: it waits for them, and that is a state, not a fault."""
+
+PRETEND_STATES = """
+from datetime import UTC, datetime
+from pathlib import Path
+from gate.demo.cast import DEFAULT_CAST, load_cast
+from gate.demo.issue import create_states, trust_store
+from gate.demo.trust import write_trust
+cast, now = load_cast(DEFAULT_CAST), datetime.now(UTC)
+write_trust(trust_store(cast, create_states(cast, now)), Path("/etc/autogate/trust"), None, now)
+"""
+"""Makes the demonstration's trust store where the configuration names it."""
 
 
 def shown(root: Root, lane: str) -> str:
@@ -125,9 +136,7 @@ def groups() -> dict[str, list[str]]:
 
 def _configure(root: Root, lane: str) -> None:
     (root.path / f"etc/autogate/{lane}.toml").write_text(CONFIG.format(lane=lane), encoding="utf-8")
-    trust = root.path / "etc/autogate/trust"
-    trust.mkdir(exist_ok=True)
-    (trust / "DEMO").touch()
+    root.run("/usr/lib/autogate/bin/python", "-I", "-c", PRETEND_STATES)
     root.run("chgrp", "--recursive", "autogate", "/etc/autogate")
     root.run("chmod", "--recursive", "u=rwX,g=rX,o=", "/etc/autogate")
 

@@ -17,8 +17,7 @@ class Signers:
         self.public = ""
         for name in NAMES:
             said = self._autogate("trust", "keygen", "--name", name, "--key", str(folder / name))
-            key = next(word for word in said.split() if word.startswith(f"{name}:"))
-            self.public += f"{key}\n"
+            self.public += said.split('"')[1] + "\n"
 
     def sign(self, package: Path, who: int, after: Path | None = None, minimum: str = "") -> None:
         """The statement beside ``package``, with one more signature."""

@@ -84,7 +84,7 @@ def read_signers(path: Path) -> dict[str, str]:
 def read_statement(path: Path) -> SignedStatement[Release]:
     """Unverified. Raises ReleaseRefused: unsigned where there is none, malformed."""
     if not path.exists():
-        raise ReleaseRefused("unsigned", f"{path} is not there: nobody signed for the package")
+        raise ReleaseRefused("unsigned", f"{path.name} is not there: nobody signed for the package")
     try:
         return parse_signed(read_file(path, MAX_STATEMENT), Release)
     except PkiError as error:

@@ -132,18 +132,25 @@ async def _collecting(options: argparse.Namespace) -> int:
     from gate.fleet.keys.file_keys import FileKeys
 
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(each, stop.set)
     keys = FileKeys(options.keys, people=_people(options))
     signer = open_signer(Path(options.key), f"collector {options.name}")
-    client = None
+    client, connecting = None, asyncio.create_task(connect(options.nats, options.name, _tls(options)))
+
+    def end() -> None:
+        stop.set()
+        connecting.cancel()  # a broker that is away is waited for
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, end)
     try:
-        client = await connect(options.nats, options.name, _tls(options))
+        client = await connecting
         await prepare_if_possible(client)
         collector = Collector(client, options.dsn, keys, signer, options.name)
         print(f"collecting from {options.nats}", flush=True)
         await collector.run(stop)
         await client.flush()
+    except asyncio.CancelledError:
+        return EXIT_OK
     except NatsError as error:
         return _cannot(f"the broker: {error or type(error).__name__}")
     finally:

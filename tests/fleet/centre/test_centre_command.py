@@ -55,18 +55,21 @@ def test_a_database_is_made_examined_and_asked(
     assert main(["fleet", "destroy"]) == 2
 
 
-def test_a_collector_runs_until_it_is_told_to_end(centre: str, own_nats: RunningNats, tmp_path: Path) -> None:
+@pytest.mark.parametrize("broker", ["there", "away"])
+def test_a_collector_runs_until_it_is_told_to_end(centre: str, own_nats: RunningNats, tmp_path: Path, broker: str) -> None:
     make_key(tmp_path / "collector.key")
     (tmp_path / "keys.json").write_bytes(_directory())
+    if broker == "away":
+        own_nats.stop()
     command = [sys.executable, "-m", "gate", "collect", "--nats", own_nats.url]
     command += ["--key", str(tmp_path / "collector.key"), "--keys", str(tmp_path / "keys.json")]
     with subprocess.Popen(command, env={**os.environ, "AUTOGATE_DSN": centre}, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            assert process.stdout.readline().startswith("collecting from")
+            assert process.stdout.readline().startswith("collecting from" if broker == "there" else "broker: ")
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
-            assert "0 records" in process.stdout.read()
+            assert ("0 records" in process.stdout.read()) == (broker == "there")
         finally:
             process.kill()
 

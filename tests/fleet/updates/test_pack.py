@@ -7,7 +7,7 @@ import io
 import tarfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.fleet.updates.pack import MOST_FILES, packed, unpacked, write_pack
@@ -100,6 +100,7 @@ def test_a_pack_that_ends_early_is_files_or_a_refusal(length):
         assert unpacked(packed(FILES)[:length]).keys() <= FILES.keys()
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=100) | st.from_regex(r"(rules|config/CGK\.D07)/[0-9]{6}-[0-9a-f]{64}\.(tar|toml)", fullmatch=True))
 def test_any_path_is_a_target_or_a_refusal(path):
     with contextlib.suppress(UpdateError):

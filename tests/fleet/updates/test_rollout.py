@@ -228,11 +228,16 @@ def test_one_gate_in_a_fault_is_bad_for_one_gate_and_not_for_a_hundred():
     ("name", "instead"),
     [
         ("judge", lambda *_: ("good", "")),
+        ("going_back", lambda _: False),
         ("paths", lambda named, gates, _: dict.fromkeys(gates, named)),
     ],
-    ids=["a judge who finds all good", "whatever is named"],
+    ids=["a judge who finds all good", "a way back that leads forth", "whatever is named"],
 )
 def test_a_table_with_a_defect_turns_it_red(monkeypatch, name, instead):
+    attack = test_whatever_happens_one_stage_at_a_time_nothing_that_is_not_allowed_and_never_forth_after_back
+    day = {"passes": timedelta(seconds=100), "reporting": frozenset(), "faulty": (), "allowed": frozenset({BACK}), "order": None}
+    story = [day | {"allowed": BOTH}, day, day | {"allowed": BOTH}]
+    attack.hypothesis.inner_test(story)
     monkeypatch.setattr(rollout, name, instead)
     with pytest.raises(AssertionError):
-        test_whatever_happens_one_stage_at_a_time_nothing_that_is_not_allowed_and_never_forth_after_back()
+        attack.hypothesis.inner_test(story)

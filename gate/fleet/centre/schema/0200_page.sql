@@ -25,6 +25,10 @@ create view page_gate as
             where gate = g.gate and day >= (now() at time zone 'UTC')::date - 1 order by ended desc limit 1
         ) c on true;
 
+-- Alerts are opened by collectors: where none works, nothing else says so.
+create view page_collector as
+    select max(seen) as seen from collector;
+
 create view page_alert as
     select kind as code, gate, opened, detail from alert where closed is null;
 
@@ -54,4 +58,4 @@ create view page_books as
         and ended >= date_trunc('hour', now()) - interval '7 days'
     group by checkpoint, outcome, reasons;
 
-grant select on page_gate, page_alert, page_hour, page_throughput, page_books to autogate_page;
+grant select on page_gate, page_alert, page_collector, page_hour, page_throughput, page_books to autogate_page;
