@@ -72,6 +72,7 @@ def fleet(**changes) -> Fleet:
         ),
         books=tuple(Books(airport="CGK", outcome=outcome, reasons=reasons, crossings=count) for outcome, reasons, count in books),
         alerts=(Alert(code="silent", gate="CGK.dep-4", opened=NOW - timedelta(minutes=6), detail=""),),
+        collected=NOW,
     )
 
 

@@ -17,7 +17,7 @@ from gate.ui.officer.present import ZONES
 from gate.ui.words import DIRECTIONS, STATE_TONES, STATES, Words, warning
 
 SILENT = timedelta(seconds=60)
-"""A gate tells its status every ten seconds."""
+"""A gate tells its status every ten seconds, and so does a collector."""
 BEHIND = 50
 """Records that may be under way between a gate and the centre's receipt before the page speaks of a backlog."""
 OLD, TOO_OLD = timedelta(hours=24), timedelta(hours=72)
@@ -47,6 +47,7 @@ def board(fleet: Fleet) -> Board:
         sealed=sum(hour.sealed for hour in fleet.hours),
         lists=tuple(_lists(fleet)),
         versions=tuple(VersionShown(name=words.VERSIONS[name], found=found) for name, found in _versions(fleet.gates).items()),
+        uncollected=_uncollected(fleet),
         alerts=tuple(_alert(each) for each in fleet.alerts[:MOST_ALERTS]),
         alerts_left_out=max(0, len(fleet.alerts) - MOST_ALERTS),
     )
@@ -232,6 +233,12 @@ def _versions(gates: Iterable[Gate]) -> dict[str, tuple[tuple[str, int], ...]]:
         for name in counts.keys() & gate.versions.keys():
             counts[name][gate.versions[name]] += 1
     return {name: tuple(sorted(found.items(), key=lambda item: (-item[1], item[0]))) for name, found in counts.items() if found}
+
+
+def _uncollected(fleet: Fleet) -> int | None:
+    if fleet.collected is not None and fleet.at - fleet.collected <= SILENT:
+        return None
+    return int(fleet.collected.timestamp()) if fleet.collected else 0
 
 
 def _alert(alert: Alert) -> AlertShown:

@@ -81,3 +81,5 @@ class Fleet:
     hours: tuple[Hour, ...]
     books: tuple[Books, ...]
     alerts: tuple[Alert, ...]
+    collected: datetime | None
+    """When a collector last said that it works; None: never."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import class_row
@@ -22,6 +22,7 @@ SETTINGS = "set role autogate_page; set default_transaction_read_only = on; set 
 CONNECT_S = 5
 MOST_ALERTS = 500
 
+_NOW = "select now()"
 _GATES = "select gate, heard, state, direction, troubles, waiting_s, behind, versions, freshness, days_left from page_gate"
 _ALERTS = "select code, gate, opened, detail from page_alert order by opened desc limit %s"
 _SLOTS = "select airport, at, crossings, passed from page_throughput order by airport, at"
@@ -69,12 +70,13 @@ async def _counted(connection: psycopg.AsyncConnection[Any]) -> Fleet:
     """Travellers alone."""
     async with connection.transaction():
         return Fleet(
-            at=await _now(connection),
+            at=await _one(connection, _NOW),
             gates=(),
             slots=await _rows(connection, Slot, _SLOTS),
             hours=await _rows(connection, Hour, _HOURS),
             books=tuple(replace(each, reasons=tuple(each.reasons)) for each in await _rows(connection, Books, _BOOKS)),
             alerts=(),
+            collected=None,
         )
 
 
@@ -84,11 +86,12 @@ async def _looked(connection: psycopg.AsyncConnection[Any], fleet: Fleet) -> Fle
         gates = await _rows(connection, Gate, _GATES)
         alerts = await _rows(connection, Alert, _ALERTS, MOST_ALERTS)
         told = tuple(replace(gate, troubles=tuple(gate.troubles)) for gate in gates)
-        return replace(fleet, at=await _now(connection), gates=told, alerts=alerts)
+        collected = await _one(connection, "select seen from page_collector")
+        return replace(fleet, at=await _one(connection, _NOW), gates=told, alerts=alerts, collected=collected)
 
 
-async def _now(connection: psycopg.AsyncConnection[Any]) -> Any:
-    row = await (await connection.execute("select now()")).fetchone()
+async def _one(connection: psycopg.AsyncConnection[Any], query: LiteralString) -> Any:
+    row = await (await connection.execute(query)).fetchone()
     assert row is not None
     return row[0]
 

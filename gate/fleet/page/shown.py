@@ -120,5 +120,7 @@ class Board:
     """Travellers of the last hour of whom no class and no reasons can be told here."""
     lists: tuple[ListShown, ...]
     versions: tuple[VersionShown, ...]
+    uncollected: int | None
+    """Since when no collector works, 0 for ever; None: one does."""
     alerts: tuple[AlertShown, ...]
     alerts_left_out: int

@@ -68,6 +68,14 @@ async def test_an_empty_centre_is_a_page_without_gates(centre):
     told = await centre.read()
     assert (told.gates, told.slots, told.hours, told.books, told.alerts) == ((), (), (), (), ())
     assert board(told).airports == ()
+    assert board(told).uncollected == 0
+
+
+async def test_a_collector_that_says_that_it_works_is_seen(centre):
+    centre.connection.execute(
+        "insert into collector values ('a', now(), now(), 0, 0, 0), ('b', now(), now() - interval '1 day', 0, 0, 0)"
+    )
+    assert board(await centre.read()).uncollected is None
 
 
 async def test_a_gate_is_told_of_by_its_newest_status_and_what_the_centre_holds_of_its_log(centre):

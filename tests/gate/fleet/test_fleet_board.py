@@ -20,7 +20,7 @@ from gate.report.disclosure import K
 from gate.ui.words import STATES
 
 NOW = datetime(2026, 11, 23, 8, 12, 5, tzinfo=UTC)
-EMPTY = Fleet(at=NOW, gates=(), slots=(), hours=(), books=(), alerts=())
+EMPTY = Fleet(at=NOW, gates=(), slots=(), hours=(), books=(), alerts=(), collected=NOW)
 
 
 def gate(name: str, **changes) -> Gate:
@@ -128,6 +128,16 @@ def test_the_oldest_list_is_the_one_that_is_shown_and_an_instant_that_is_none_is
 )
 def test_a_version_is_short_on_a_tile(version, badge):
     assert tile(gate("CGK.D1", versions={"rules": version})).version == badge
+
+
+@pytest.mark.parametrize(
+    ("collected", "since"),
+    [(NOW - timedelta(seconds=59), None), (NOW - timedelta(seconds=90), int(NOW.timestamp()) - 90), (None, 0)],
+)
+def test_that_no_collector_works_is_said_by_the_page_itself(collected, since):
+    told = board(replace(EMPTY, collected=collected))
+    assert told.uncollected == since
+    assert ("No collector works" in markup(told)["alerts"]) is (since is not None)
 
 
 # --- few people -------------------------------------------------------------------------------------------------------------------

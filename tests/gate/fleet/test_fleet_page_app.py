@@ -22,7 +22,7 @@ from gate.ui.serve import listen
 WORDS = "many words and a number 7"
 NIA = Viewer(name="nia", role="auditor", password=hashed(WORDS), since=date(2020, 1, 1), until=date(2099, 1, 1))
 ALERT = Alert(code="gap", gate="CGK.D07", opened=datetime(2026, 11, 23, tzinfo=UTC), detail="record 7 is missing")
-FLEET = Fleet(at=datetime(2026, 11, 23, tzinfo=UTC), gates=(), slots=(), hours=(), books=(), alerts=(ALERT,))
+FLEET = Fleet(at=datetime(2026, 11, 23, tzinfo=UTC), gates=(), slots=(), hours=(), books=(), alerts=(ALERT,), collected=None)
 
 
 class House:
