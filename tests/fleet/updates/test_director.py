@@ -10,6 +10,7 @@ import nats as nats_client
 import psycopg
 import pytest
 
+from gate.fleet.centre.alerts import alerts, look
 from gate.fleet.centre.database import migrate
 from gate.fleet.updates import ledger
 from gate.fleet.updates.broker import OBJECTS, VALUES, Broker, assign, make_stores, publish_repository
@@ -165,6 +166,29 @@ def test_of_two_directors_one_acts_and_the_other_takes_over_when_it_is_gone(data
             if ledger.only_one(other):
                 return
         pytest.fail("nobody took over")
+
+
+async def test_a_roll_out_that_goes_back_or_waits_is_an_alert_until_it_has_ended(database, held, centre, plan):
+    async def told():
+        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
+            await look(connection)
+        return [(alert.kind, alert.log, alert.detail) for alert in alerts(held)]
+
+    ledger.begin(held, plan, "siti", centre.now)
+    director = Moving(held, centre)
+    director.move()
+    assert await told() == []
+    with held.transaction():
+        found = ledger.named(held, "two")
+        ledger.keep(held, "two", found.state, ordered(found.state, "pause", "budi", centre.now))
+    assert await told() == [("rollout", "two", "waits for a person: paused by budi")]
+    with held.transaction():
+        found = ledger.named(held, "two")
+        ledger.keep(held, "two", found.state, ordered(found.state, "undo", "budi", centre.now))
+    assert await told() == [("rollout", "two", "goes back: undone by budi")]
+    tell(held, "CGK.D07", plan.back)
+    assert director.move().phase == "undone"
+    assert [kind for kind, _, _ in await told() if kind == "rollout"] == []
 
 
 async def test_a_gate_takes_from_the_broker_what_the_director_laid_out(own_nats, database, centre, gate, plan):
