@@ -32,7 +32,7 @@ def played(request, tmp_path_factory):
     if what := missing():
         request.config.pluginmanager.get_plugin(str(request.config.rootpath / "tests/conftest.py")).absent(what)
     port = demo.free_port()
-    command = ["fleet", "demo", "--real", "0", "--minutes", "0.15", "--before", "0.3", "--port", str(port)]
+    command = ["fleet", "demo", "--real", "0", "--minutes", "3", "--before", "0.3", "--port", str(port)]
     command += ["--state", str(tmp_path_factory.mktemp("fleet") / "state")]
     process = subprocess.Popen(
         [sys.executable, "-m", "gate", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -43,10 +43,11 @@ def played(request, tmp_path_factory):
             told += (line := process.stdout.readline())
             assert line, told
         page = look(port, re.search(r"password (\S+)", told)[1], process)
+        process.terminate()  # as Ctrl-C
         rest, _ = process.communicate(timeout=LIMIT_S)
     finally:
-        process.kill()
-        process.wait()
+        process.terminate()  # it ends what it started
+        process.wait(LIMIT_S)
         process.stdout.close()
     return process.returncode, told + rest, page
 
@@ -68,7 +69,7 @@ def look(port: int, password: str, process) -> str:
     while True:
         with urllib.request.urlopen(urllib.request.Request(f"{origin}/", headers={"Cookie": cookie})) as answer:
             page = answer.read().decode()
-        if page.count('class="tile good') > 10:
+        if page.count('class="tile good') > 10 and page.count('class="tile ') == 20:
             return page
         assert time.monotonic() < until, page
         assert process.poll() is None
@@ -82,7 +83,7 @@ def test_twenty_gates_tell_the_centre_everything_and_nothing_twice(played):
     assert status == 0, told
     events = re.search(r"gates 20, events (\d+), gaps 0, forks 0", told)
     assert events, told
-    assert int(events[1]) > 200
+    assert int(events[1]) >= 20
     assert "together" in told
 
 
