@@ -116,8 +116,10 @@ class FleetDemo:
         broker = RunningNats(["nats-server", "-c", str(configuration)], self._folder / "nats.log", port)
         children = Children(self._folder / "processes.log", {DSN: database.dsn})
         try:
-            self._start(children, f"tls://{broker.url.removeprefix('nats://')}")
+            url = f"tls://{broker.url.removeprefix('nats://')}"
+            self._start_centre(children, url)
             self._say(time.monotonic() - begun)
+            self._start_gates(children, url)
             lost = self._wait(children)
             self._tell_use(children, broker, database, time.monotonic() - begun)
             self._drain(children, database.dsn)
@@ -152,7 +154,7 @@ class FleetDemo:
 
     # --- how it goes --------------------------------------------------------------------------------------------------------------
 
-    def _start(self, children: Children, url: str) -> None:
+    def _start_centre(self, children: Children, url: str) -> None:
         people = [word for signer in self._keys.signers for word in ("--person", signer)]
         own, keys = self._folder / "keys" / "centre", self._folder / "authority" / "keys.json"
         tls = ["--ca", own / "authority.pem", "--certificate", own / CERTIFICATE, "--certificate-key", own / TLS_KEY]
@@ -160,6 +162,8 @@ class FleetDemo:
         collect = ["collect", "--migrate", "--name", "centre", "--nats", url, *tls, *signing, *people]
         children.start("collector", "-m", "gate", *map(str, collect))
         children.start("page", "-m", "gate", "fleet", "page", *map(str, self._page()))
+
+    def _start_gates(self, children: Children, url: str) -> None:
         for place, airport in enumerate(self._real):
             children.start(f"{REAL_NAME} {airport}", "-m", "gate", "demo", *map(str, self._demonstration(airport, url, place)))
         self._await_real()

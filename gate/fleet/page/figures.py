@@ -63,7 +63,7 @@ class Books:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """An open one. ``code``: its kind, as the collector names it."""
+    """An open one. ``code``: its kind, as the collector names it; ``gate``: or the roll-out that it is about."""
 
     code: str
     gate: str

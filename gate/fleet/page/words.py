@@ -26,6 +26,7 @@ ALERTS: dict[str, Words] = {
     "silent": ("Gerbang tidak terdengar", "Gate is silent"),
     "clock": ("Jam gerbang meragukan", "Gate's clock is doubtful"),
     "forged": ("Tanda tangan palsu", "Forged signature"),
+    "rollout": ("Peluncuran perlu perhatian", "Roll-out needs somebody"),
     "refused": ("Pesan ditolak", "Messages refused"),
 }
 VERSIONS: dict[str, Words] = {

@@ -124,7 +124,11 @@ async def test_only_open_alerts_are_shown_newest_first(centre):
         "insert into alert (kind, gate, detail, opened, closed) values ('gap', 'CGK.dep-1', 'record 7 is missing', now() - interval '1 hour', null), "
         "('silent', 'CGK.dep-2', '', now(), null), ('late', 'CGK.dep-3', '', now(), now())"
     )
-    assert [(alert.code, alert.gate) for alert in (await centre.read()).alerts] == [("silent", "CGK.dep-2"), ("gap", "CGK.dep-1")]
+    centre.connection.execute(
+        "insert into alert (kind, gate, log, detail, opened) values ('rollout', '', 'rules-7', '', now() - interval '1 day')"
+    )
+    told = [(alert.code, alert.gate) for alert in (await centre.read()).alerts]
+    assert told == [("silent", "CGK.dep-2"), ("gap", "CGK.dep-1"), ("rollout", "rules-7")]
 
 
 @pytest.mark.parametrize("table", ["event", "crossing", "gate_status", "gate_log", "alert", "refusal", "checkpoint"])

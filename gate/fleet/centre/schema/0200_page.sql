@@ -30,7 +30,7 @@ create view page_collector as
     select max(seen) as seen from collector;
 
 create view page_alert as
-    select kind as code, gate, opened, detail from alert where closed is null;
+    select kind as code, coalesce(nullif(gate, ''), log) as gate, opened, detail from alert where closed is null;
 
 create view page_hour as
     select checkpoint as airport, count(*) as crossings, count(*) filter (where outcome = 'OPEN') as passed,
