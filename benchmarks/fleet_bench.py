@@ -71,18 +71,20 @@ class Size:
 def run(size: Size, folder: Path) -> dict[str, Any]:
     gates = [*range(size.gates), *range(BACK_FIRST, BACK_FIRST + OTHERS), *([BACK] if size.days else [])]
     with World(folder, gates, tls=True) as world:
-        collectors = [world.collector(number) for number in range(COLLECTORS)]
-        told: dict[str, Any] = {"steady": steady(world, size, collectors)}
+        for number in range(COLLECTORS):
+            world.collector(number)
+        told: dict[str, Any] = {"steady": steady(world, size)}
         told["catch_up"] = told["steady"].pop("catch_up")
         if size.days:
             told["offline"] = offline(world, size)
+        told["collectors_that_gave_up"] = world.gave_up
         told["history"] = checked(world)
         told["ceilings"] = asyncio.run(fleet_ceilings.published(world.url(), size.ceiling_s, world.certificates))
         told["ceilings"] |= {"copied": fleet_ceilings.copied(world.dsn, size.ceiling_s)}
     return told
 
 
-def steady(world: World, size: Size, collectors: list[Child]) -> dict[str, Any]:
+def steady(world: World, size: Size) -> dict[str, Any]:
     shares = [range(size.gates)[size.gates * n // PROCESSES : size.gates * (n + 1) // PROCESSES] for n in range(PROCESSES)]
     plan = {"per_hour": PER_HOUR, "look_s": LOOK_S}
     generators = [
@@ -94,7 +96,7 @@ def steady(world: World, size: Size, collectors: list[Child]) -> dict[str, Any]:
     parts = {
         "broker": (world.nats.pid,),
         "database": (world.postgres.pid,),
-        "collectors": tuple(each.pid for each in collectors),
+        "collectors": tuple(each.pid for each in world.collectors.values()),
         "gates": tuple(each.pid for each in generators),
     }
     meter, begun = Meter(parts), world.progress(generators)
@@ -109,10 +111,10 @@ def steady(world: World, size: Size, collectors: list[Child]) -> dict[str, Any]:
         "processor_ms_of_a_gate_per_hour": round(used["gates"]["processor_s"] / seconds / size.gates * 3600 * 1000, 1),
         "gates": marked(generators),
     }
-    told["catch_up"] = away(world, size, collectors, generators)
+    told["catch_up"] = away(world, size, generators)
     for generator in generators:
         generator.order("stop")
-    told["ends"] = [generator.wait_for("final", 400) for generator in generators]
+    told["ends"] = [world.final(generator, 400) for generator in generators]
     for generator in generators:
         world.end(generator)
     return told
@@ -125,8 +127,9 @@ def watched(world: World, generators: list[Child], seconds: float, meter: Meter 
         time.sleep(min(2.0, seconds - elapsed))
         if meter:
             meter.look()
+        world.supervise()
         for child in world.children:
-            if child.process.poll() is not None:
+            if child.process.poll():
                 raise RuntimeError(f"{child.process.args!r} ended with {child.process.returncode}")
     return time.monotonic() - begun
 
@@ -143,15 +146,17 @@ def outstanding(world: World, generators: list[Child]) -> int:
     return made - through
 
 
-def away(world: World, size: Size, collectors: list[Child], generators: list[Child]) -> dict[str, float]:
+def away(world: World, size: Size, generators: list[Child]) -> dict[str, float]:
     """No collector for a while; then how long it takes until no more is outstanding than before."""
     before = max(outstanding(world, generators), int(size.rows_per_s * LOOK_S))
-    for collector in collectors:
+    for collector in tuple(world.collectors.values()):
         world.end(collector)
     time.sleep(size.away_s)
     behind, begun = outstanding(world, generators), time.monotonic()
-    collectors[:] = [world.collector(number) for number in range(COLLECTORS)]
+    for number in range(COLLECTORS):
+        world.collector(number)
     while outstanding(world, generators) > before and time.monotonic() - begun < 300:
+        world.supervise()
         time.sleep(0.2)
     took = time.monotonic() - begun
     return {
@@ -181,11 +186,11 @@ def offline(world: World, size: Size) -> dict[str, Any]:
     world.end(at_its_pace, signal.SIGKILL)
     hurrying = world.generator({"number": 12, "rows_per_s": BACK_ROWS_PER_S, **back})
     began = time.monotonic()
-    final = hurrying.wait_for("final", 1000)
+    final = world.final(hurrying, 1000)
     took = time.monotonic() - began
     hurried = marked([others])[0]
     others.order("stop")
-    others.wait_for("final", 400)
+    world.final(others, 400)
     for child in (hurrying, others):
         world.end(child)
     return {

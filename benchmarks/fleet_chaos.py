@@ -53,8 +53,6 @@ RESEND_S = 10.0
 """Instead of the product's half a minute: a run is shorter than an outage."""
 FAULTS = ("broker killed", "broker forgets", "broker empty", "collector killed", "database killed")
 WEIGHTS = (3, 1, 1, 4, 2)
-GIVEN_UP = "collector gave up"
-"""Over its bad line, as it started; what runs it starts it again, as systemd does."""
 OUTSTANDING = 40_000
 """Records made and not acknowledged, in a process."""
 
@@ -93,7 +91,6 @@ class Chaos:
     recorded: Path
     """Where the life was recorded that the power cuts ended."""
     relays: list[Child] = field(default_factory=list)
-    collectors: list[Child] = field(default_factory=list)
     done: Counter[str] = field(default_factory=Counter)
     _kept: Path | None = None
 
@@ -101,15 +98,16 @@ class Chaos:
         begun = time.monotonic()
         self.relays = [self.world.relay("gates", 1), self.world.relay("collectors", 2, "--dsn", self.world.dsn)]
         ports = [relay.wait_for("port", 20) for relay in self.relays]
-        self.collectors = [self.world.collector(number, ports[1]) for number in range(COLLECTORS)]
+        for number in range(COLLECTORS):
+            self.world.collector(number, ports[1])
         asyncio.run(self._earlier_lives(cuts))
         generators = [self._generator(number, ports[0]) for number in range(PROCESSES)]
         hostile = self.world.hostile(self.dice.randrange(1 << 30))
         self._disturb(generators, ports[1], begun + self.size.minutes * 60)
         made_s = time.monotonic() - begun
-        ends = self._drained(generators, ports[1])
+        ends = [self.world.final(generator, self.size.drain_s + 60) for generator in generators]
         drained_s = time.monotonic() - begun
-        for child in (hostile, *generators, *self.collectors, *self.relays):
+        for child in (hostile, *generators, *self.world.collectors.values(), *self.relays):
             self.world.end(child)
         promises = self.relays[1].last
         return {
@@ -118,6 +116,7 @@ class Chaos:
             "events_per_s": round(sum(end["made"] for end in ends) / drained_s),
             "made_s": round(made_s, 1),
             "faults": dict(sorted(self.done.items())),
+            "collectors_that_gave_up": self.world.gave_up,
             "frames": _sums([relay.last.get("frames", {}) for relay in self.relays]),
             "hostile": hostile.last.get("sent", {}),
             "refused": refused(self.world.dsn),
@@ -158,14 +157,6 @@ class Chaos:
         finally:
             await client.close()
 
-    def _drained(self, generators: list[Child], port: int) -> list[dict[str, Any]]:
-        """What they found, once all is acknowledged. Raises RuntimeError."""
-        until = time.monotonic() + self.size.drain_s + 60
-        while not all("final" in each.last or "ended" in each.last for each in generators) and time.monotonic() < until:
-            self._supervise(port)
-            time.sleep(0.2)
-        return [generator.wait_for("final", 1) for generator in generators]
-
     # --- faults ---------------------------------------------------------------------------------------------------------------
 
     def _disturb(self, generators: list[Child], port: int, until: float) -> None:
@@ -176,7 +167,7 @@ class Chaos:
             while time.monotonic() < wait_until:
                 time.sleep(0.1)
                 last = bar_to(bar, last, self.world.progress(generators)[1])
-                self._supervise(port)
+                self.world.supervise()
                 if any("final" in each.last for each in generators) or self.world.progress(generators)[0] >= self._whole:
                     bar.end()
                     return
@@ -187,13 +178,6 @@ class Chaos:
                     return
             self._strike(what, port)
             self.done[what] += 1
-
-    def _supervise(self, port: int) -> None:
-        for number, collector in enumerate(self.collectors):
-            if collector.process.poll() is not None:
-                self.world.end(collector)
-                self.collectors[number] = self.world.collector(number, port)
-                self.done[GIVEN_UP] += 1
 
     @property
     def _whole(self) -> int:
@@ -211,9 +195,9 @@ class Chaos:
         match what:
             case "collector killed":
                 number = self.dice.randrange(COLLECTORS)
-                world.end(self.collectors[number], signal.SIGKILL)
+                world.end(world.collectors[number], signal.SIGKILL)
                 time.sleep(down_s)
-                self.collectors[number] = world.collector(number, port)
+                world.collector(number, port)
             case "database killed":
                 world.postgres.kill()
                 time.sleep(down_s)

@@ -108,8 +108,7 @@ class Line:
                     if raw := await asker.newest_receipt():
                         await self._take(one, raw)
 
-        if self.counts["connections"] > 1:
-            await asyncio.gather(*(ask(one) for one in self._gates.values() if one.outstanding))
+        await asyncio.gather(*(ask(one) for one in self._gates.values() if one.outstanding))
 
     async def _heard(self, message: Any) -> None:
         if one := self._gates.get(gate_of(message.subject)):

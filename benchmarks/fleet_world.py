@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -98,6 +99,10 @@ class World:
     tls: bool = False
     engines: Engines = field(default_factory=Engines)
     children: list[Child] = field(default_factory=list)
+    collectors: dict[int, Child] = field(default_factory=dict)
+    gave_up: int = 0
+    """Collectors that ended by themselves as they started: over a bad line, or a slow one. What runs them starts them again, as systemd does."""
+    _ports: dict[int, int | None] = field(default_factory=dict)
     nats: RunningNats = field(init=False)
     postgres: RunningPostgres = field(init=False)
 
@@ -163,7 +168,16 @@ class World:
         own += ["--key", str(self.folder / "collector.key")]
         for what, file in self.certificates.items():
             own += ["--certificate-key" if what == "key" else f"--{what}", file]
-        return self._child([sys.executable, "-m", "gate", "collect", *own], f"collector-{number}")
+        self.collectors[number] = self._child([sys.executable, "-m", "gate", "collect", *own], f"collector-{number}")
+        self._ports[number] = port
+        return self.collectors[number]
+
+    def supervise(self) -> None:
+        for number, collector in list(self.collectors.items()):
+            if collector.process.poll() is not None:
+                self.end(collector)
+                self.gave_up += 1
+                self.collector(number, self._ports[number])
 
     def generator(self, plan: Mapping[str, Any], port: int | None = None) -> Child:
         fleet = {"url": self.url(port), "signing_key": "none", "keys": str(self.keys), **self.certificates}
@@ -189,6 +203,15 @@ class World:
     def end(self, child: Child, how: signal.Signals = signal.SIGTERM) -> None:
         child.end(how)
         self.children.remove(child)
+        self.collectors = {number: each for number, each in self.collectors.items() if each is not child}
+
+    def final(self, generator: Child, timeout_s: float) -> Any:
+        """What a generator found, once it has. Raises RuntimeError."""
+        until = time.monotonic() + timeout_s
+        while not generator.last.keys() & {"final", "ended"} and time.monotonic() < until:
+            self.supervise()
+            time.sleep(0.1)
+        return generator.wait_for("final", 1)
 
     def progress(self, generators: Iterable[Child]) -> tuple[int, int]:
         """Records made and acknowledged, as told last."""

@@ -7,10 +7,17 @@ import pytest
 from benchmarks import fleet_bench, fleet_chaos
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Processes: their starts are most of a short run."""
+    monkeypatch.setattr(fleet_chaos, "PROCESSES", 1)
+    monkeypatch.setattr(fleet_bench, "PROCESSES", 1)
+
+
 @pytest.mark.timeout(120)
 def test_a_short_run_of_the_chaos_leaves_an_exact_history(engines, tmp_path):
     size = fleet_chaos.Size(
-        events=12_000, minutes=0.25, gates=30, whole=2, cuts=4, power=(1, 10), every_s=(1.0, 2.0), resend_s=2.0, drain_s=60.0
+        events=10_000, minutes=0.2, gates=30, whole=2, cuts=4, power=(1, 10), every_s=(1.0, 2.0), resend_s=2.0, drain_s=60.0
     )
     told = fleet_chaos.run(size, 5, tmp_path)
     assert fleet_chaos.wrong(told) == []
