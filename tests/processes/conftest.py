@@ -49,7 +49,7 @@ LIMIT_S = 30.0
 """Longest wait for anything: what takes longer is stuck. A worker takes two seconds to start, and five times that on a busy machine."""
 ATTEMPTS = 3
 """So often may an honest traveller try: on a busy machine a face is not found in time, or a lease lapses, and they are asked again."""
-TIMEOUTS = "document_s = 3\nentry_s = 1\nwalk_in_s = 1\ncapture_s = 3\nexit_s = 2\nawait_officer_s = 1"
+TIMEOUTS = "document_s = 5\nentry_s = 1\nwalk_in_s = 1\ncapture_s = 3\nexit_s = 2\nawait_officer_s = 1"
 NOBODY = "nobody"
 """A picture without a face: somebody stands there and the camera finds nobody."""
 
