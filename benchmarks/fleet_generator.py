@@ -33,6 +33,8 @@ from gate.fleet.keys.file_keys import FileKeys
 from gate.fleet.messages import RECEIPT_SUBJECT, gate_of
 
 RECONNECT_S = 0.5
+MOST_SILENCES = 5
+"""Gates in a row that the broker does not answer: then this is no connection any more, whatever the library says. A gate by itself needs one."""
 PER_LOOK = 50
 """Gates whose newest receipt is asked for at once, after a connection was lost."""
 TURN_S = 0.01
@@ -69,7 +71,7 @@ class Line:
     def __init__(self, fleet: Fleet, gates: list[Running], receipts: TextIO) -> None:
         self._fleet, self._gates, self._receipts = fleet, {one.gate.id: one for one in gates}, receipts
         self._connection: Connection | None = None
-        self._open, self.counts = asyncio.Event(), Counter[str]()
+        self._open, self.counts, self._silences = asyncio.Event(), Counter[str](), 0
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -92,7 +94,13 @@ class Line:
             self._connection = connection
             self._open.set()
             self.counts["connections"] += 1
-            await asyncio.gather(self._catch_up(connection), connection.ended())
+            self._silences = 0
+            catching_up = asyncio.ensure_future(self._catch_up(connection))
+            ended = asyncio.ensure_future(connection.ended())
+            while not ended.done() and self._silences < MOST_SILENCES:
+                await asyncio.wait([ended], timeout=RECONNECT_S)
+            for task in (catching_up, ended):
+                task.cancel()
         finally:
             self._open.clear()
             await connection.close()
@@ -127,6 +135,7 @@ class Line:
                 await one.publish(self._send)
             except BrokerError:
                 self.counts["silences"] += 1
+                self._silences += 1
                 await asyncio.sleep(RECONNECT_S)
 
     async def _send(self, subject: str, raw: bytes, message_id: str) -> None:
@@ -134,6 +143,7 @@ class Line:
             raise BrokerError("not connected", silent=True)
         self.counts["messages"] += 1
         await self._connection.send(subject, raw, message_id)
+        self._silences = 0
 
 
 class Part:

@@ -48,6 +48,8 @@ class Builder:
                 self._build("pcsc.lock", "pyscard")
                 self._install(wheel, hashes=False)
             after.append((part, files(self.tree)))
+        for record in self.tree.rglob("*.dist-info/RECORD"):
+            _forget(record)
         return after
 
     def finish(self) -> None:
@@ -58,8 +60,6 @@ class Builder:
         (binaries / "python").symlink_to(f"/usr/bin/python{self.version}")
         settings = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {self.version}\n"
         (self.tree / "pyvenv.cfg").write_text(settings, encoding="ascii")
-        for record in self.tree.rglob("*.dist-info/RECORD"):
-            _forget(record)
         for path in (".lock", ".gitignore", "CACHEDIR.TAG"):
             (self.tree / path).unlink(missing_ok=True)
         # Templates and tests of others that are no Python stay uncompiled.

@@ -58,7 +58,7 @@ def shown(work: Path, base: Path, packages: list[Path], cast: str) -> str:
     (work / "cast.toml").write_text(cast, encoding="utf-8")
     buildah("copy", gate, work / "cast.toml", "/cast.toml")
     doctor = buildah("run", "--isolation", "chroot", "--user", user, gate, "--", *entry, *settings["Cmd"])
-    demo = ["demo", "--headless", "--once", "--cast", "/cast.toml", "--state", "/tmp/demo", *_ports()]  # noqa: S108 - its own
+    demo = ["demo", "--headless", "--once", "--cast", "/cast.toml", "--state", "/var/tmp/demo", *_ports()]  # noqa: S108 - its own
     said = buildah("run", "--isolation", "chroot", "--user", user, gate, "--", *entry, *demo)
     if "FAIL" in doctor or not said:
         raise Failed(f"the container's doctor: {doctor}\nits demonstration: {said}")

@@ -95,7 +95,7 @@ def calls(root: Root, cast: str) -> str:
     ones that entering the root takes.
     """
     log = root.path / "calls"
-    demo = ["autogate", "demo", "--headless", "--once", "--cast", cast, "--state", "/tmp/traced"]  # noqa: S108 - its own
+    demo = ["autogate", "demo", "--headless", "--once", "--cast", cast, "--state", "/var/tmp/traced"]  # noqa: S108 - its own
     allowed = ",".join(f"?{call}" for call in sorted(units.allowed_calls(units.FOLDER / "autogate@.service", groups())))
     watched = [
         "strace",

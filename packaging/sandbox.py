@@ -6,13 +6,24 @@ Commands run in namespaces of their own (mounts, processes, network): /proc is t
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-INCLUDED = ("python3", "python3-cryptography", "python3-cffi-backend", "libpcsclite1", "libstdc++6")
+INCLUDED = (
+    "python3",
+    "python3-cryptography",
+    "python3-cffi-backend",
+    "libpcsclite1",
+    "libstdc++6",
+    "systemd",
+    "systemd-sysv",
+    "dbus",
+    "procps",
+)
 """What a machine has before the first package comes: the installer wants python3-cryptography, whose other need debootstrap does not find."""
 TOOLS = ("debootstrap", "unshare", "chroot", "setpriv", "ip", "tar", "dpkg-deb")
 _INSIDE = """
@@ -104,11 +115,12 @@ def unpack(archive: Path, folder: Path) -> Root:
     return Root(folder)
 
 
-def base(archive: Path, scratch: Path, mirror: str = "") -> Path:
-    """A smallest Debian of this machine's release with :data:`INCLUDED`, made once, from where this machine takes its own packages."""
+def base(out: Path, scratch: Path, mirror: str = "") -> Path:
+    """A smallest Debian of this machine's release with :data:`INCLUDED`, made once in ``out``, from where this machine takes its own packages."""
+    archive = out / f"base-{codename()}-{hashlib.sha256(' '.join(INCLUDED).encode()).hexdigest()[:8]}.tar"
     if archive.exists():
         return archive
-    archive.parent.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     folder = scratch / "bootstrap"
     asked = ["debootstrap", "--variant=minbase", f"--include={','.join(INCLUDED)}", codename(), folder, mirror or own_mirror()]
     subprocess.run(["unshare", "--mount", *map(str, asked)], check=True, stdout=subprocess.DEVNULL)

@@ -20,6 +20,8 @@ from typing import Any
 from pki.durable import read_file, write_file
 
 STATE = Path("/var/lib/autogate")
+HOME = Path(__file__).resolve().parents[2]
+"""Where ``gate`` lies."""
 FORMAT_FILE = "state-format"
 KEPT_PACKAGES, BACKUPS, PACKS = "packages", "backups", "packs"
 LASTING = (
@@ -125,7 +127,7 @@ def _as_owner(lane: Path, what: list[str], given: Path | None = None) -> None:
     command = [sys.executable, "-m", "gate.release.state", *what]
     who: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     with (given or Path(os.devnull)).open("rb") as copy:
-        done = subprocess.run(command, stdin=copy, stderr=subprocess.PIPE, check=False, text=True, cwd="/", **who)
+        done = subprocess.run(command, stdin=copy, stderr=subprocess.PIPE, check=False, text=True, cwd=HOME, **who)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
         raise StateError(f"{lane.name}: {' '.join(what[:2])} failed: {last}")

@@ -61,6 +61,7 @@ def test_every_file_of_settings_is_declared_as_the_operators(name):
     assert declared == [f"/etc/autogate/{path.name}" for path in sorted(folder.glob("*.conf"))]
 
 
+@pytest.mark.usefixtures("dpkg_deb")
 def test_a_package_is_the_same_octets_whoever_builds_it_and_when(tmp_path):
     made = []
     for number in (1, 2):

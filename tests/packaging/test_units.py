@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import package_notify
 import pytest
 import units
 
+pytestmark = pytest.mark.usefixtures("systemd_analyze")
 UNITS = sorted(units.FOLDER.glob("*"))
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 MOST_EXPOSED = 2.0
@@ -25,14 +24,6 @@ EVERYWHERE = {
     "ProtectSystem": "strict",
     "MemoryDenyWriteExecute": "yes",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _systemd() -> None:
-    if shutil.which("systemd-analyze") is None:
-        (pytest.fail if os.environ.get("AUTOGATE_REQUIRE_ALL") == "1" else pytest.skip)(
-            "systemd-analyze is absent (Debian: systemd)"
-        )
 
 
 def analysed(*words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -128,6 +128,7 @@ def test_the_first_release_lets_nothing_older_run(package):
 @pytest.mark.parametrize(
     "text",
     ["", "# nobody\n", f"ana:{public_hex(ANA)}\n", "ana:xyz\nbudi:xyz\n", f"ana:{public_hex(ANA)}\nana:{public_hex(BUDI)}\n"],
+    ids=["nobody", "a comment alone", "one person", "no keys", "one person twice"],
 )
 def test_signers_that_are_not_two_people_are_refused(tmp_path, text):
     (tmp_path / "signers").write_text(text, encoding="ascii")
