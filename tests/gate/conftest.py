@@ -140,7 +140,7 @@ class Hand:
             handled = asyncio.Event()
             self.actor.post(handled.set)
             await handled.wait()
-            await asyncio.sleep(0.005)
+            await asyncio.sleep(0.005 if self.case._tasks else 0)  # something is on its way to the disk
 
     async def until(self, condition) -> None:
         async with asyncio.timeout(20):

@@ -238,6 +238,21 @@ def house(tmp_path_factory, new_authenticator):
         assert log.verify() == []
 
 
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_a_console_does_not_share_localhost_with_a_stranger(house, tmp_path, family, host):
+    try:
+        stranger = socket.create_server((host, 0), family=family)
+    except OSError as error:
+        pytest.skip(f"this machine has no {host}: {error}")
+    with stranger:
+        port, config = stranger.getsockname()[1], tmp_path / "gate.toml"
+        config.write_text(house.config.read_text().replace(f"port = {house.port}\n", f"port = {port}\n"))
+        command = [sys.executable, "-m", "gate.console.serve", "--config", str(config)]
+        told = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert f"console: port {port} of localhost (127.0.0.1 and ::1): Address already in use (free it" in told.stderr
+
+
 def test_an_order_goes_all_the_way_and_the_log_names_who_gave_it(house):
     for action in ("close", "open"):
         status, told = house.act(action)

@@ -5,44 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from gate.profiles import DEMO_MARKER
 from gate.ui import serve
 
 FOUR, SIX = "127.0.0.1", "::1"
-CONFIG = """\
-profile = "demo"
-state_dir = "{folder}"
-[lane]
-id = "T1"
-checkpoint = "CGK"
-direction = "departure"
-[scanner]
-kind = "simulator"
-address = "world"
-[camera]
-kind = "simulator"
-address = "world"
-[controller]
-device = "{folder}/tty"
-key_file = "{folder}/gate.key"
-[face]
-pack = "demo"
-packs_dir = "packs"
-[trust]
-store = "{folder}"
-[console]
-port = {port}
-roster = "{folder}"
-signers = ["Ratna:{one}", "Yusuf:{other}"]
-supervision = "officers"
-"""
 
 
 def listening(host: str, port: int) -> socket.socket:
@@ -75,16 +44,6 @@ def test_a_page_does_not_share_localhost_with_a_stranger(stranger):
     with pytest.raises(OSError, match="in use") as refused:
         serve.listen_on_localhost(stranger)
     assert refused.value.errno == errno.EADDRINUSE
-
-
-def test_a_console_does_not_share_localhost_with_a_stranger(stranger, tmp_path: Path):
-    (tmp_path / DEMO_MARKER).touch()
-    config = tmp_path / "gate.toml"
-    config.write_text(CONFIG.format(folder=tmp_path, port=stranger, one="11" * 32, other="22" * 32))
-    command = [sys.executable, "-m", "gate.console.serve", "--config", str(config)]
-    told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert (told.returncode, told.stdout) == (2, "")
-    assert f"console: port {stranger} of localhost (127.0.0.1 and ::1): Address already in use (free it" in told.stderr
 
 
 @pytest.mark.parametrize("number", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
