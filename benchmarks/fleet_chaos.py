@@ -42,7 +42,7 @@ from benchmarks.fleet_gates import RECORDS, REVIVED, Gate
 from benchmarks.fleet_power import Cut
 from benchmarks.fleet_world import Child, World, end_in_order
 from benchmarks.progress import Bar
-from gate.fleet.centre.broker import prepare
+from gate.fleet.centre.broker import EVENTS, prepare
 from gate.fleet.connection import Connection
 from gate.fleet.messages import message_id, sealed, subject
 
@@ -109,6 +109,7 @@ class Chaos:
         drained_s = time.monotonic() - begun
         for child in (hostile, *generators, *self.world.collectors.values(), *self.relays):
             self.world.end(child)
+        left = asyncio.run(left_in_the_broker(self.world.url()))
         promises = self.relays[1].last
         return {
             "events": sum(end["made"] for end in ends),
@@ -118,6 +119,7 @@ class Chaos:
             "faults": dict(sorted(self.done.items())),
             "collectors_that_gave_up": self.world.gave_up,
             "frames": _sums([relay.last.get("frames", {}) for relay in self.relays]),
+            "left_in_the_broker": left,
             "hostile": hostile.last.get("sent", {}),
             "refused": refused(self.world.dsn),
             "promises": promises.get("promises", {}),
@@ -231,6 +233,16 @@ def bar_to(bar: Bar, last: int, now: int) -> int:
     return max(last, now)
 
 
+async def left_in_the_broker(url: str) -> int:
+    """Messages that no collector was ever given, or that are out with one that was ended."""
+    client = Client()
+    await client.connect(url)
+    try:
+        return (await client.jetstream().stream_info(EVENTS)).state.messages
+    finally:
+        await client.close()
+
+
 def refused(dsn: str) -> dict[str, int]:
     """What the centre did not believe, by why."""
     with psycopg.connect(dsn) as database:
@@ -277,6 +289,7 @@ def in_words(told: dict[str, Any]) -> str:
         "faults: " + ", ".join(f"{count} × {what}" for what, count in told["faults"].items()),
         "frames: " + ", ".join(f"{count:,} {what}" for what, count in told["frames"].items()),
         f"hostile messages: {told['hostile']}; refused: {told['refused']}",
+        f"left in the broker: {told['left_in_the_broker']} messages",
         f"power cuts, each by itself: {told['power']['states']}, of them at random {told['power']['of_them_random']}",
         f"promises looked at: {told['promises']}",
         f"history: {history['gates']} logs, {history['events']:,} records, {history['receipts']:,} receipts",
