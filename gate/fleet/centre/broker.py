@@ -31,6 +31,10 @@ MOST_BYTES = 4 << 30
 """Of events in the broker: it is a way, not a store. When it is full gates keep what they have, as they do in any case until the receipt."""
 MOST_OF_A_GATE = 256
 """Messages of one gate and kind in the broker: one that was away for two weeks waits before it, and no other waits behind it."""
+MOST_AGE_S = 86_400.0
+"""What nobody took within a day goes: a broker that was killed may hold messages that no consumer is offered any more, and they would keep
+their gate from sending. Gates keep what they have until its receipt, and send it again.
+"""
 DUPLICATES_S = 120.0
 REDELIVER_S = 10.0
 """What a collector has not acknowledged by then goes to another."""
@@ -112,6 +116,7 @@ def streams(most_bytes: int = MOST_BYTES) -> tuple[StreamConfig, ...]:
             discard_new_per_subject=True,
             max_msgs_per_subject=MOST_OF_A_GATE,
             max_bytes=most_bytes,
+            max_age=MOST_AGE_S,
             max_msg_size=MOST_MESSAGE,
             duplicate_window=DUPLICATES_S,
             storage=StorageType.FILE,
