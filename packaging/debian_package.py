@@ -57,6 +57,7 @@ def build(root: Path, out: Path, name: str, words: Mapping[str, str], epoch: int
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
     package = out / f"{name}_{words['VERSION']}_{words['ARCHITECTURE']}.deb"
+    package.with_name(package.name + ".release").unlink(missing_ok=True)  # who signed for others' octets did not sign for these
     subprocess.run(
         ["dpkg-deb", "--root-owner-group", *COMPRESSION, "--build", root, package],
         check=True,

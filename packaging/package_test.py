@@ -281,7 +281,9 @@ def main() -> int:
         except (Failed, OSError, subprocess.SubprocessError, ValueError) as error:
             print(rows.table(), f"\nFAILED after {time.monotonic() - begun:.0f} s: {error}", sep="\n", file=sys.stderr)
             return 1
-    print(rows.table(), f"\nall shown in {time.monotonic() - begun:.0f} s", sep="\n")
+    table = rows.table()
+    shown = "all but what says otherwise shown" if package_boot.ABSENT in table else "all shown"
+    print(table, f"\n{shown} in {time.monotonic() - begun:.0f} s", sep="\n")
     return 0
 
 
