@@ -30,6 +30,7 @@ CONFIG: Any = SimpleNamespace(
     face=SimpleNamespace(waiver=None),
     registries=SimpleNamespace(named={}),
     audit=SimpleNamespace(witness=None, sealing_key=None),
+    fleet=None,
 )
 CASE = SimpleNamespace(document_there=False, referral_screen=None, progress=0.0, guidance="", running=None, backends={})
 

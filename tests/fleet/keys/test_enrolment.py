@@ -14,8 +14,7 @@ from gate.fleet.keys import enrolment
 from gate.fleet.keys.directory import Directory, KeyDirectory, KeysError, Revoked
 from gate.fleet.keys.enrolment import admitted, approve, approved, parse_enrolment, revoked
 
-NOW = datetime.now(UTC)
-STOLEN = Revoked(at=NOW, because="stolen")
+STOLEN = Revoked(at=datetime.now(UTC), because="stolen")
 EMPTY = Directory(sequence=1)
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x55" * 32)
 
@@ -23,7 +22,7 @@ STRANGER = Ed25519PrivateKey.from_private_bytes(b"\x55" * 32)
 def test_two_people_who_compared_the_fingerprint_list_a_gate(fleet):
     _, _, made = fleet.request("CGK.D07")
     entry = approved(fleet.approved(made), fleet.folder.approvers())
-    found = KeyDirectory(admitted(EMPTY, entry, NOW), people=fleet.folder.people)
+    found = KeyDirectory(admitted(EMPTY, entry, datetime.now(UTC)), people=fleet.folder.people)
     assert [one.name for one in found.live("gate")] == ["CGK.D07"]
     assert entry.approved_by(fleet.folder.people) == ("ani", "budi")
 
@@ -31,7 +30,7 @@ def test_two_people_who_compared_the_fingerprint_list_a_gate(fleet):
 def test_nobody_approves_alone_or_twice_or_as_a_stranger(fleet):
     _, _, made = fleet.request("CGK.D07")
     twice = fleet.approved(made, "ani", "ani")
-    with_stranger = approve(fleet.approved(made, "ani"), made.request.fingerprint, STRANGER, NOW)
+    with_stranger = approve(fleet.approved(made, "ani"), made.request.fingerprint, STRANGER, datetime.now(UTC))
     for short in (made, fleet.approved(made, "ani"), twice, with_stranger):
         with pytest.raises(KeysError, match="of 2 people"):
             approved(short, fleet.folder.approvers())
@@ -42,8 +41,8 @@ def test_nobody_approves_what_nobody_read_to_them(fleet):
     _, _, other = fleet.request("CGK.D07")
     for wrong in ("", other.request.fingerprint, made.request.fingerprint[:-1]):
         with pytest.raises(KeysError, match="fingerprint"):
-            approve(made, wrong, STRANGER, NOW)
-    assert approve(made, made.request.fingerprint.upper().replace(" ", ""), STRANGER, NOW).entry
+            approve(made, wrong, STRANGER, datetime.now(UTC))
+    assert approve(made, made.request.fingerprint.upper().replace(" ", ""), STRANGER, datetime.now(UTC)).entry
 
 
 def test_a_request_cannot_be_changed_on_its_way(fleet):
@@ -67,7 +66,7 @@ def test_approvals_of_one_request_do_not_carry_to_another(fleet):
     moved = msgspec.structs.replace(other, entry=fleet.approved(made).entry)
     with pytest.raises(KeysError, match="not what was asked"):
         parse_enrolment(enrolment.encoded(moved))
-    longer = msgspec.structs.replace(fleet.approved(made).entry, until=NOW + timedelta(days=9999))
+    longer = msgspec.structs.replace(fleet.approved(made).entry, until=datetime.now(UTC) + timedelta(days=9999))
     with pytest.raises(KeysError, match="0 of 2"):
         approved(msgspec.structs.replace(made, entry=longer), fleet.folder.approvers())
 
@@ -88,10 +87,12 @@ def test_any_bytes_are_no_request(raw):
 
 def test_a_gate_with_a_key_gets_no_second_one_but_by_rotation(fleet):
     first, second = (approved(fleet.approved(fleet.request("CGK.D07")[2]), fleet.folder.approvers()) for _ in range(2))
-    with_first = admitted(EMPTY, first, NOW)
+    with_first = admitted(EMPTY, first, datetime.now(UTC))
     with pytest.raises(KeysError, match="has a key"):
-        admitted(with_first, second, NOW)
-    after = KeyDirectory(admitted(with_first, second, NOW, rotated=Revoked(at=NOW, because="rotated")))
+        admitted(with_first, second, datetime.now(UTC))
+    after = KeyDirectory(
+        admitted(with_first, second, datetime.now(UTC), rotated=Revoked(at=datetime.now(UTC), because="rotated"))
+    )
     assert [one.public for one in after.live()] == [second.public]
     assert after.directory.sequence > with_first.sequence
 
@@ -100,14 +101,16 @@ def test_collectors_stand_beside_each_other(fleet):
     first, second = (
         approved(fleet.approved(fleet.request("jakarta", "collector")[2]), fleet.folder.approvers()) for _ in range(2)
     )
-    assert len(KeyDirectory(admitted(admitted(EMPTY, first, NOW), second, NOW)).live("collector")) == 2
+    assert (
+        len(KeyDirectory(admitted(admitted(EMPTY, first, datetime.now(UTC)), second, datetime.now(UTC))).live("collector")) == 2
+    )
 
 
 def test_a_key_that_was_listed_never_comes_back(fleet):
     entry = approved(fleet.approved(fleet.request("CGK.D07")[2]), fleet.folder.approvers())
-    gone = revoked(admitted(EMPTY, entry, NOW), ["CGK.D07"], STOLEN)
+    gone = revoked(admitted(EMPTY, entry, datetime.now(UTC)), ["CGK.D07"], STOLEN)
     with pytest.raises(KeysError, match="no key comes back"):
-        admitted(gone, entry, NOW)
+        admitted(gone, entry, datetime.now(UTC))
 
 
 def test_an_approval_that_has_ended_admits_nobody(fleet):

@@ -14,8 +14,16 @@ from gate.fleet.page.board import board  # noqa: E402
 from gate.fleet.page.figures import Books, Fleet  # noqa: E402
 from gate.fleet.page.reading import SETTINGS, FleetFeed, read_fleet  # noqa: E402
 
-NOW = datetime.now(UTC)
-LAST_HOUR = NOW.replace(minute=0, second=0, microsecond=0) - timedelta(minutes=30)
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def last_hour() -> datetime:
+    """In the middle of the hour that ended last."""
+    return now().replace(minute=0, second=0, microsecond=0) - timedelta(minutes=30)
+
+
 STATUS = (
     "insert into gate_status (gate, told, at, boot, log, head, receipted, state, troubles, waiting_s, versions, freshness, refused) "
     "values (%s, now(), now(), 1, 'aaaaaaaaaaaaaaaa', 30, 20, 'IDLE', array['rules: too old'], 0, "
@@ -86,32 +94,32 @@ async def test_a_gate_is_told_of_by_its_newest_status_and_what_the_centre_holds_
     centre.connection.execute(
         "insert into gate_log (gate, log, start, through, hash) values ('DPS.dep-1', 'bbbbbbbbbbbbbbbb', '', 5, '')"
     )
-    centre.crossing(NOW - timedelta(minutes=1))
+    centre.crossing(now() - timedelta(minutes=1))
     mine, never = sorted((await centre.read()).gates, key=lambda gate: gate.gate)
     assert (mine.behind, mine.direction, mine.versions, mine.troubles) == (18, "departure", {"rules": "7"}, ("rules: too old",))
     assert (never.gate, never.heard, never.behind) == ("DPS.dep-1", None, 0)
 
 
 async def test_travellers_are_counted_by_airport_once_they_are_done(centre):
-    centre.crossing(NOW - timedelta(minutes=2), times=3)
-    centre.crossing(NOW - timedelta(minutes=2), outcome="COUNTER")
-    centre.crossing(NOW - timedelta(minutes=2), outcome="RETRY")
-    centre.crossing(NOW - timedelta(minutes=90), "DPS.arr-2", kind="")
-    centre.crossing(NOW + timedelta(minutes=20), times=7)
+    centre.crossing(now() - timedelta(minutes=2), times=3)
+    centre.crossing(now() - timedelta(minutes=2), outcome="COUNTER")
+    centre.crossing(now() - timedelta(minutes=2), outcome="RETRY")
+    centre.crossing(now() - timedelta(minutes=90), "DPS.arr-2", kind="")
+    centre.crossing(now() + timedelta(minutes=20), times=7)
     told = await centre.read()
     assert [(hour.airport, hour.crossings, hour.passed, hour.sealed, hour.median_s) for hour in told.hours] == [
         ("CGK", 4, 3, 0, 9.0)
     ]
     assert {(slot.airport, slot.crossings, slot.passed) for slot in told.slots} == {("CGK", 4, 3), ("DPS", 1, 1)}
-    assert all(slot.at <= NOW < slot.at + timedelta(hours=3) for slot in told.slots)
+    assert all(slot.at <= now() < slot.at + timedelta(hours=3) for slot in told.slots)
 
 
 async def test_official_books_are_counted_up_to_the_last_full_hour(centre):
-    centre.crossing(LAST_HOUR, kind="service", times=12)
-    centre.crossing(LAST_HOUR, kind="diplomatic", outcome="COUNTER", reasons=("CHIPLESS_BOOK",), times=11)
-    centre.crossing(LAST_HOUR, kind="ordinary", times=5)
-    centre.crossing(NOW, kind="service", outcome="COUNTER", reasons=("NO_BIOMETRIC_RECORD",))
-    centre.crossing(NOW - timedelta(days=9), kind="service", times=4)
+    centre.crossing(last_hour(), kind="service", times=12)
+    centre.crossing(last_hour(), kind="diplomatic", outcome="COUNTER", reasons=("CHIPLESS_BOOK",), times=11)
+    centre.crossing(last_hour(), kind="ordinary", times=5)
+    centre.crossing(now(), kind="service", outcome="COUNTER", reasons=("NO_BIOMETRIC_RECORD",))
+    centre.crossing(now() - timedelta(days=9), kind="service", times=4)
     told = await centre.read()
     assert set(told.books) == {
         Books(airport="CGK", outcome="OPEN", reasons=(), crossings=12),

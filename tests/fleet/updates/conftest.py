@@ -79,7 +79,7 @@ class Centre:
     signs = Key(DIRECTOR)
 
     def __init__(self, folder: Path) -> None:
-        self.now = NOW
+        self.now = datetime.now(UTC).replace(microsecond=0)
         self.folder, self.rules = folder, RulesVersions(folder / "rules")
         self.repository = Repository(folder / "repository")
         self.root = self.signed_root()
