@@ -202,6 +202,9 @@ bench-fleet: $(STAMP) ## 3,000 gates at their pace: records a second, receipts, 
 chaos-fleet: $(STAMP) ## two million records while messages are lost and doubled, and broker, collectors, database and gates are killed (ARGS="--events 10000000 --minutes 60")
 	$(BIN)/python -m benchmarks.fleet_chaos $(ARGS)
 
+bench-lanes: $(STAMP) ## how many lanes this machine carries before travellers feel it (ARGS="--lanes 1,4,7,10 --travellers 15")
+	$(BIN)/python -m benchmarks.lanes_per_machine $(ARGS)
+
 trial: $(STAMP) ## a simulated trial and the report on it (ARGS="--days 7 --airport CGK --seed 1"; into .state/simulation, TRIAL=DIR elsewhere)
 	rm -rf $(TRIAL)
 	$(BIN)/autogate simulate --state $(TRIAL) $(ARGS)
