@@ -29,7 +29,7 @@ SECONDS ?= 60
 export ORT_DISABLE_TELEMETRY := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo-fleet package package-test sbom setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench conformity bench-report bench-check bench-lane bench-serial bench-mrz bench-watchlist bench-screens bench-fleet chaos-fleet trial fmt lint types layers lock clean
+.PHONY: help setup demo-fleet package package-test sbom setup-pcsc setup-modbus setup-pkcs11 setup-osdp setup-osdp-peer setup-fuzz setup-insightface setup-peers setup-mrz-peers train-mrz firmware modbus-controller demo test interop fuzz check model-check kill-test kill-syscalls fire-test outage soak bench conformity bench-report bench-check bench-lane bench-serial bench-mrz bench-watchlist bench-screens bench-lanes bench-fleet chaos-fleet trial fmt lint types layers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
