@@ -165,7 +165,8 @@ def test_noise_loses_and_doubles_no_command(simulated, tmp_path):
         opened = 0
         for _ in range(20):
             opened += host.do(OpenEntry, purpose=Purpose.ADMIT) is Outcome.EXECUTED
-            host.see(), host.see()  # a tick of the controller lies between: the leaf moves
+            while host.see().entry is Leaf.LOCKED:  # until a tick of the controller has moved the leaf
+                pass
             host.do(Close, door=Door.ENTRY)
             host.see(entry=Leaf.LOCKED)
         relay.line()
