@@ -264,7 +264,8 @@ async def test_a_page_of_another_site_gets_no_picture_even_if_it_knew_the_token(
         "/chip",
     ):
         assert (await house.ask(path))[0] == 404
-    assert (await house.ask(f"/{token[:-1]}A/live"))[0] == 404
+    nearly = token[:-1] + ("E" if token.endswith("A") else "A")
+    assert (await house.ask(f"/{nearly}/live"))[0] == 404
     await house.hand.settle()
     assert house.written() == []
 
