@@ -73,7 +73,8 @@ class Lane:
         self._commands = self._visitors = 0
         self._log = AuditWriter(AuditLog(self.path, lane_stubs.KEY))
         self._case = Casework(config, rules, self._log, clock=clock, helpers=self, key=lane_stubs.KEY)
-        self._actor = LaneActor(config.timeouts, clock, self, self._case, Display(config, self.tell))
+        display = Display(config, self.tell)
+        self._actor = LaneActor(config.timeouts, clock, self, self._case, display, oldest_s=2 * REPORT_S)
         self.officers = Officers(config, clock, self._actor, self._case, self._ask)
         self._plant: dict[str, Any] = {"entry": Leaf.LOCKED, "exit": Leaf.LOCKED, "occupancy": 0, "object_left": False}
         self._plant |= {"entry_clear": True, "exit_clear": True, "emergency": False, "mains": True, "leased": False}

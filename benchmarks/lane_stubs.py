@@ -241,7 +241,7 @@ class Doors(ControllerLink):
 
     def __init__(self, on_event: Callable[[GateEvent | LinkUp], None]) -> None:
         self._on_event = on_event
-        self._admitted, self._closed = 0, False
+        self._admitted, self._closed, self._clock = 0, False, SystemClock()
         self.exits_opened = 0
         self._told = Telemetry(
             uptime_ms=0,
@@ -262,7 +262,7 @@ class Doors(ControllerLink):
 
     async def _tell(self) -> None:
         while not self._closed:
-            self._on_event(self._told)
+            self._move()
             await asyncio.sleep(1 / TELEMETRY_HZ)
 
     def close(self) -> None:
@@ -297,5 +297,5 @@ class Doors(ControllerLink):
                 pass
 
     def _move(self, **changes: Any) -> None:
-        self._told = replace(self._told, uptime_ms=self._told.uptime_ms + 50, **changes)
+        self._told = replace(self._told, uptime_ms=int(self._clock.boot() * 1000), **changes)
         self._on_event(self._told)

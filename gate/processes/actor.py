@@ -46,8 +46,10 @@ from gate.processes.messages import (
     OrderTaken,
     PanelReport,
     Role,
+    TrustReport,
 )
 from gate.processes.patience import WAITS, Patience
+from gate.processes.sight import OLDEST_S, Sight
 from gate.processes.witness import DoorWitness
 from gate.records import LaneEvent
 from hardware.controller.link import DownReason, LinkDown, LinkUp
@@ -95,6 +97,9 @@ _IRREGULAR = frozenset(State) - {
 }
 """States off a traveller's ordinary way: coming into and out of them goes into the log, with or without a transaction."""
 
+_LETS_ON = frozenset({Event.ENTRY_GRANTED, Event.EXIT_GRANTED, Event.LEASE_LAPSED, Event.OFFICER_PASS})
+"""Upon these a door may open to let somebody further: only by what is seen now."""
+
 
 class Controller(Protocol):
     """The gate controller's link, as the actor uses it. Nothing here waits."""
@@ -118,9 +123,11 @@ class LaneActor:
         kind: str = "mantrap",
         longer_times: float = 1.0,
         officers_supervise: bool = False,
+        oldest_s: float = OLDEST_S,
     ) -> None:
         """``kind``: of the lane, as the configuration names it; ``longer_times``: by how much it waits longer for who asks for it;
-        ``officers_supervise``: those on watch are the supervision, else it is the officer page's process.
+        ``officers_supervise``: those on watch are the supervision, else it is the officer page's process;
+        ``oldest_s``: nobody is let further on telemetry that is older; for doors that tell of changes alone it never is.
         """
         self._table, self._leased, self._kind = TABLES[kind], LEASED[kind], kind
         self._timeouts, self._clock, self._controller, self._case, self._display = timeouts, clock, controller, casework, display
@@ -133,6 +140,7 @@ class LaneActor:
         self._sent: dict[int, tuple[str, float]] = {}
         self._link_up = self._faulty = False
         self._witness = DoorWitness(frozenset(Door) if kind == "mantrap" else frozenset({Door.EXIT}))
+        self._sight, self._unseen = Sight(clock.boot, oldest_s), list[Callable[[], None]]()
         self.fitness = Fitness(dict.fromkeys(sorted(display.workers), "its process has not come yet"))
         self._officers_supervise = officers_supervise
         if officers_supervise:
@@ -140,7 +148,7 @@ class LaneActor:
         self.rested = asyncio.Event()
         """After :meth:`withdraw`: nobody is being served, and no door is driven."""
         self.lag = LoopLag()
-        casework.attach(self._apply, self.post, self._gate_words)
+        casework.attach(self._apply, self.post, self._gate_seen, self.when_seen)
 
     # --- the loop ---------------------------------------------------------------------------------------------------------
 
@@ -156,6 +164,22 @@ class LaneActor:
         done: asyncio.Future[None] = self._loop.create_future()
         self.post(lambda: None if done.done() else done.set_result(None))
         return done
+
+    def when_seen(self, work: Callable[[], None]) -> None:
+        """Run ``work`` once the lane is seen as it is now: at once, or upon the next telemetry that is of now. Without a line: at once, too.
+
+        What happened meanwhile ``work`` has to look at itself. On the loop.
+        """
+        if self._sight.stale and self._link_up:
+            self._unseen.append(work)
+        else:
+            work()
+
+    def _go_on(self) -> None:
+        """There is news of the doors, or none will come."""
+        waited, self._unseen = self._unseen, []
+        for work in waited:
+            work()
 
     @property
     def waiting(self) -> int:
@@ -217,7 +241,7 @@ class LaneActor:
 
     def _apply(self, event: Event) -> None:
         before = self._lane
-        self._lane, actions = step(before, event, self.fitness.seen(before.state, self._view), self._table)
+        self._lane, actions = step(before, event, self._shown(event), self._table)
         moved = self._lane.state is not before.state
         if moved:
             self._left(before.state)
@@ -231,6 +255,11 @@ class LaneActor:
         if self._lane.state is State.IDLE and self._case.document_waits and event is not Event.DOCUMENT_PLACED:
             self._apply(Event.DOCUMENT_PLACED)  # it was laid down while the lane could not take it
         self._publish()
+
+    def _shown(self, event: Event) -> View:
+        """What the table sees upon ``event``. Where it is not of now, nobody is known to be where they must be for a door to open."""
+        view = self.fitness.seen(self._lane.state, self._view)
+        return replace(view, occupancy=None) if event in _LETS_ON and self._sight.stale else view
 
     def _left(self, state: State) -> None:
         now = self._clock.boot()
@@ -325,6 +354,7 @@ class LaneActor:
         match event:
             case LinkUp():
                 self._link_up = True
+                self._sight.forget()
                 self.fitness.note(LINK, "")
                 if self._lane.state not in AWAITS_RESET:
                     self._forgive()
@@ -332,12 +362,10 @@ class LaneActor:
                 self._apply(Event.LINK_BACK)
             case LinkDown():
                 self._link_up = False
-                self._witness.forget()
+                self._sight.forget()
                 if event.reason is not DownReason.CLOSED:
                     self.fitness.note(LINK, f"lost ({event.reason}): {event.what}")
-                self._sent.clear()
-                self._view = View(supervised=self._view.supervised)
-                self._apply(Event.LINK_LOST)
+                self._lose_sight()
             case Telemetry():
                 self._on_telemetry(event)
             case CommandResult():
@@ -345,7 +373,7 @@ class LaneActor:
             case Fault():
                 self._give_up(event.what)
             case LeaseLapsed():
-                self._apply(Event.LEASE_LAPSED)
+                self.when_seen(partial(self._apply, Event.LEASE_LAPSED))
             case Passage(door=Door.EXIT):
                 leaving = self._lane.state in {State.EXIT_OPEN, State.EXIT_CLOSE}
                 if self._kind == "single_door" and leaving and not event.inwards:
@@ -370,7 +398,17 @@ class LaneActor:
         self.fitness.note(CONTROLLER, "")
         self.fitness.note(EMERGENCY_OPENED, "")
 
+    def _lose_sight(self) -> None:
+        """Nobody knows what happens at the doors, or happened for a while: what was found before counts no longer."""
+        self._witness.forget()
+        self._sent.clear()
+        self._view = View(supervised=self._view.supervised)
+        self._apply(Event.LINK_LOST)
+        self._go_on()
+
     def _on_telemetry(self, told: Telemetry) -> None:
+        if not self._sight.telemetry(told):
+            self._lose_sight()
         self._witness.telemetry(told)
         self._view = View(
             entry=told.entry,
@@ -385,6 +423,8 @@ class LaneActor:
             supervised=self._view.supervised,
         )
         self._apply(Event.PLANT)
+        if not self._sight.stale:
+            self._go_on()
 
     def _on_result(self, result: CommandResult) -> None:
         name, sent = self._sent.pop(result.command_id, ("", 0.0))
@@ -401,6 +441,12 @@ class LaneActor:
         if self._view.emergency or not self._view.mains:
             return "emergency", self._view
         return ("fault" if self._faulty or self._lane.state is State.FAULT else "ready"), self._view
+
+    def _gate_seen(self) -> tuple[str, View]:
+        """The same, for a decision: a controller of which nothing was heard lately is lost. Whoever was one too many is so still."""
+        word, view = self._gate_words()
+        lost = not view.linked or (self._sight.stale and view.occupancy in {0, 1})
+        return ("lost" if word == "ready" and lost else word), view
 
     # --- peers ------------------------------------------------------------------------------------------------------------
 
@@ -440,6 +486,10 @@ class LaneActor:
         elif role == "reader" and isinstance(message, DocumentRemoved):
             self._case.document_removed()
             self._apply(Event.DOCUMENT_REMOVED)
+        elif role == "reader" and isinstance(message, TrustReport):
+            self._case.backends |= bounded_backends(role, {"trust": message.trust})
+            self._display.trust_problem = bounded_words(message.problem)
+            self._publish()
         elif role == "panel" and isinstance(message, PanelReport):
             self._display.panel_says(message)
             if message.assistance:
@@ -488,7 +538,7 @@ class LaneActor:
     @property
     def passable(self) -> bool:
         """Exactly one person, nothing else, between locked leaves, and officers watch."""
-        return passable(self._lane, self._view)
+        return passable(self._lane, self._shown(Event.OFFICER_PASS))
 
     def officer(self, event: Event) -> bool:
         """An officer's order, whose right to it is proven. Returns whether the lane moved."""

@@ -1,7 +1,8 @@
 """One traveller's case in the lane process: collect the facts, have them judged, make the judgement durable, write the record.
 
 A grant opens a door only after it is on disk (I9): the commit runs beside the loop and comes back as an event, and the lane's table
-looks again at that moment whether the transaction still lives. Everything that makes things safer never waits for a disk.
+looks again at that moment whether the transaction still lives. Both go by the lane as it is seen now (``sight.py``). What makes things
+safer never waits for a disk.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -28,6 +30,7 @@ from gate.policy.schema import RuleSet
 from gate.processes import messages as m
 from gate.processes.bounds import (
     MOST_STAGES,
+    bounded_backends,
     bounded_facts,
     bounded_inspection,
     bounded_stages,
@@ -127,9 +130,10 @@ class Casework(LaneNotes):
         apply: Callable[[Event], None],
         post: Callable[[Callable[[], None]], None],
         gate_words: Callable[[], tuple[str, View]],
+        when_seen: Callable[[Callable[[], None]], None],
     ) -> None:
-        """Connect with the actor: how to move the table, how to come back onto the loop, what the gate itself reports."""
-        self._apply, self._post, self._gate_words = apply, post, gate_words
+        """Connect with the actor: how to move the table, how to come back onto the loop, what the gate itself reports, how to wait for it."""
+        self._apply, self._post, self._gate_words, self._when_seen = apply, post, gate_words, when_seen
 
     # --- the document ---------------------------------------------------------------------------------------------------------
 
@@ -254,6 +258,7 @@ class Casework(LaneNotes):
     def _document_checked(self, running: Transaction, checked: m.DocumentChecked, state: State) -> None:
         running.learn("reader", bounded_facts(checked.facts))
         running.inspection = bounded_inspection(checked.inspection)
+        running.served |= bounded_backends("reader", {"trust": checked.trust}) if checked.trust else {}
         self._chip_portrait = checked.dg2_sha256
         self._add_stages(checked.stages)
         if running.value("passive_authentication") == "authentic" and state is State.DOCUMENT:
@@ -310,7 +315,18 @@ class Casework(LaneNotes):
     # --- judging --------------------------------------------------------------------------------------------------------------
 
     def _judge(self, stage: Stage, since: float, *, granted: Event, referred: Event) -> None:
-        """Decide; what grants a door moves the table once it is durable, all else at once.
+        """Decide by the lane as it is now; not at all where the case was ruled on, or is over, before that is seen."""
+        running = self.running
+        ruled = running.last_decision if running else None
+
+        def judge() -> None:
+            if running is not None and running is self.running and running.last_decision is ruled:
+                self._judge_now(stage, since, granted=granted, referred=referred)
+
+        self._when_seen(judge)
+
+    def _judge_now(self, stage: Stage, since: float, *, granted: Event, referred: Event) -> None:
+        """What grants a door moves the table once it is durable, all else at once.
 
         Before a single door no door stands between the two decisions: the one on the document says whether the face is looked at, the
         exit's rules on both at once and is the only permit.
@@ -391,7 +407,16 @@ class Casework(LaneNotes):
         if running is not self.running:
             return
         self.stage(name, begun, self._clock.boot(), result)
-        if event is not None:
+        match event:
+            case None:
+                pass
+            case Event.ENTRY_GRANTED | Event.EXIT_GRANTED:  # the disk took its time: look again
+                self._when_seen(partial(self._grant, running, event))
+            case _:
+                self._apply(event)
+
+    def _grant(self, running: Transaction, event: Event) -> None:
+        if running is self.running:
             self._apply(event)
 
     # --- the end --------------------------------------------------------------------------------------------------------------

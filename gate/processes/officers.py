@@ -199,13 +199,14 @@ class Officers:
 
     async def _rule(self, act: OfficerAct, given: _Given, who: ActVerified) -> _Ruling:
         rule = actions()[act.action]
-        ruling = await self._in_turn(lambda: self._may(act, rule, given, who) or self._do(act, given, who))
+        seen = act.action == "pass"
+        ruling = await self._in_turn(lambda: self._may(act, rule, given, who) or self._do(act, given, who), seen=seen)
         if ruling.refused or ruling.awaits_second or act.action != "pass":
             return ruling
         permit = self._record(act, who, ruling)
         if not await self._case.officer_permit(permit):
             return _Ruling(refused=Refused.NOT_DURABLE, first=ruling.first)
-        return await self._in_turn(lambda: self._let_pass(given, who, ruling))
+        return await self._in_turn(lambda: self._let_pass(given, who, ruling), seen=True)
 
     def _may(self, act: OfficerAct, rule: ActionRule, given: _Given, who: ActVerified) -> _Ruling | None:
         if self._prover.duty_left_s(who) <= 0:
@@ -304,10 +305,15 @@ class Officers:
         self._last = (given.transaction, f"{who.officer}: pass")
         return ruling
 
-    async def _in_turn(self, what: Callable[[], T]) -> T:
-        """``what``, as one event among the lane's others."""
+    async def _in_turn(self, what: Callable[[], T], *, seen: bool) -> T:
+        """``what``, as one event among the lane's others; ``seen``: once the lane is seen as it is now."""
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._actor.post(lambda: done.set_result(what()))
+
+        def do() -> None:
+            if not done.done():
+                done.set_result(what())
+
+        self._actor.post((lambda: self._actor.when_seen(do)) if seen else do)
         return await done
 
     # --- what is written down -----------------------------------------------------------------------------------------------------

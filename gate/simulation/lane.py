@@ -7,6 +7,7 @@ virtual time but what :mod:`gate.simulation.devices` says.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
@@ -172,7 +173,10 @@ class SimulatedLane:
         self._registries = RegistriesWork(RegistryRound(sources, bank.airport), self._asked.heard, clock)
         self._log = DrawnWriter(log, lambda: compute.draw("commit.entry", self._dice))
         self._case = Casework(config, rules, self._log, clock=clock, helpers=self, key=key, new_id=self._new_id)
-        self._actor = WatchedActor(config.timeouts, clock, self, self._case, Display(config, self.tell))
+        display = Display(config, self.tell)
+        self._actor = WatchedActor(
+            config.timeouts, clock, self, self._case, display, oldest_s=math.inf
+        )  # doors tell of changes alone
         self._actor.watch = self._watch
         self._officers = Officers(config, clock, self._actor, self._case, lambda _: False)
         self.doors = Doors(scenario.motion, compute, self._actor.on_controller, self._actor.post, self._loop)

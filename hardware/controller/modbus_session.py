@@ -63,7 +63,12 @@ class ModbusSession:
         ``renew_ms``: what is left of the lease that the lane last renewed, however often that was said; 0: nothing. Raises LinkBroken, DeviceLost.
         """
         now = self._clock.boot()
-        self._quiet, self._asked = self._quiet + min(now - self._asked, HELD_UP_S), now
+        silent = now - self._asked
+        if silent > COMMS_LOST_S and self._commands:
+            raise LinkBroken(
+                DownReason.SILENT, f"held up for {silent:.1f} s with a command of before: whom it was for may be gone"
+            )
+        self._quiet, self._asked = self._quiet + min(silent, HELD_UP_S), now
         try:
             events = self._converse(renew_ms) if self.up else self._greet()
         except (NoAnswer, MessageError) as error:

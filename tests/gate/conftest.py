@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gate.processes.casework import Casework
 from gate.processes.display import Display
 from gate.processes.panel_watch import PanelWatch
 from gate.processes.pictures_lane import PictureDesk
+from gate.processes.sight import OLDEST_S
 from gate.records import TransactionRecord
 from gate.registries.answers import Answers
 from hardware.controller.link import LinkUp
@@ -67,8 +69,18 @@ class Hand:
 
     chip = CHIP
 
-    def __init__(self, folder: Path, kind: LaneKind = "mantrap", longer_times: float = 1.0, **timeouts: float) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        kind: LaneKind = "mantrap",
+        longer_times: float = 1.0,
+        *,
+        clock: SystemClock | None = None,
+        oldest_s: float = math.inf,
+        **timeouts: float,
+    ) -> None:
+        """``oldest_s``: of telemetry, which by default tells no time and is always of now."""
+        self.folder, self._timeless = folder, oldest_s == math.inf
         config = Config(
             profile="demo",
             state_dir=folder,
@@ -80,7 +92,7 @@ class Hand:
             face=Face(pack="demo", packs_dir=folder),
             trust=Trust(store=folder),
         )
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.log = Log(folder / FILE_NAME)
         self.told: list[tuple[str, m.AnyMessage]] = []
         self.commands: list[Any] = []
@@ -92,7 +104,9 @@ class Hand:
         self.case = Casework(config, RULES, self.log, clock=self.clock, helpers=self, key=KEY)
         self.pictures = PictureDesk(self.clock.boot, self.tell, self.case.pictures_shown)
         display = Display(config, self.tell, PanelWatch(self.clock.boot, self.case.note_panel), self.pictures)
-        self.actor = LaneActor(config.timeouts, self.clock, self, self.case, display, kind=kind, longer_times=longer_times)
+        self.actor = LaneActor(
+            config.timeouts, self.clock, self, self.case, display, kind=kind, longer_times=longer_times, oldest_s=oldest_s
+        )
         self.running = asyncio.create_task(self.actor.run())
         self._plant = {"entry": Leaf.LOCKED, "exit": Leaf.LOCKED, "occupancy": 0, "object_left": False}
         self._plant |= {"entry_clear": True, "exit_clear": True, "emergency": False, "mains": True, "leased": False}
@@ -151,9 +165,11 @@ class Hand:
         self.actor.post(lambda: self.actor.on_message(role, message))
         await self.settle()
 
-    async def plant(self, **changes: Any) -> None:
+    async def plant(self, *, late_s: float = 0.0, **changes: Any) -> None:
+        """Telemetry, which took ``late_s`` to be heard."""
         self._plant |= changes
-        told = Telemetry(uptime_ms=0, **self._plant)
+        uptime_s = 0.0 if self._timeless else self.clock.boot() - late_s
+        told = Telemetry(uptime_ms=round(uptime_s * 1000), **self._plant)
         self.actor.post(lambda: self.actor.on_controller(told))
         await self.settle()
 
@@ -172,7 +188,7 @@ class Hand:
         await self.plant()
         assert self.state is State.IDLE
 
-    async def document(self, *, dg2_sha256: str = "", **chip: str) -> None:
+    async def document(self, *, dg2_sha256: str = "", trust: str = "", **chip: str) -> None:
         await self.say("reader", m.DocumentPlaced(boot=0.0))
         assert self.case.running
         self.transaction = self.case.running.id
@@ -198,6 +214,7 @@ class Hand:
                 stages=(),
                 portrait=b"P",
                 dg2_sha256=dg2_sha256,
+                trust=trust,
                 last_byte_boot=0.0,
             ),
         )
@@ -259,5 +276,24 @@ async def single(tmp_path):
     hand = Hand(tmp_path, kind="single_door", capture_s=2, exit_s=1, await_officer_s=1)
     await hand.ready()
     await hand.plant(occupancy=1)
+    yield hand
+    await hand.close()
+
+
+class StandingClock(SystemClock):
+    """Boot time goes on when a test says so: a process that is stopped for a while does nothing meanwhile, and then finds it is later."""
+
+    boot_s = 1000.0
+
+    def boot(self) -> float:
+        return self.boot_s
+
+
+@pytest.fixture
+async def stoppable(tmp_path):
+    """A lane with the real bounds on how old telemetry may be, and with all the time in the world for its travellers."""
+    times = dict.fromkeys(("document_s", "walk_in_s", "capture_s", "exit_s", "await_officer_s"), 20.0)
+    hand = Hand(tmp_path, clock=StandingClock(), oldest_s=OLDEST_S, **times)
+    await hand.ready()
     yield hand
     await hand.close()

@@ -112,6 +112,25 @@ def test_lane_stopped_with_somebody_inside_loses_its_leases_and_its_permit(gate_
     gate_now.passes()
 
 
+def test_a_lane_that_wakes_with_the_answer_before_it_permits_nothing_on_what_it_saw_before(gate_now):
+    """Resumed before its time for the face is up, and after its controller had given it up."""
+    before = gate_now.plant()
+    walk = gate_now.into_capture()
+    lane = gate_now.signal("lane", signal.SIGSTOP)
+    try:
+        gate_now.turn_to_camera()  # vision's answer comes to lie in the lane's socket, beside the telemetry of the first second
+        time.sleep(CAPTURE_S * 2 / 3)
+    finally:
+        gate_now.signal("lane", signal.SIGCONT)
+    record = walk.result(30)
+    assert record.outcome == "COUNTER"
+    assert gate_now.no_exit_permit_for(record.transaction)
+    gate_now.until_out(before)
+    assert gate_now.plant()["left"] == before["left"]
+    assert gate_now.service.pids["lane"] == lane
+    gate_now.passes()
+
+
 def test_without_the_officers_page_no_exit_opens(gate_now):
     before = gate_now.plant()
     walk = gate_now.into_capture()

@@ -20,6 +20,7 @@ from hardware.controller.protocol import Leaf
 
 async def refused(desk, act, why: str) -> None:
     """The lane says so, the log says so, and nothing moved."""
+    await desk.hand.case.settle()  # what was carried out before is noted beside the loop
     before = len(await desk.written(0))
     answer = await desk.send(act)
     assert answer.refused == why

@@ -64,6 +64,25 @@ async def test_somebody_who_comes_in_while_the_permit_is_written_keeps_the_exit_
     assert [each.refused for each in await waiting.written(2)] == ["", "not_passable"]
 
 
+@pytest.mark.parametrize(("inside", "refused"), [(1, ""), (2, "not_passable")])
+async def test_a_pass_waits_until_the_doors_are_seen_as_they_are_now(waiting, inside, refused):
+    hand = waiting.hand
+    hand.actor._sight.forget()  # nothing was told of the doors yet
+    order = asyncio.create_task(waiting.act("Sari", "pass"))
+    await asyncio.sleep(0.1)
+    assert not order.done()
+    assert (hand.opened_exit(), hand.crossings) == (False, [])
+    await hand.plant(occupancy=inside)
+    assert (await order).refused == refused
+    assert hand.opened_exit() == (inside == 1)
+
+
+async def test_whoever_is_to_be_let_out_waits_for_no_telemetry(waiting):
+    waiting.hand.actor._sight.forget()
+    answer = await waiting.act("Sari", "eject")
+    assert (answer.refused, answer.after) == ("", "eject")
+
+
 @pytest.mark.parametrize("inside", [{"occupancy": 2}, {"occupancy": None}, {"object_left": True}])
 async def test_nobody_is_let_pass_who_is_not_alone(waiting, inside):
     await waiting.hand.plant(**inside)

@@ -290,7 +290,7 @@ async def test_a_traveller_is_judged_to_the_end_by_the_rules_they_began_with(tmp
         trust=Trust(store=tmp_path),
     )
     case = Casework(config, sets[0], log, clock=SystemClock(), helpers=Helpers(), key=KEY, rules_now=lambda: now[0])
-    case.attach(lambda _: None, lambda what: what(), lambda: ("ready", View()))
+    case.attach(lambda _: None, lambda what: what(), lambda: ("ready", View()), lambda work: work())
     judged = []
     for _ in range(2):
         case.begin()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from hardware.controller.link import DownReason
-from hardware.controller.protocol import Close, Door, OpenEntry, Outcome, Purpose, SetSignal, Signal
+from hardware.controller.protocol import Close, Door, OpenEntry, OpenExit, Outcome, Purpose, SetSignal, Signal
 
 
 class Damage:
@@ -199,6 +199,16 @@ def test_a_host_that_was_held_up_has_not_heard_silence(bench):
         bench.to_host = lambda data: [data]
         bench.cycle()
     assert bench.broken is None
+
+
+@pytest.mark.parametrize(("command", "fields"), [(OpenEntry, {"purpose": Purpose.ADMIT}), (OpenExit, {})])
+def test_a_host_that_was_held_up_says_no_order_of_before(bench, command, fields):
+    number = bench.send(command, **fields)
+    bench.wait(1.1)  # whoever stood there may be somebody else
+    bench.run(1.0)
+    assert bench.broken.reason is DownReason.SILENT
+    assert bench.outcomes(number) == []
+    assert bench.logged("entry opening") == bench.logged("exit opening") == []
 
 
 def test_a_flood_ends_the_link_and_the_controller_makes_safe(bench):
