@@ -142,9 +142,14 @@ class ChipInspector:
         *,
         patience_s: float = PATIENCE_S,
     ) -> None:
-        self._trust, self._clock, self._tolerances, self._deviations = trust, clock, tolerances, deviations
+        self._clock, self._tolerances = clock, tolerances
         self._patience_s = patience_s
         self._proof = ThreadPoolExecutor(1, "pki")
+        self.judge_by(trust, deviations)
+
+    def judge_by(self, trust: TrustStore, deviations: tuple[DeviationList, ...]) -> None:
+        """From the next inspection on. One is made by one store throughout, whenever this is called."""
+        self._judged_by = trust, deviations
 
     def inspect(
         self,
@@ -161,7 +166,8 @@ class ChipInspector:
         timeline = _Timeline(self._clock, started)
         if document.chip is None:
             return _unreadable("unreadable", "NO_CHIP_ANSWERED", timeline)
-        proofs = _Proofs(self._proof, self._trust, timeline)
+        trust, deviations = self._judged_by
+        proofs = _Proofs(self._proof, trust, timeline)
         try:
             chip = self._read(document.chip, record, proofs.start, progress, started + self._patience_s)
         except TagLost:
@@ -176,7 +182,7 @@ class ChipInspector:
         for step in chip.steps:
             timeline.add(f"chip.{step.name}", step.start_boot, step.start_boot + step.duration_s, step.result)
         try:
-            return _judge(chip, PrintedZone(record=record, doubtful=doubtful), proofs, timeline, self._deviations)
+            return _judge(chip, PrintedZone(record=record, doubtful=doubtful), proofs, timeline, deviations)
         finally:
             chip.wipe()
 

@@ -57,6 +57,8 @@ class Transaction:
         self.document_key = ""
         self.inspection: tuple[InspectionCheck, ...] = ()
         self.trail: SopTrail | None = None
+        self.served: dict[str, str] = {}
+        """Of the record's ``backends``, what served this traveller and may be another for the next."""
         self._facts: dict[str, Fact] = {}
         self._stages: list[StageTiming] = []
         self._decisions: list[DecisionRecord] = []
@@ -136,7 +138,7 @@ class Transaction:
             reasons=last.reasons if last else ("NO_DECISION",),
             stages=self.stages,
             decisions=tuple(self._decisions),
-            backends=dict(backends),
+            backends={**backends, **self.served},
             demonstration=demonstration,
             inspection=self.inspection,
             kind=self.kind,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from gate import seen
 from gate.config import Config
 from gate.profiles import PROFILES
+from pki.deviations import read_deviation_lists
 from pki.errors import PkiError, ReasonCode
+from pki.known_defects import DeviationList
 from pki.trust import TrustStore, load_trust_store
 from pki.trust_statement import parse_signers
 from pki.trust_versions import Seen, open_active
@@ -23,11 +26,12 @@ LIST = "autogate trust list"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedStore:
-    """``label`` tells people and records what it is; ``seen`` is None for a bare folder."""
+    """``label`` tells people and records what it is; ``seen`` is None for a bare folder; ``deviations``: what its States say of their documents."""
 
     store: TrustStore
     label: str
     seen: Seen | None
+    deviations: tuple[DeviationList, ...] = field(default=(), repr=False)
 
     def as_json(self) -> dict[str, object]:
         """For reports: ``version`` is the digest of the content."""
@@ -69,3 +73,8 @@ def remember(opened: OpenedStore, state_dir: Path) -> None:
     """Never work under anything older than ``opened`` again. Raises OSError, PkiError."""
     if opened.seen is not None:
         seen.remember(opened.seen, state_dir / SEEN_FILE, LIST)
+
+
+def read_deviations(config: Config, trust: TrustStore, now: datetime) -> tuple[DeviationList, ...]:
+    """What States of ``trust`` say of faults in their documents, each list proven. Raises PkiError."""
+    return () if config.trust.deviations is None else read_deviation_lists(config.trust.deviations, trust, now)

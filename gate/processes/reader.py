@@ -1,6 +1,7 @@
 """The reader process: document scanner, chip, MRZ, passive authentication. It measures and proves; it decides nothing.
 
-One long-lived thread drives the scanner and the chip, a second one verifies signatures meanwhile; the loop only carries messages.
+One long-lived thread drives the scanner and the chip, a second one verifies signatures meanwhile; the loop only carries messages. Beside it another
+trust store is opened where people brought one into force (``trust_watch.py``).
 """
 
 from __future__ import annotations
@@ -8,9 +9,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
+import msgspec
 import numpy as np
 
 from gate.clock import SystemClock, civil_date
@@ -18,6 +21,7 @@ from gate.config import Config
 from gate.evidence import Fact
 from gate.inspection import ChipInspection, ChipInspector
 from gate.page_reading import PageReader
+from gate.policy.schedule import store_mark
 from gate.processes.hardening import wipe_stack
 from gate.processes.messages import (
     AnyMessage,
@@ -28,17 +32,17 @@ from gate.processes.messages import (
     ReadDocument,
     ReaderProgress,
 )
-from gate.processes.worker import Misconfigured, Worker, worker_main
+from gate.processes.trust_watch import TrustWatch
+from gate.processes.worker import Misconfigured, Worker, first_of, worker_main
 from gate.profiles import PROFILES
 from gate.records import StageTiming, stage_of
 from gate.runtime import Runtime
-from gate.trust_store import OpenedStore, open_configured, remember
+from gate.trust_store import OpenedStore, open_configured, read_deviations, remember
 from hardware.ports import DocumentScanner, ScannedDocument
 from mrz import MrzRecord
 from mrz.reader import MrzReader
 from mrz.recognise import line_model
 from mrz.strips import HEIGHT
-from pki.deviations import read_deviation_lists
 from pki.errors import PkiError
 from pki.known_defects import DeviationList
 from pki.trust import TrustStore
@@ -102,10 +106,8 @@ def open_trust_store(config: Config) -> OpenedStore:
 
 def open_deviations(config: Config, trust: TrustStore) -> tuple[DeviationList, ...]:
     """What States of ``trust`` say of faults in their documents. Raises Misconfigured."""
-    if config.trust.deviations is None:
-        return ()
     try:
-        return read_deviation_lists(config.trust.deviations, trust, SystemClock().wall())
+        return read_deviations(config, trust, SystemClock().wall())
     except PkiError as error:
         raise Misconfigured(f"deviation lists: {error}") from error
 
@@ -113,22 +115,18 @@ def open_deviations(config: Config, trust: TrustStore) -> tuple[DeviationList, .
 class DocumentReader:
     """The thread that waits for documents and reads them, one after another."""
 
-    def __init__(
-        self,
-        config: Config,
-        scanner: DocumentScanner,
-        trust: TrustStore,
-        post: Callable[[AnyMessage], None],
-        deviations: tuple[DeviationList, ...] = (),
-    ) -> None:
+    def __init__(self, config: Config, scanner: DocumentScanner, opened: OpenedStore, post: Callable[[AnyMessage], None]) -> None:
+        """``opened``: judges documents until :meth:`judge_by` names another store."""
         self._config, self._scanner, self._post = config, scanner, post
         self._clock = SystemClock()
-        self._chips = ChipInspector(
-            trust, self._clock, frozenset(config.chip.tolerate), deviations, patience_s=config.timeouts.document_s
-        )
+        tolerated, patience_s = frozenset(config.chip.tolerate), config.timeouts.document_s
+        self._chips = ChipInspector(opened.store, self._clock, tolerated, opened.deviations, patience_s=patience_s)
         self._pages = PageReader(MrzReader(), self._clock, infrared=config.scanner.infrared)
         self._stop = threading.Event()
         self._orders: queue.SimpleQueue[ReadDocument] = queue.SimpleQueue()
+        self._opened = opened
+        self.idle = False
+        """It waits for a document."""
 
     def stop(self) -> None:
         self._stop.set()
@@ -138,22 +136,30 @@ class DocumentReader:
         if isinstance(message, ReadDocument):
             self._orders.put(message)
 
+    def judge_by(self, opened: OpenedStore) -> None:
+        """From the next document on; for any thread."""
+        self._opened = opened
+
     def run(self) -> None:
         """Until stopped: wait for a document, read it when the lane says so, wait until it is taken away."""
         while not self._stop.is_set():
+            self.idle = True
             document = self._scanner.wait_for_document(POLL_S)
+            self.idle = False
             if document is not None:
                 self._attend(document)
 
     def _attend(self, document: ScannedDocument) -> None:
         self._orders = queue.SimpleQueue()
+        opened = self._opened  # one store for this document, whatever comes while it lies there
+        self._chips.judge_by(opened.store, opened.deviations)
         self._post(DocumentPlaced(boot=self._clock.boot()))
         while not self._stop.is_set() and not self._scanner.wait_for_removal(0.0):
             try:
                 order = self._orders.get(timeout=REMOVAL_POLL_S)
             except queue.Empty:
                 continue
-            self._post(self._check(order, document))
+            self._post(msgspec.structs.replace(self._check(order, document), trust=opened.label))
             wipe_stack()
         self._post(DocumentRemoved())
 
@@ -220,18 +226,20 @@ def warm_up(config: Config) -> str:
 
 async def serve(config: Config, runtime: Runtime) -> None:
     """Connect to the lane and read documents until it hangs up. Raises DeviceError when the scanner broke."""
-    trust = open_trust_store(config)
+    mark, opened = store_mark(config.trust.store), open_trust_store(config)
+    opened = replace(opened, deviations=open_deviations(config, opened.store))
     scanner, chip = open_chip_link(config, open_scanner(config, runtime.secret), runtime.secret)
     backends = {
         "scanner": config.scanner.kind,
         "chip": chip,
         "mrz": warm_up(config),
         "pki": "autogate pki",
-        "trust": trust.label,
+        "trust": opened.label,
     }
     worker = Worker("reader", runtime, backends)
-    reader = DocumentReader(config, scanner, trust.store, worker.post, open_deviations(config, trust.store))
-    await worker.run(reader.run, reader.stop, reader.take)
+    reader = DocumentReader(config, scanner, opened, worker.post)
+    watch = TrustWatch(config, opened, mark, idle=lambda: reader.idle, take=reader.judge_by, tell=worker.post)
+    await first_of(worker.run(reader.run, reader.stop, reader.take), watch.heed())
 
 
 if __name__ == "__main__":

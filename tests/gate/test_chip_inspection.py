@@ -24,6 +24,7 @@ from gate.policy.schema import load_rules
 from gate.processes.messages import ReadDocument
 from gate.processes.reader import DocumentReader
 from gate.profiles import DEMO_MARKER
+from gate.trust_store import OpenedStore
 from hardware.emrtd.lds import build_dg1
 from hardware.emrtd.reader import AccessEvidence
 from hardware.ports import ScannedDocument
@@ -195,7 +196,8 @@ def test_the_configuration_says_whether_a_chip_may_be_read_over_bac_where_pace_f
     (tmp_path / DEMO_MARKER).touch()
     (tmp_path / "gate.toml").write_text(CONFIG.format(chip=chip))
     book, said = books["pace-gm"], []
-    reader = DocumentReader(load(tmp_path / "gate.toml"), None, book.trust, said.append)
+    opened = OpenedStore(store=book.trust, label="", seen=None)
+    reader = DocumentReader(load(tmp_path / "gate.toml"), None, opened, said.append)
     lying = ScannedDocument(mrz_lines=book.passport.mrz_lines, chip=OnlyBac(book.chip()))
     assert reader._check(ReadDocument(transaction="t-1", zero=SystemClock().boot()), lying).facts["access"].value == word
 

@@ -17,6 +17,7 @@ from gate.config import Config
 from gate.console.roster import RosterVersions, open_roster
 from gate.fleet.updates.configuration import digest_of, lay_next, next_path
 from gate.fleet.updates.pack import MOST_PACK, unpacked, write_pack
+from gate.fleet.updates.packing import VERSIONS, AnyVersions
 from gate.fleet.updates.sealing import open_list
 from gate.fleet.updates.standing import worked_under
 from gate.fleet.updates.targets import MOST_TARGET, SIGNED, Signed, Target, UpdateError
@@ -36,8 +37,6 @@ from pki.trust_file import MAX_TRUST_FILE
 from pki.trust_versions import TrustVersions, open_active
 
 _CODES = {ReasonCode.STORE_NOT_SIGNED: "not_signed", ReasonCode.STORE_OUTDATED: "rolled_back"}
-AnyVersions = RulesVersions | TrustVersions | RosterVersions
-VERSIONS: dict[Signed, Callable[[Path], AnyVersions]] = {"rules": RulesVersions, "trust": TrustVersions, "roster": RosterVersions}
 
 
 class Shelves:

@@ -16,6 +16,8 @@ from gate.fleet.updates.configuration import before_path, confirm, digest_of, ne
 from gate.fleet.updates.packing import pack_config, pack_folder, pack_snapshot
 from gate.fleet.updates.sealing import open_list, public_half, seal_list
 from gate.fleet.updates.targets import UpdateError
+from gate.policy.schedule import store_mark
+from gate.processes.trust_watch import TrustWatch
 from gate.registries.snapshot import published
 from gate.registries.sources import snapshot_store
 from gate.trust_store import open_configured, remember
@@ -45,22 +47,24 @@ def stores():
     return [TrustStore(anchors=tuple(anchors[:1])), TrustStore(anchors=tuple(anchors))]
 
 
-def test_a_trust_store_comes_down_and_is_gone_by_when_the_reader_starts(centre, gate, stores):
+async def test_a_trust_store_comes_down_and_judges_from_the_next_document_on(centre, gate, stores):
     here, theirs = TrustVersions(gate.config.trust.store), TrustVersions(centre.folder / "trust")
     bring(theirs, theirs.add(stores[0]), centre, now=centre.now)
     signed = theirs.in_force()
     here.add(stores[0])
     (gate.config.trust.store / "active").write_bytes(signed.encoded)
-    remember(open_configured(gate.config), gate.config.state_dir)
+    mark, opened = store_mark(gate.config.trust.store), open_configured(gate.config)
+    remember(opened, gate.config.state_dir)
+    taken = []
+    reader = TrustWatch(gate.config, opened, mark, idle=lambda: True, take=taken.append, tell=lambda _: None)
 
     bring(theirs, theirs.add(stores[1]), centre, now=centre.now)
     path, raw = pack_folder("trust", theirs.folder)
     centre.allow({path: raw})
     assert gate.look(centre.assignment({"trust": path})) == ""
     assert gate.updater.versions["trust.statement"].startswith("000001-"), "what was fetched is not in force yet"
-    opened = open_configured(gate.config)
-    assert len(opened.store.anchors) == 2
-    remember(opened, gate.config.state_dir)
+    await reader.look()
+    assert [len(each.store.anchors) for each in taken] == [2]
     assert gate.updater.versions["trust.statement"].startswith("000002-")
 
 
