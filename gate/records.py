@@ -222,3 +222,29 @@ class TransactionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """How the book was issued, where its issuer says; None for books without one, and in older logs."""
     ruled: tuple[OfficerActed, ...] = ()
     """What officers ordered meanwhile. ``outcome`` stays what the rules said."""
+
+
+class TallyCount(msgspec.Struct, frozen=True, kw_only=True):
+    """``count`` travellers who went one way, from the day ``since`` to the tally's own: ``passed`` by the gate or not, in ``direction``.
+
+    With ``document_class``: those of them with such a book, who did not pass for ``cause`` (:data:`gate.report.causes.OFFICIAL`; empty for who passed).
+    """
+
+    direction: Direction
+    passed: bool
+    since: date
+    document_class: str
+    cause: str
+    count: int
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """With how many official books travellers came to the gate up to the checkpoint's civil day ``day``: numbers alone (:mod:`gate.audit.tally`).
+
+    ``demonstration``: those of one. ``unread``: travellers of that day whose class and reasons could not be opened to count them.
+    """
+
+    day: date
+    demonstration: bool
+    unread: int
+    counts: tuple[TallyCount, ...]

@@ -48,11 +48,12 @@ __all__ = [
     "open_readonly",
 ]
 
-Kind = Literal["permit", "decision", "transaction", "event", "panel", "officer", "watch", "viewed", "pictures"]
+Kind = Literal["permit", "decision", "transaction", "event", "panel", "officer", "watch", "viewed", "pictures", "tally"]
 """``permit``: the decision that opens a door, written before the door is commanded; ``decision``: every other one;
 ``transaction``: one that ended; ``event``: what the lane did or lost; ``officer``: what an officer ordered, carried out or refused;
 ``watch``: who went on watch, which counts as supervision, and when that ended;
-``viewed``: who looked at a case, as far as is known; ``pictures``: that a traveller's pictures were handed out to be looked at."""
+``viewed``: who looked at a case, as far as is known; ``pictures``: that a traveller's pictures were handed out to be looked at;
+``tally``: with how many official books travellers came on a day (``tally.py``)."""
 
 FILE_NAME = "audit.sqlite3"
 """Name of the log within a state folder."""

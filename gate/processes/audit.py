@@ -1,4 +1,4 @@
-"""The audit's process: signs checkpoints of the log and has them witnessed; seals personal fields, and destroys their keys in time.
+"""The audit's process: signs checkpoints of the log and has them witnessed; seals personal fields, destroys their keys in time, counts for the fleet.
 
 A process of its own, because the lane loads no cryptography. It reads the log and writes beside it; the lane hears how it stands. Where a witness or a
 sealing key is configured the lane begins with nobody without this process, and where the log turns out to have been changed it takes nobody any more.
@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
 from gate.audit.keys import open_signer, tell_verifier
@@ -19,6 +20,7 @@ from gate.audit.notary import Notary, Standing, gate_name
 from gate.audit.note import Signer, VerifierKey
 from gate.audit.retention import RetentionError, load_retention
 from gate.audit.sealer import Retainer, Sealer
+from gate.audit.tallier import Tallier
 from gate.audit.witness import HttpWitness
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config
@@ -82,10 +84,13 @@ async def serve(config: Config, runtime: Runtime) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, usual)  # of this thread: nobody waits for signatures
         notary, told, pause = notary_of(config), Standing(), 0.0
         retainer = Retainer(config, worker.post, clock) if sealer else None
+        tallier = Tallier(config, worker.post, clock) if sealer and config.fleet else None  # nobody else asks
         try:
             while not ended.wait(pause):
                 found = notary.look()
                 pause = EVERY_S if not found.problem else min(LONGEST_S, max(EVERY_S, 2 * pause))
+                if untold := _looked(tallier):
+                    found = replace(found, problem=found.problem or untold)
                 if (found.problem, found.bent) != (told.problem, told.bent):
                     worker.post(AuditReport(problem=found.problem, bent=found.bent))
                 told = found
@@ -95,6 +100,8 @@ async def serve(config: Config, runtime: Runtime) -> None:
             notary.close()
             if retainer:
                 retainer.close()
+            if tallier:
+                tallier.close()
 
     try:
         await worker.run(work, ended.set, sealer.on_message if sealer else lambda _: None)
@@ -128,6 +135,16 @@ def _retain(retainer: Retainer | None) -> None:
             retainer.look()
     except AuditError as error:
         print(f"audit: {error}", file=sys.stderr, flush=True)
+
+
+def _looked(tallier: Tallier | None) -> str:
+    """Why the tally of a day that is over cannot be told; empty where it can. Nobody waits for it."""
+    try:
+        if tallier:
+            tallier.look()
+    except AuditError as error:
+        return f"the tally: {error}"
+    return ""
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ import msgspec
 
 from gate.audit.log import FILE_NAME, AuditError, AuditLog, AuditWriter, gate_key
 from gate.audit.sealing import AskedSealer, ToldDestroyed
+from gate.audit.tally import KIND as TALLY
+from gate.audit.tally import ToldTallies
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor, civil_date
 from gate.config import Config
 from gate.doctor import refuse_foreign_names
@@ -48,6 +50,7 @@ from gate.processes.messages import (
     ProcessEnded,
     Role,
     TellDestroyed,
+    TellTally,
     TransactionEnded,
 )
 from gate.processes.officer_messages import (
@@ -67,7 +70,7 @@ from gate.processes.rules_watch import RulesWatch, open_schedule
 from gate.processes.vitals import Vitals
 from gate.processes.watchdog import Watchdog
 from gate.processes.worker import EXIT_CONFIG, arguments
-from gate.records import DecisionRecord, KeysDestroyed, LinkWaived
+from gate.records import DecisionRecord, KeysDestroyed, LinkWaived, Tally
 from gate.registries.answers import Answers
 from gate.registries.asking import AskedRegistries
 from gate.registries.crossing_record import End
@@ -135,7 +138,7 @@ class LaneProcess:
             limit_ms=config.timeouts.registry_ms,
         )
         self._sealing = AskedSealer(lambda message: self.tell("audit", message), lambda: bool(self._peers.get("audit")))
-        self._destroyed = ToldDestroyed()
+        self._destroyed, self._tallies = ToldDestroyed(), ToldTallies()
         if config.audit.sealing_key:
             log.sealer = self._sealing
         self._ids = CommandIds(self._clock)
@@ -287,7 +290,11 @@ class LaneProcess:
         async def answer() -> None:
             channel.tell(await work)
 
-        acting = self._loop.create_task(answer())
+        self._aside(answer())
+
+    def _aside(self, work: Coroutine[None, None, None]) -> None:
+        """Do it beside all else."""
+        acting = self._loop.create_task(work)
         self._acting.add(acting)
         acting.add_done_callback(self._acting.discard)
 
@@ -308,9 +315,12 @@ class LaneProcess:
             return
         if role == "audit" and isinstance(message, TellDestroyed):
             if destroyed := self._destroyed.taken(message.destroyed):
-                logging = self._loop.create_task(self._log_destroyed(destroyed))  # boxes come this way, too: listen on
-                self._acting.add(logging)
-                logging.add_done_callback(self._acting.discard)
+                self._aside(self._log_destroyed(destroyed))  # boxes come this way, too: listen on
+            return
+        if role == "audit" and isinstance(message, TellTally):
+            today = civil_date(self._clock.wall(), self._config.lane.checkpoint)
+            if self._casework.running is None and self._tallies.taken(message.tally, today):
+                self._aside(self._log_tally(message.tally))
             return
         if role == "verifier":
             if isinstance(message, ActVerified):
@@ -326,6 +336,13 @@ class LaneProcess:
         with suppress(AuditError):
             await self._log.append("event", "", destroyed, at=self._clock.wall(), boot=self._clock.boot())
             self.tell("audit", DestroyedTold(number=destroyed.number))
+
+    async def _log_tally(self, tally: Tally) -> None:
+        """Put a day's count into the log, while nobody is served; whoever counted it repeats it until it stands there."""
+        try:
+            await self._log.append(TALLY, "", tally, at=self._clock.wall(), boot=self._clock.boot())
+        except AuditError:
+            self._tallies.lost(tally)
 
     def _on_controller(self, event: GateEvent | LinkUp | LinkDown) -> None:
         """Called by the link's own thread. A lost link is said once, with its reason and its remedy, and waited for."""
@@ -362,6 +379,7 @@ class LaneProcess:
 
     def _health(self) -> LaneHealth:
         actor, lag = self.actor, self.actor.lag
+        lists = self._registries.lists if self._peers.get("registries") else {}
         return LaneHealth(
             state=actor.state,
             in_service=actor.in_service,
@@ -383,10 +401,12 @@ class LaneProcess:
             joins=dict(self._vitals.joins),
             uptime_s=self._clock.boot() - self._started,
             rules_problem=self._display.rules_problem,
+            trust_problem=self._display.trust_problem,
             audit_problem=self._display.audit_problem,
             fleet_problem=self._display.fleet_problem,
             waiting_s=actor.waiting_s,
-            versions={"rules": self._casework.rules_version, **self._casework.backends},
+            versions={"rules": self._casework.rules_version, **self._casework.backends, **_list_versions(lists)},
+            freshness={name: as_of for name, (_, as_of) in lists.items()},
         )
 
     def _hang_up(self, *roles: Role) -> None:
@@ -428,6 +448,11 @@ class LaneProcess:
         await asyncio.to_thread(self._log.close)
         with suppress(asyncio.CancelledError):
             await running  # a bug in the actor ends the process with its trace
+
+
+def _list_versions(lists: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """As the centre names them."""
+    return {f"snapshots/{name}": f"{version:06}" for name, (version, _) in lists.items()}
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ a message for another transaction is dropped, a malformed one ends the connectio
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -28,7 +28,7 @@ from gate.processes.officer_messages import (
     WatchAnswered,
     WatchOver,
 )
-from gate.records import InspectionCheck, KeysDestroyed, StageTiming, TransactionRecord
+from gate.records import InspectionCheck, KeysDestroyed, StageTiming, Tally, TransactionRecord
 from gate.registries.answers import Answers
 from gate.registries.crossing_record import Crossing, End
 
@@ -65,6 +65,9 @@ Guidance = Literal[
 """What the traveller is asked to do while the face is looked at; empty: what the screen says anyway."""
 PanelWord = Literal["", "ready", "fault", "tamper"]
 """How the reader's panel stands, for officers; empty where there is none."""
+LAST_SECOND = 253_402_300_799
+Seconds = Annotated[int, msgspec.Meta(ge=0, le=LAST_SECOND)]
+"""POSIX time in whole seconds, up to the end of the year 9999."""
 
 ENDED_KEPT = 12
 """Transactions that the officer's page lists."""
@@ -132,11 +135,20 @@ class DocumentChecked(Message, frozen=True, kw_only=True):
     portrait: bytes = b""
     dg2_sha256: str = ""
     """Of the verified DG2, in hex: whether it is the one that the issuer recorded. It lasts as long as the transaction and is not written down."""
+    trust: str = ""
+    """The trust store that judged, as ``trust`` names it when the reader joins: this one throughout."""
     last_byte_boot: float
 
 
 class DocumentRemoved(Message, frozen=True, kw_only=True):
     """The glass is empty again."""
+
+
+class TrustReport(Message, frozen=True, kw_only=True):
+    """By which trust store documents are judged from the next one on; ``problem`` is for officers: why the newest is not gone by, empty where it is."""
+
+    trust: str
+    problem: str = ""
 
 
 # --- lane → registries, registries → lane --------------------------------------------------------------------------------
@@ -177,6 +189,12 @@ class CrossingEnded(Message, frozen=True, kw_only=True):
     transaction: str
     end: End
     at: datetime
+
+
+class ListsReport(Message, frozen=True, kw_only=True):
+    """Registries → lane: what they keep for a registry that is silent, of that what may speak: by registry its version, and as of when."""
+
+    lists: dict[str, tuple[int, Seconds]]
 
 
 # --- lane → vision, vision → lane ----------------------------------------------------------------------------------------
@@ -342,6 +360,12 @@ class DestroyedTold(Message, frozen=True, kw_only=True):
     number: int
 
 
+class TellTally(Message, frozen=True, kw_only=True):
+    """Audit → lane: a day is over; put its tally into the log. Told again until it stands there."""
+
+    tally: Tally
+
+
 # --- traveller's screen → lane --------------------------------------------------------------------------------------------
 
 
@@ -463,6 +487,8 @@ class LaneHealth(Message, frozen=True, kw_only=True):
     uptime_s: float
     rules_problem: str = ""
     """Why the newest rule set is not gone by; empty where it is."""
+    trust_problem: str = ""
+    """Why the newest trust store is not gone by; empty where it is."""
     audit_problem: str = ""
     """Why the log is not signed or witnessed up to now; empty where it is."""
     fleet_problem: str = ""
@@ -471,6 +497,8 @@ class LaneHealth(Message, frozen=True, kw_only=True):
     """How long somebody inside waits for an officer."""
     versions: dict[str, str] = msgspec.field(default_factory=dict)
     """What is in force: ``rules``, and what the workers name (``trust``, ``face``, …)."""
+    freshness: dict[str, Seconds] = msgspec.field(default_factory=dict)
+    """Registry → as of when the list speaks that is kept for it."""
 
 
 # --- lane → director (the demo's terminal) -----------------------------------------------------------------------------
@@ -499,11 +527,13 @@ AnyMessage = (
     | MrzRead
     | DocumentChecked
     | DocumentRemoved
+    | TrustReport
     | AskRegistries
     | RegistryAnswered
     | CrossingPermitted
     | CrossingDurable
     | CrossingEnded
+    | ListsReport
     | PrepareReference
     | ReferenceReady
     | StartCapture
@@ -537,6 +567,7 @@ AnyMessage = (
     | FieldsSealed
     | TellDestroyed
     | DestroyedTold
+    | TellTally
     | OfficerOrder
     | OrderTaken
     | ProcessEnded

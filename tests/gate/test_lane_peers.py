@@ -1,17 +1,22 @@
-"""How many of a role the lane listens to, and how often it says that one was too many."""
+"""How many of a role the lane listens to, how often it says that one was too many, and when it writes what the audit's process counted."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
+from gate.audit.chain import AuditError
+from gate.audit.tally import ToldTallies
 from gate.processes.channel import ChannelClosed
 from gate.processes.lane import MOST_PEERS, PEER_BURST, LaneProcess
-from gate.processes.messages import Join
+from gate.processes.messages import Join, TellTally
 from gate.processes.vitals import Vitals
+from gate.records import Tally
 
 
 class Silent:
@@ -67,3 +72,75 @@ async def test_a_peer_that_comes_and_goes_without_end_is_held_up_as_one_that_tal
         task.cancel()
     await asyncio.wait(coming)
     assert told == [True, False] * (PEER_BURST + 1)
+
+
+# --- a day's tally ----------------------------------------------------------------------------------------------------------------
+
+TALLY = Tally(day=date(2026, 3, 2), demonstration=True, unread=0, counts=())
+HALF_PAST_MIDNIGHT = datetime(2026, 3, 2, 17, 30, tzinfo=UTC)
+"""Of the day after, at Soekarno-Hatta."""
+
+
+class Log:
+    """Takes what it is given, unless it is full."""
+
+    def __init__(self) -> None:
+        self.full, self.taken = False, list[Tally]()
+
+    async def append(self, kind: str, transaction: str, body: Tally, *, at: datetime, boot: float) -> int:
+        await asyncio.sleep(0)
+        if self.full:
+            raise AuditError("the disk is full")
+        assert (kind, transaction) == ("tally", "")
+        self.taken.append(body)
+        return len(self.taken)
+
+
+def lane_with(log: Log) -> SimpleNamespace:
+    lane = SimpleNamespace(
+        _log=log,
+        _tallies=ToldTallies(),
+        _casework=SimpleNamespace(running=None),
+        _clock=SimpleNamespace(wall=lambda: HALF_PAST_MIDNIGHT, boot=lambda: 1.0),
+        _config=SimpleNamespace(lane=SimpleNamespace(checkpoint="CGK")),
+        _loop=asyncio.get_running_loop(),
+        _acting=set(),
+        actor=SimpleNamespace(post=lambda what: what(), on_message=lambda *_: None),
+    )
+    for name in ("_aside", "_log_tally"):
+        setattr(lane, name, partial(getattr(LaneProcess, name), lane))
+    return lane
+
+
+async def say(lane: SimpleNamespace, times: int = 1, role: str = "audit") -> None:
+    for _ in range(times):
+        await LaneProcess._on_message(lane, role, TellTally(tally=TALLY))
+    while lane._acting:
+        await asyncio.sleep(0)
+
+
+async def test_a_days_tally_is_written_once_however_often_it_is_told():
+    lane = lane_with(log := Log())
+    await say(lane, 5)
+    await say(lane)
+    assert log.taken == [TALLY]
+
+
+async def test_a_tally_waits_while_somebody_is_served_and_for_a_log_that_takes_it():
+    lane = lane_with(log := Log())
+    lane._casework.running = object()
+    await say(lane)
+    lane._casework.running, log.full = None, True
+    await say(lane)
+    assert log.taken == []
+    log.full = False
+    await say(lane)
+    assert log.taken == [TALLY]
+
+
+async def test_nobody_but_the_audits_process_tells_a_tally_and_none_of_a_day_that_is_not_over():
+    lane = lane_with(log := Log())
+    await say(lane, role="vision")
+    lane._clock.wall = lambda: HALF_PAST_MIDNIGHT - timedelta(hours=1)
+    await say(lane)
+    assert log.taken == []

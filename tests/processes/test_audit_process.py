@@ -7,19 +7,22 @@ import contextlib
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gate.audit.command import opened
+from gate.audit.fields import sealed, taken
+from gate.audit.keyring import Keyring
 from gate.audit.keys import VERIFIER_FILE, make_key, read_verifier
 from gate.audit.ledger import ledger_lines
 from gate.audit.log import FILE_NAME, AuditLog
 from gate.audit.note import Checkpoint
 from gate.audit.verify import Evidence, verify_log
+from gate.clock import civil_date
 from gate.processes.channel import Channel, ChannelClosed, serve
-from gate.processes.messages import AuditReport, Join
+from gate.processes.messages import AuditReport, Join, TellTally
 from gate.profiles import DEMO_MARKER
 from gate.runtime import Runtime
 
@@ -147,3 +150,37 @@ async def test_it_tells_the_lane_of_a_log_that_was_changed(gate):
     assert report.bent
     assert "cut off" in report.problem
     assert sizes(folder) == [4]
+
+
+SEALS = """\
+sealing_key = "sealing.key"
+[fleet]
+url = "nats://127.0.0.1:4222"
+signing_key = "fleet.key"
+keys = "keys.json"
+"""
+CROSSED = b'{"direction":"departure","document_class":"service","outcome":"OPEN","reasons":[],"demonstration":true}'
+
+
+async def test_of_a_day_that_is_over_it_tells_the_lane_how_many_official_books_came(gate):
+    folder, _ = gate
+    sealing, config = folder / "sealing.key", folder / "gate.toml"
+    sealing.write_text("5a" * 32)
+    sealing.chmod(0o600)
+    config.write_text(config.read_text() + SEALS)
+    at = datetime.now(UTC) - timedelta(days=2)
+    log = AuditLog(folder / "state" / FILE_NAME, KEY)
+    with Keyring.of(folder / "state", sealing, "make") as ring:
+        clear, parts = taken("transaction", CROSSED)
+        for number in range(23):
+            boxes = {kind: ring.seal(f"t-{number}", "transaction", kind, plain, at.date()) for kind, plain in parts.items()}
+            log.append("transaction", f"t-{number}", sealed(clear, boxes), at, 1.0)
+    log.close()
+    async with running(gate) as lane:
+        told = await asyncio.wait_for(lane.heard.get(), LIMIT_S)
+    assert isinstance(told, TellTally)
+    assert told.tally.day == civil_date(at, "CGK")
+    assert [(each.document_class, each.passed, each.count) for each in told.tally.counts] == [
+        ("", True, 23),
+        ("service", True, 23),
+    ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 
+from gate.fleet.messages import instant
 from gate.fleet.page import words
-from gate.fleet.page.figures import Alert, Books, Fleet, Gate, Hour
+from gate.fleet.page.figures import Alert, Books, Fleet, Gate, Hour, Tallied
 from gate.fleet.page.shown import Airport, AlertShown, BankShown, Board, BooksShown, Cause, Held, ListShown, Tile, VersionShown
 from gate.outcome import Outcome
 from gate.report.causes import OFFICIAL, causes_of
@@ -43,7 +45,7 @@ def board(fleet: Fleet) -> Board:
         crossings=crossings,
         passed=_percent(passed, crossings),
         airports=tuple(_airports(fleet, banks)),
-        books=tuple(_books(fleet.books)),
+        books=tuple(_books(fleet.books, fleet.tallies)),
         sealed=sum(hour.sealed for hour in fleet.hours),
         lists=tuple(_lists(fleet)),
         versions=tuple(VersionShown(name=words.VERSIONS[name], found=found) for name, found in _versions(fleet.gates).items()),
@@ -170,16 +172,20 @@ def _percent(hits: int, trials: int) -> float | None:
 # --- official books ---------------------------------------------------------------------------------------------------------------
 
 
-def _books(books: Iterable[Books]) -> Iterator[BooksShown]:
-    airports: dict[str, list[Books]] = {}
-    for each in books:
-        airports.setdefault(each.airport, []).append(each)
-    for airport, own in sorted(airports.items()):
-        stopped: Counter[str] = Counter()
-        for each in own:
-            if each.outcome != Outcome.OPEN:
-                stopped[causes_of(each.reasons, OFFICIAL)[0]] += each.crossings
-        yield _books_of(airport, sum(each.crossings for each in own), stopped)
+def _books(books: Iterable[Books], tallies: Iterable[Tallied]) -> Iterator[BooksShown]:
+    """Those that lie open, and those that only their gates can count, together: a gate counts none that lies open."""
+    crossings, until = Counter[str](), dict[str, date]()
+    stopped: dict[str, Counter[str]] = {}
+    told = [(each.airport, each.outcome == Outcome.OPEN, causes_of(each.reasons, OFFICIAL)[0], each.crossings) for each in books]
+    for tally in tallies:
+        told.append((tally.airport, tally.passed, tally.cause, tally.crossings))
+        until[tally.airport] = max(until.get(tally.airport, tally.until), tally.until)
+    for airport, passed, cause, count in told:
+        crossings[airport] += count
+        if not passed:
+            stopped.setdefault(airport, Counter())[cause] += count
+    for airport, count in sorted(crossings.items()):
+        yield replace(_books_of(airport, count, stopped.get(airport, Counter())), until=until.get(airport))
 
 
 def _books_of(airport: str, crossings: int, stopped: Counter[str]) -> BooksShown:
@@ -205,7 +211,7 @@ def _lists(fleet: Fleet) -> Iterator[ListShown]:
     found: dict[str, dict[str, tuple[datetime, str]]] = {}
     for gate in fleet.gates:
         for name, text in gate.freshness.items():
-            if (as_of := _instant(text)) is not None:
+            if (as_of := instant(text)) is not None:
                 oldest, airport = found.setdefault(name, {}), gate.gate[:3]
                 oldest[airport] = min(oldest.get(airport, (as_of, gate.gate)), (as_of, gate.gate))
     airports = sorted({gate.gate[:3] for gate in fleet.gates})
@@ -217,14 +223,6 @@ def _held(as_of: datetime, gate: str, now: datetime) -> Held:
     age = now - as_of
     tone = "bad" if age > TOO_OLD else "warn" if age > OLD else "good"
     return Held(as_of=int(as_of.timestamp()), tone=tone, gate=name_of(gate))
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        told = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return told if told.tzinfo else None
 
 
 def _versions(gates: Iterable[Gate]) -> dict[str, tuple[tuple[str, int], ...]]:

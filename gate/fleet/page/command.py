@@ -9,10 +9,12 @@ import socket
 import sys
 from pathlib import Path
 
+from gate import notify
 from gate.clock import CHECKPOINT_ZONES, SystemClock, civil_time
 from gate.console.roster import Roster, open_roster
 from gate.console.sessions import Sessions
 from gate.doctor import refuse_foreign_names
+from gate.fleet.command import DSN
 from gate.fleet.page.app import FleetPage
 from gate.fleet.page.reading import FleetFeed
 from gate.processes.hardening import harden
@@ -20,7 +22,6 @@ from gate.ui.serve import listen, serve, write_ready
 from pki.errors import PkiError
 from pki.signed_statement import parse_signers
 
-DSN = "AUTOGATE_DSN"
 PORT = 8430
 EXIT_USAGE = 2
 
@@ -61,4 +62,5 @@ async def _serve(options: argparse.Namespace, listener: socket.socket) -> None:
     feed = FleetFeed(options.dsn)
     if options.ready_file:
         write_ready(options.ready_file, port)
+    notify.tell(notify.READY)  # whoever comes from now on is served
     await serve(FleetPage(feed, sessions, origin).app(), feed, listener)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 SLOT = timedelta(minutes=30)
 """As ``page_throughput`` counts (``gate/fleet/centre/schema/0200_page.sql``)."""
@@ -62,6 +62,19 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tallied:
+    """The same of gates that seal, in seven days that are over, as each gate itself counted them; ``cause`` is empty for those who passed."""
+
+    airport: str
+    passed: bool
+    cause: str
+    """As :data:`gate.report.causes.OFFICIAL` names it."""
+    crossings: int
+    until: date
+    """The newest day among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """An open one. ``code``: its kind, as the collector names it; ``gate``: or the roll-out that it is about."""
 
@@ -83,3 +96,4 @@ class Fleet:
     alerts: tuple[Alert, ...]
     collected: datetime | None
     """When a collector last said that it works; None: never."""
+    tallies: tuple[Tallied, ...] = ()

@@ -10,7 +10,7 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
-from gate.fleet.page.figures import Alert, Books, Fleet, Gate, Hour, Slot
+from gate.fleet.page.figures import Alert, Books, Fleet, Gate, Hour, Slot, Tallied
 from gate.ui.feed import NewestView
 
 LOOK_S, COUNT_S = 2.0, 10.0
@@ -28,6 +28,7 @@ _ALERTS = "select code, gate, opened, detail from page_alert order by opened des
 _SLOTS = "select airport, at, crossings, passed from page_throughput order by airport, at"
 _HOURS = "select airport, crossings, passed, median_s, p95_s, sealed from page_hour"
 _BOOKS = "select airport, outcome, reasons, crossings from page_books"
+_TALLIES = "select airport, passed, cause, crossings, until from page_tally"
 
 
 class FleetFeed(NewestView[Fleet]):
@@ -77,6 +78,7 @@ async def _counted(connection: psycopg.AsyncConnection[Any]) -> Fleet:
             books=tuple(replace(each, reasons=tuple(each.reasons)) for each in await _rows(connection, Books, _BOOKS)),
             alerts=(),
             collected=None,
+            tallies=await _rows(connection, Tallied, _TALLIES),
         )
 
 

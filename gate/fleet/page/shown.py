@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from gate.fleet.page.figures import Hour, Slot
 from gate.ui.words import Words
@@ -57,6 +57,8 @@ class BooksShown:
     passed: float | None
     """Per cent; None where those who did not pass, or who did, are too few to be told."""
     causes: tuple[Cause, ...]
+    until: date | None = None
+    """Of the gates that seal, whole days up to this one are in it; None: none is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +119,7 @@ class Board:
     airports: tuple[Airport, ...]
     books: tuple[BooksShown, ...]
     sealed: int
-    """Travellers of the last hour of whom no class and no reasons can be told here."""
+    """Travellers of the last hour whose class and reasons cannot be read here: their gates count them once the day is over."""
     lists: tuple[ListShown, ...]
     versions: tuple[VersionShown, ...]
     uncollected: int | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -100,18 +101,41 @@ async def test_a_gate_is_told_of_by_its_newest_status_and_what_the_centre_holds_
     assert (never.gate, never.heard, never.behind) == ("DPS.dep-1", None, 0)
 
 
+async def test_a_gate_that_was_taken_away_is_not_shown_for_ever(centre):
+    """People settled that it is silent, which takes its status away; its log stays for as long as records do."""
+    centre.connection.execute(
+        "insert into gate_log (gate, log, start, hash, moved) values ('CGK.dep-9', 'aaaaaaaaaaaaaaaa', '', '', now() - interval '2 days')"
+    )
+    assert (await centre.read()).gates == ()
+
+
 async def test_travellers_are_counted_by_airport_once_they_are_done(centre):
     centre.crossing(now() - timedelta(minutes=2), times=3)
     centre.crossing(now() - timedelta(minutes=2), outcome="COUNTER")
     centre.crossing(now() - timedelta(minutes=2), outcome="RETRY")
     centre.crossing(now() - timedelta(minutes=90), "DPS.arr-2", kind="")
-    centre.crossing(now() + timedelta(minutes=20), times=7)
+    centre.crossing(now() + timedelta(minutes=40), times=7)
     told = await centre.read()
     assert [(hour.airport, hour.crossings, hour.passed, hour.sealed, hour.median_s) for hour in told.hours] == [
         ("CGK", 4, 3, 0, 9.0)
     ]
     assert {(slot.airport, slot.crossings, slot.passed) for slot in told.slots} == {("CGK", 4, 3), ("DPS", 1, 1)}
     assert all(slot.at <= now() < slot.at + timedelta(hours=3) for slot in told.slots)
+
+
+async def test_a_crossing_that_comes_twice_counts_once_and_one_that_is_taken_out_counts_no_more(centre):
+    def counted():
+        return centre.connection.execute("select gate, outcome, crossings from crossing_count order by gate, outcome").fetchall()
+
+    at = now() - timedelta(minutes=2)
+    centre.crossing(at, times=2)
+    centre.crossing(at, outcome="COUNTER")
+    told = {"seq": 1, "ended": at, "gate": "CGK.dep-1", "class": "", "outcome": "OPEN", "reasons": []}
+    centre.connection.execute(f"{CROSSING} on conflict do nothing", told)
+    assert counted() == [("CGK.dep-1", "COUNTER", 1), ("CGK.dep-1", "OPEN", 2)]
+    centre.connection.execute("delete from crossing where seq = 3")
+    assert counted() == [("CGK.dep-1", "COUNTER", 0), ("CGK.dep-1", "OPEN", 2)]
+    assert [(slot.crossings, slot.passed) for slot in (await centre.read()).slots] == [(2, 2)]
 
 
 async def test_official_books_are_counted_up_to_the_last_full_hour(centre):
@@ -127,6 +151,40 @@ async def test_official_books_are_counted_up_to_the_last_full_hour(centre):
     }
 
 
+async def test_official_books_of_gates_that_seal_are_what_the_gates_counted_in_seven_days(centre):
+    today = now().date()
+
+    def counts(number: int) -> str:
+        told = [
+            (True, "", "", 400),
+            (True, "service", "", number),
+            (False, "service", "no exit permit", 3),
+            (False, "diplomatic", "other", 1),
+        ]
+        names = ("passed", "document_class", "cause", "count")
+        return json.dumps(
+            [dict(zip(names, each, strict=True)) | {"direction": "departure", "since": f"{today}"} for each in told]
+        )
+
+    for seq, (gate, days, number) in enumerate(
+        [("CGK.D1", 1, 20), ("CGK.D2", 1, 30), ("CGK.D1", 2, 5), ("CGK.D1", 8, 1000), ("DPS.D1", 7, 9)]
+    ):
+        centre.connection.execute(
+            "insert into tally (gate, day, log_no, seq, demonstration, unread, counts) values (%s, %s, 1, %s, false, 0, %s)",
+            (gate, today - timedelta(days=days), seq, counts(number)),
+        )
+    told = {(each.airport, each.passed, each.cause): (each.crossings, each.until) for each in (await centre.read()).tallies}
+    yesterday = today - timedelta(days=1)
+    assert told == {
+        ("CGK", True, ""): (55, yesterday),
+        ("CGK", False, "no exit permit"): (9, yesterday),
+        ("CGK", False, "other"): (3, yesterday),
+        ("DPS", True, ""): (9, today - timedelta(days=7)),
+        ("DPS", False, "no exit permit"): (3, today - timedelta(days=7)),
+        ("DPS", False, "other"): (1, today - timedelta(days=7)),
+    }
+
+
 async def test_only_open_alerts_are_shown_newest_first(centre):
     centre.connection.execute(
         "insert into alert (kind, gate, detail, opened, closed) values ('gap', 'CGK.dep-1', 'record 7 is missing', now() - interval '1 hour', null), "
@@ -139,7 +197,7 @@ async def test_only_open_alerts_are_shown_newest_first(centre):
     assert told == [("silent", "CGK.dep-2"), ("gap", "CGK.dep-1"), ("rollout", "rules-7")]
 
 
-@pytest.mark.parametrize("table", ["event", "crossing", "gate_status", "gate_log", "alert", "refusal", "checkpoint"])
+@pytest.mark.parametrize("table", ["event", "crossing", "gate_status", "gate_log", "alert", "refusal", "checkpoint", "tally"])
 def test_the_pages_role_reads_no_table_and_writes_nowhere(centre, table):
     with psycopg.connect(centre.dsn, autocommit=True) as connection:
         connection.execute(SETTINGS)

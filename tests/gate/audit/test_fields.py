@@ -34,6 +34,7 @@ from gate.records import (
     SopStage,
     SopTrail,
     StageTiming,
+    Tally,
     TransactionRecord,
 )
 
@@ -48,6 +49,7 @@ BODIES: dict[str, tuple[type[msgspec.Struct], ...]] = {
     "watch": (OfficerWatched,),
     "viewed": (CaseViewed,),
     "pictures": (PicturesShown,),
+    "tally": (Tally,),
 }
 DECISION = """at evidence.transaction evidence.lane evidence.checkpoint evidence.direction evidence.civil_date
     decision.stage decision.outcome decision.rules_version"""
@@ -66,6 +68,7 @@ OPEN = {
     OfficerWatched: "role event refused detail seconds nonce",
     CaseViewed: "on_watch transaction refused",
     PicturesShown: "transaction",
+    Tally: "day demonstration unread counts.*.direction counts.*.passed counts.*.since counts.*.document_class counts.*.cause counts.*.count",
 }
 """What lies open in a record, judged field by field."""
 
@@ -262,7 +265,7 @@ def test_a_box_of_another_record_is_not_opened():
         opened("t-2", "permit", written, boxes.unseal)
 
 
-@pytest.mark.parametrize("record", ["event", "panel", "pictures"])
+@pytest.mark.parametrize("record", ["event", "panel", "pictures", "tally"])
 def test_what_is_about_nobody_is_written_as_it_is(record):
     assert taken(record, b'{"officer":"x"}') == (b'{"officer":"x"}', {})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gate.fleet.page.board import bank_of, board
 from gate.fleet.page.chart import HEIGHT, TOP, WIDTH, throughput
-from gate.fleet.page.figures import SLOT, SLOTS, Alert, Books, Fleet, Gate, Slot
+from gate.fleet.page.figures import SLOT, SLOTS, Alert, Books, Fleet, Gate, Slot, Tallied
 from gate.fleet.page.parts import Encoder, layout, markup
 from gate.fleet.page.shown import Board
 from gate.fleet.page.words import CAUSES, VERSIONS
@@ -170,6 +170,31 @@ def test_the_most_frequent_cause_is_first_and_those_of_few_are_one_line():
         ("No biometric record", 14),
         ("Rare causes, together", 15),
     ]
+
+
+def tallied(passed: bool, crossings: int, cause: str = "", day: int = 22) -> Tallied:
+    return Tallied(airport="CGK", passed=passed, cause=cause, crossings=crossings, until=date(2026, 11, day))
+
+
+def test_what_gates_count_and_what_lies_open_are_one_figure_before_few_people_are_left_out():
+    tallies = (tallied(True, 40), tallied(False, 8, "no chip in the book", 21), tallied(False, 12, "no exit permit", 20))
+    (told,) = board(replace(EMPTY, books=books(passed=3, CHIPLESS_BOOK=7), tallies=tallies)).books
+    assert (told.crossings, told.until) == (70, date(2026, 11, 22))
+    assert told.passed == pytest.approx(100 * 43 / 70)
+    assert [(cause.name[1], cause.count) for cause in told.causes] == [("No chip in the book", 15), ("No valid exit permit", 12)]
+
+
+@given(st.dictionaries(st.sampled_from([*OFFICIAL, OTHER]), st.integers(1, 40)), st.integers(0, 60))
+def test_no_figure_out_of_gates_own_counts_is_of_fewer_than_ten(stopped, passed):
+    tallies = (tallied(True, passed), *(tallied(False, count, cause) for cause, count in stopped.items()))
+    (told,) = board(replace(EMPTY, tallies=tallies)).books
+    assert told.crossings is None or told.crossings >= K
+    assert all(cause.count >= K for cause in told.causes)
+
+
+def test_the_page_says_up_to_which_day_gates_counted():
+    assert "up to</span> 2026-11-22" in markup(board(replace(EMPTY, tallies=(tallied(True, 40),))))["books"]
+    assert "up to</span>" not in markup(board(replace(EMPTY, books=books())))["books"]
 
 
 def test_every_cause_has_its_words():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import threading
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from http.client import HTTPConnection
 
@@ -14,10 +16,12 @@ import uvicorn
 from gate.console.passwords import hashed
 from gate.console.roster import Roster, Viewer
 from gate.console.sessions import IDLE_S, Sessions
+from gate.fleet.page import command
 from gate.fleet.page.app import COOKIE, FleetPage
 from gate.fleet.page.figures import Alert, Fleet
 from gate.ui.feed import NewestView
 from gate.ui.serve import listen
+from pki.errors import PkiError, ReasonCode
 
 WORDS = "many words and a number 7"
 NIA = Viewer(name="nia", role="auditor", password=hashed(WORDS), since=date(2020, 1, 1), until=date(2099, 1, 1))
@@ -143,3 +147,24 @@ def test_the_stream_brings_the_parts_to_who_is_signed_in(house):
     line.close()
     assert "record 7 is missing" in heard["alerts"]
     assert COOKIE in token
+
+
+def test_the_service_manager_hears_that_whoever_comes_is_served_once_there_is_a_roster_to_go_by(monkeypatch):
+    heard: list[object] = []
+
+    async def served(*_: object) -> None:
+        heard.append("serves")
+
+    def spoilt(*_: object) -> None:
+        raise PkiError(ReasonCode.MALFORMED, "no roster")
+
+    monkeypatch.setattr(command, "serve", served)
+    monkeypatch.setattr(command.notify, "tell", lambda *lines: heard.append(lines))
+    parser = argparse.ArgumentParser()
+    command.add_arguments("page", parser)
+    options = parser.parse_args(["--roster", "nowhere", "--signer", f"siti:{'03' * 32}", "--port", "0"])
+    for opened in (spoilt, lambda *_: (Roster(format=1, version=1, officers=(), viewers=(NIA,)), None)):
+        monkeypatch.setattr(command, "open_roster", opened)
+        with listen(0) as listener, suppress(PkiError):
+            asyncio.run(command._serve(options, listener))
+    assert heard == [("READY=1",), "serves"]
