@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol
 
 from gate.audit.chain import AuditReader
-from gate.fleet.messages import Status
+from gate.fleet.messages import Status, instant
 from gate.fleet.outbox import Outbox
 from gate.processes.messages import LaneHealth
 
@@ -37,14 +36,6 @@ class Place:
     software: str = field(default_factory=lambda: version("autogate"))
 
 
-class Lists(Protocol):
-    """Tells as of when the lists speak that a gate keeps (:mod:`gate.fleet.freshness`)."""
-
-    def told(self) -> Mapping[str, str]:
-        """List → instant (ISO 8601)."""
-        ...
-
-
 def status(
     place: Place,
     outbox: Outbox,
@@ -53,9 +44,8 @@ def status(
     at: datetime,
     boot: float,
     refused: Mapping[str, int],
-    freshness: Mapping[str, str] | None = None,
 ) -> Status:
-    """``refused``: what came from the centre and was not taken, besides receipts; ``freshness``: list → as of when (:mod:`gate.fleet.freshness`).
+    """``refused``: what came from the centre and was not taken, besides receipts.
 
     Raises AuditError where the log cannot be read.
     """
@@ -70,7 +60,7 @@ def status(
         troubles=lane.troubles,
         waiting_s=lane.waiting_s,
         versions={"software": place.software, **lane.versions},
-        freshness=dict(freshness or {}),
+        freshness=dict(lane.freshness),
         days_left=days_left(place.folder, outbox.log, outbox.path.stat().st_size, at),
         refused={**outbox.receipts.refused, **refused},
     )
@@ -84,6 +74,8 @@ class Lane:
     troubles: tuple[str, ...] = ("the lane does not answer",)
     versions: Mapping[str, str] = field(default_factory=dict)
     waiting_s: float = field(default=0.0, compare=False)
+    freshness: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """List → instant (ISO 8601) as of which it speaks."""
 
     @classmethod
     def of(cls, health: LaneHealth | None, versions: Mapping[str, str], *more: str) -> Lane:
@@ -91,13 +83,16 @@ class Lane:
         troubles = [each for each in more if each]
         if health is None:
             return cls(troubles=_bounded((*cls().troubles, *troubles)), versions=_bounded_names(versions))
-        notices = {"rules": health.rules_problem, "audit": health.audit_problem}
+        notices = {"rules": health.rules_problem, "trust": health.trust_problem, "audit": health.audit_problem}
         troubles += [f"{what}: {problem}" for what, problem in notices.items() if problem]
         return cls(
             state=health.state[:MOST_WORDS],
             troubles=_bounded((*health.causes, *troubles)),
             versions=_bounded_names({**health.versions, **versions}),
             waiting_s=round(health.waiting_s, 1),
+            freshness=_bounded_names(
+                {name: datetime.fromtimestamp(at, UTC).isoformat() for name, at in health.freshness.items()}
+            ),
         )
 
 
@@ -144,11 +139,7 @@ def _last_before(log: AuditReader, head: int, moment: datetime) -> int:
 
 def _instant(log: AuditReader, seq: int) -> datetime | None:
     row = log.row(seq)
-    try:
-        at = datetime.fromisoformat(row[1].decode()) if row else None
-    except ValueError:
-        return None
-    return at if at is not None and at.tzinfo is not None else None
+    return instant(row[1].decode(errors="replace")) if row else None
 
 
 def problem(outbox: Outbox | None, *, now: datetime, why: str, certificate_ends: datetime | None) -> str:

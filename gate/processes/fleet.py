@@ -16,7 +16,7 @@ import signal
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -38,14 +38,14 @@ from gate.fleet.messages import gate_id, sealed, subject
 from gate.fleet.outbox import Outbox
 from gate.fleet.publisher import FIRST_PAUSE_S, LONGEST_PAUSE_S, Pauses, Publisher
 from gate.fleet.receipts import FILE_NAME as RECEIPT_FILE
-from gate.fleet.status import EVERY_S, Lane, Lists, Place, problem, status
+from gate.fleet.status import EVERY_S, Lane, Place, problem, status
 from gate.fleet.updates.standing import standing
 from gate.fleet.updates.targets import UpdateError
 from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.processes.hardening import harden
 from gate.processes.health import RETRY_S, Board
 from gate.processes.messages import FleetReport, LaneHealth
-from gate.processes.worker import EXIT_CONFIG, Misconfigured
+from gate.processes.worker import EXIT_CONFIG, Misconfigured, first_of
 from pki.errors import PkiError
 from pki.signed_statement import parse_signers
 
@@ -78,7 +78,6 @@ class FleetProcess:
         except (KeysError, OSError) as error:
             raise Misconfigured(f"fleet.keys: {error}") from error
         self._thread = ThreadPoolExecutor(1, "fleet")
-        self._lists = _lists(config)
         self._place, self._board = Place(gate=self._gate, folder=config.state_dir), Board(self._clock.boot)
         self._channel: Channel | None = None
         self._outbox: Outbox | None = None
@@ -213,7 +212,6 @@ class FleetProcess:
             at=self._clock.wall(),
             boot=self._clock.boot(),
             refused=self._refused,
-            freshness=self._lists.told() if self._lists else {},
         )
         return sealed(self._signer, told)
 
@@ -252,28 +250,6 @@ class FleetProcess:
         while True:
             self._updates_trouble = updater.trouble
             await asyncio.sleep(LOOK_S)
-
-
-def _lists(config: Config) -> Lists | None:
-    """As of when registries' lists speak; None for a gate that keeps none, and needs no library for them."""
-    if config.registries.snapshots is None:
-        return None
-    from gate.fleet.freshness import Freshness
-
-    return Freshness(config)
-
-
-async def first_of(*works: Coroutine[Any, Any, None]) -> None:
-    """Do all until one ends; then end the others. Raises what that one raised."""
-    tasks = [asyncio.create_task(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def serve(config: Config, config_path: Path, lane: Path, secret: str) -> None:

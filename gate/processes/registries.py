@@ -9,23 +9,28 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from datetime import datetime
 from typing import Any
 
 from gate.clock import WALL_FLOOR_FILE, SystemClock, WallFloor
 from gate.config import Config
 from gate.processes import messages as m
-from gate.processes.worker import Misconfigured, Worker, worker_main
+from gate.processes.worker import Misconfigured, Worker, first_of, worker_main
 from gate.registries.answers import Answers
 from gate.registries.base import Source
 from gate.registries.contracts import CROSSING
 from gate.registries.crossing import FILE_NAME, CrossingOutbox
 from gate.registries.crossing_file import OutboxError
 from gate.registries.crossing_sender import CrossingSender
+from gate.registries.offline import WithSnapshot
 from gate.registries.round import RegistryRound
 from gate.registries.sealed import SnapshotKey
 from gate.registries.sources import client_for, label, opened
 from gate.runtime import Runtime
+
+LISTS_EVERY_S = 5.0
+"""Between two looks at whether a snapshot was replaced."""
 
 
 class RegistriesWork:
@@ -87,6 +92,24 @@ class RegistriesWork:
             print(f"registries: {error}", file=sys.stderr, flush=True)
 
 
+async def tell_lists(sources: Mapping[str, Source[Any]], post: Callable[[m.AnyMessage], None]) -> None:
+    """Tell the lane what is kept here for a registry that is silent: at once, and whenever something came into its place. For ever."""
+    kept = {name: source for name, source in sources.items() if isinstance(source, WithSnapshot)}
+    told: dict[str, tuple[int, int]] | None = None
+    while True:
+        heads = {name: head for name, source in kept.items() if (head := await source.head())}
+        lists = {name: (head.version, posix_seconds(head.as_of)) for name, head in heads.items()}
+        if lists != told:
+            post(m.ListsReport(lists=lists))
+            told = lists
+        await asyncio.sleep(LISTS_EVERY_S)
+
+
+def posix_seconds(at: datetime) -> int:
+    """As near to the aware moment ``at`` as the message goes."""
+    return min(max(0, int(at.timestamp())), m.LAST_SECOND)
+
+
 async def serve(config: Config, runtime: Runtime) -> None:
     """Serve the lane until it hangs up. Raises Misconfigured where a key, a certificate or the outbox cannot be used."""
     clock = SystemClock(WallFloor(config.state_dir / WALL_FLOOR_FILE))
@@ -99,13 +122,18 @@ async def serve(config: Config, runtime: Runtime) -> None:
     worker = Worker("registries", runtime, {"registries": label(config)})
     work = RegistriesWork(RegistryRound(sources, config.lane.checkpoint), worker.post, clock, outbox)
     sending = asyncio.create_task(_send(outbox, crossings)) if outbox and crossings else None
-    ended = threading.Event()
+    loop, joined, ended = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def until_ended() -> None:
+        loop.call_soon_threadsafe(joined.set)
         ended.wait()
 
+    async def tell() -> None:
+        await joined.wait()
+        await tell_lists(sources, worker.post)
+
     try:
-        await worker.run(until_ended, ended.set, work.on_message)
+        await first_of(worker.run(until_ended, ended.set, work.on_message), tell())
     finally:
         if sending:
             sending.cancel()

@@ -9,8 +9,9 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
+from typing import Any
 
 from gate.config import Config, ConfigError, load
 from gate.doctor import refuse_foreign_names
@@ -90,6 +91,19 @@ class Worker:
                 on_message(await channel.receive())
         except ChannelClosed:
             self._outbox.put_nowait(None)
+
+
+async def first_of(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all until one ends; then end the others. Raises what that one raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def arguments(role: str) -> tuple[Config, Runtime]:

@@ -7,7 +7,7 @@ facts and no others, only those that it asked for, and waits for nobody longer t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from gate.processes.messages import (
     CrossingDurable,
     CrossingEnded,
     CrossingPermitted,
+    ListsReport,
     MrzRead,
     RegistryAnswered,
 )
@@ -51,6 +52,8 @@ class AskedRegistries:
         self._gate, self._checkpoint, self._limit_s = gate, checkpoint, limit_ms / 1000 + GRACE_S
         self._waiting: dict[tuple[str, str], asyncio.Future[Any]] = {}
         self._asked: AskRegistries | None = None
+        self.lists: Mapping[str, tuple[int, int]] = {}
+        """Which version of a registry's list is kept there, and as of when it speaks (POSIX seconds), as was told last."""
 
     def questions(self, read: MrzRead, document_class: str, direction: Direction) -> dict[str, Coroutine[None, None, Answers]]:
         """The questions that this traveller raises, by registry; all of them are on their way. Each must be awaited."""
@@ -109,6 +112,8 @@ class AskedRegistries:
                 self._settle((message.transaction, message.registry), message.answers)
             case CrossingDurable():
                 self._settle((message.transaction, CROSSING.name), message.durable)
+            case ListsReport():
+                self.lists = {name: told for name, told in message.lists.items() if name in self._configured}
             case _:
                 pass
 

@@ -72,6 +72,10 @@ class WithSnapshot(Generic[R]):
         latency_ms = round((time.monotonic() - started) * 1000, 3)
         return replace(stored or live, latency_ms=latency_ms)
 
+    async def head(self) -> Head | None:
+        """Of the snapshot that speaks where the registry is silent; None where there is none, or it may not. Opens one that came into its place."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._stored.head)
+
     async def close(self) -> None:
         """Close both."""
         await self._live.close()
@@ -122,6 +126,14 @@ class Stored(Generic[R]):
         if reply.answer == self._contract.nothing:
             return NotListed(source=self.name, as_of=as_of, latency_ms=0.0, freshness_s=age, from_snapshot=True)
         return Found(source=self.name, as_of=as_of, latency_ms=0.0, freshness_s=age, reply=reply, from_snapshot=True)
+
+    def head(self) -> Head | None:
+        """Of the snapshot; None where there is none that may speak, whenever that may be. Never raises."""
+        try:
+            snapshot = self._current()
+        except SnapshotRefused:
+            return None
+        return snapshot.head if snapshot else None
 
     def close(self) -> None:
         """Let go of the file."""

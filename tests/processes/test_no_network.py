@@ -9,6 +9,7 @@ import time
 import pytest
 
 from gate.config import load
+from gate.processes.messages import LaneHealth
 from gate.registries.breaker import OPEN_S
 from gate.registries.crossing import FILE_NAME
 from gate.registries.crossing_file import standing
@@ -47,6 +48,10 @@ def test_without_a_network_travellers_pass_on_snapshots_and_are_told_of_afterwar
         assert decision.evidence.value("issuance") == "active_in_snapshot"
         assert decision.evidence.facts["issuance"].as_of < record.started
     assert "ExitPermitFromSnapshot" in crossed[0].decisions[-1].decision.tolerances
+    health = gate.peer("health")
+    kept = {"issuance", "exit_permit", "watchlist", "lost_and_stolen"}
+    gate.until(lambda: kept <= health.hear(LaneHealth).freshness.keys(), "the lane knows how old its lists are")
+    health.leave()
     assert standing(gate.stage.state / FILE_NAME).waiting >= 2
     ids = [record.transaction for record in crossed]
     assert not set(ids) & set(told(gate))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from gate.fleet.messages import Status, believed, sealed
 from gate.fleet.status import ENDS_SOON, LATE_S, Lane, Place, bytes_per_day, days_left, problem, status
-from gate.processes.messages import Histogram, LaneHealth
+from gate.fleet.updates.standing import standing
+from gate.processes.messages import LAST_SECOND, Histogram, LaneHealth
 
 EMPTY = Histogram(bounds=(), counts=(0,), total=0.0)
 HEALTH = LaneHealth(
@@ -30,6 +32,7 @@ HEALTH = LaneHealth(
     devices={},
     joins={},
     uptime_s=1.0,
+    trust_problem="statement 4 is older than 5",
     audit_problem="the witness does not answer",
     fleet_problem="the centre lacks 3",
     waiting_s=12.34,
@@ -51,7 +54,12 @@ def test_a_status_says_how_the_lane_and_the_log_stand(gate):
     outbox.received(b"lies")
     found = told(gate, outbox, Lane.of(HEALTH, {"rules.statement": "2"}, "updates: none"))
     assert (found.state, found.head, found.receipted, found.waiting_s) == ("hold", 9, 4, 12.3)
-    assert found.troubles == ("link: lost", "updates: none", "audit: the witness does not answer")
+    assert found.troubles == (
+        "link: lost",
+        "updates: none",
+        "trust: statement 4 is older than 5",
+        "audit: the witness does not answer",
+    )
     assert found.versions.keys() == {"software", "rules", "trust", "rules.statement"}
     assert found.refused == {"malformed": 1, "expired": 2}
 
@@ -124,3 +132,17 @@ def test_officers_hear_what_the_centre_lacks_once_it_is_late(gate):
     assert heard(certificate_ends=START + 2 * ENDS_SOON) == ""
     outbox.received(gate.receipt(2, hash=b"\1" * 32))
     assert "record 2 is not the one" in heard()
+
+
+@given(st.dictionaries(st.text(max_size=300), st.integers(0, LAST_SECOND), max_size=50))
+def test_as_of_when_lists_speak_is_told_as_instants_that_the_centre_can_read(freshness):
+    lane = Lane.of(msgspec.structs.replace(HEALTH, freshness=freshness), {})
+    assert len(lane.freshness) <= 32
+    assert all(datetime.fromisoformat(at).utcoffset() == timedelta() and len(at) <= 40 for at in lane.freshness.values())
+    assert Lane.of(None, {}).freshness == {}, "of a lane that is away nothing is known"
+
+
+def test_the_snapshot_key_of_a_gate_that_takes_no_lists_from_its_centre_is_not_read_here(gate):
+    """Neither it nor the folder is so much as looked for."""
+    config = SimpleNamespace(state_dir=gate.folder, fleet=SimpleNamespace(updates=None))
+    assert standing(config, "ab" * 32) == {"config.file": "ab" * 8}
