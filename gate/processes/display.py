@@ -54,6 +54,8 @@ class Display:
         self._joined: set[Role] = set()
         self.rules_problem = ""
         """Why the newest rule set is not gone by, for the officer; empty where it is."""
+        self.trust_problem = ""
+        """Why the newest trust store is not gone by, for the officer; empty where it is."""
         self.audit_problem = ""
         """Why the log is not signed or witnessed up to now, for the officer; empty where it is."""
         self.fleet_problem = FLEET_AWAY if config.fleet else ""
@@ -74,6 +76,8 @@ class Display:
             self._panel.peer(joined=joined)
         if role == "pictures" and self._pictures:
             self._pictures.gone()
+        if role == "reader":
+            self.trust_problem = ""  # whoever comes opened what is in force
         if role == "fleet":
             self.fleet_problem = "" if joined else FLEET_AWAY
 
@@ -185,7 +189,12 @@ class Display:
         return view.entry.name.lower() if view.linked else "unknown"
 
     def _notices(self) -> tuple[str, ...]:
-        notices = {"rules": self.rules_problem, "audit": self.audit_problem, "fleet": self.fleet_problem}
+        notices = {
+            "rules": self.rules_problem,
+            "trust": self.trust_problem,
+            "audit": self.audit_problem,
+            "fleet": self.fleet_problem,
+        }
         return tuple(f"{what}: {problem}" for what, problem in notices.items() if problem)
 
     def _warnings(self, backends: dict[str, str]) -> tuple[str, ...]:

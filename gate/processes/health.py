@@ -64,7 +64,12 @@ class Board:
             case "/readyz":
                 if health is None:
                     return 503, TEXT, "the lane does not answer\n"
-                notices = {"rules": health.rules_problem, "audit": health.audit_problem, "fleet": health.fleet_problem}
+                notices = {
+                    "rules": health.rules_problem,
+                    "trust": health.trust_problem,
+                    "audit": health.audit_problem,
+                    "fleet": health.fleet_problem,
+                }
                 told = [f"{what}: {problem}" for what, problem in notices.items() if problem]
                 return (200 if health.in_service else 503), TEXT, "\n".join((health.state, *health.causes, *told)) + "\n"
             case "/metrics":

@@ -31,6 +31,7 @@ def _lines(health: LaneHealth | None) -> Iterator[str]:
     yield from _metric("process_joins_total", "counter", "How often a process came to the lane.", _by("process", health.joins))
     yield from _metric("clock_trusted", "gauge", "Whether the wall clock has not gone back.", _one(health.clock_trusted))
     yield from _metric("rules_current", "gauge", "Whether the newest rule set is gone by.", _one(not health.rules_problem))
+    yield from _metric("trust_current", "gauge", "Whether the newest trust store is gone by.", _one(not health.trust_problem))
     yield from _metric("audit_current", "gauge", "Whether the log is signed and witnessed.", _one(not health.audit_problem))
     yield from _metric(
         "fleet_current", "gauge", "Whether the centre lacks nothing that it should have.", _one(not health.fleet_problem)

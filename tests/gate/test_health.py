@@ -78,6 +78,9 @@ def test_a_lane_that_does_not_go_by_the_newest_rules_is_ready_and_says_so(board)
     board.told(msgspec.structs.replace(HEALTH, rules_problem="statement 3 is signed by 1 of 2 people"))
     assert board.answer("/readyz")[::2] == (200, "idle\nrules: statement 3 is signed by 1 of 2 people\n")
     assert "autogate_rules_current 0\n" in board.answer("/metrics")[2]
+    board.told(msgspec.structs.replace(HEALTH, trust_problem="statement 4 is older than 5"))
+    assert board.answer("/readyz")[::2] == (200, "idle\ntrust: statement 4 is older than 5\n")
+    assert "autogate_trust_current 0\n" in board.answer("/metrics")[2]
     board.told(msgspec.structs.replace(HEALTH, fleet_problem="7 records not received"))
     assert board.answer("/readyz")[::2] == (200, "idle\nfleet: 7 records not received\n")
     assert "autogate_fleet_current 0\n" in board.answer("/metrics")[2]

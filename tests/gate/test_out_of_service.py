@@ -229,3 +229,31 @@ async def test_a_word_of_a_workers_end_that_comes_after_its_successor_joined_clo
     await hand.plant()
     assert hand.state is State.IDLE
     assert not any(line.startswith(f"{role}: ") for line in warnings(hand))
+
+
+async def test_why_the_newest_trust_store_is_not_gone_by_is_told_of_and_keeps_nobody(hand: Hand):
+    await hand.ready()
+    await hand.say(
+        "reader", m.TrustReport(trust="version 1", problem="statement 2 is signed by 1 of 2 people\x1b[2J" + "x" * 999)
+    )
+    assert (hand.state, hand.actor.in_service) == (State.IDLE, True)
+    (told,) = (line for line in warnings(hand) if line.startswith("trust: "))
+    assert told.startswith("trust: statement 2 is signed by 1 of 2 people?[2J")
+    assert len(told) < 250
+    await hand.say("vision", m.TrustReport(trust="version 9"))
+    assert told in warnings(hand), "that is not the vision's business"
+    await hand.say("reader", m.TrustReport(trust="version 2"))
+    assert not any(line.startswith("trust: ") for line in warnings(hand))
+    await hand.say("reader", m.TrustReport(trust="version 2", problem="gone"))
+    await hand.peer("reader", joined=False)
+    await hand.peer("reader", trust="version 2")
+    assert not any(line.startswith("trust: ") for line in warnings(hand)), "a reader that comes opened what is in force"
+
+
+async def test_a_record_names_the_trust_store_that_judged_whatever_came_into_force_since(hand: Hand):
+    await hand.peer("reader", trust="version 1")
+    await hand.document(trust="version 1")
+    await hand.say("reader", m.TrustReport(trust="version 2"))
+    assert hand.case.backends["trust"] == "version 2"
+    await hand.controller(LinkDown(reason=DownReason.SILENT, what="no valid frame for 1 s"))
+    assert (await hand.record()).backends["trust"] == "version 1"
