@@ -25,6 +25,8 @@ _KEYS, _UPDATES, _CENTRE, _PAGE = (
     "gate.fleet.page.command",
 )
 COLLECT = "collect"
+DSN = "AUTOGATE_DSN"
+"""Names the centre's database where no option does: others could read a password among the arguments of a process."""
 EXIT_CANNOT = 2
 WORDS = {
     "enrol": Word(_KEYS, "make a gate's keys, and the request that two people approve"),

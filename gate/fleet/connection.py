@@ -16,18 +16,16 @@ from typing import Any
 
 import msgspec
 from cryptography import x509
-from nats.aio.client import Client
 from nats.errors import Error, MaxPayloadError, NoRespondersError, SlowConsumerError
 from nats.js import JetStreamContext
 
 from gate.config_sections import Fleet
-from gate.fleet.messages import MOST_MESSAGE, inbox, last_receipt, receipt_subject
+from gate.fleet.messages import MOST_MESSAGE, inbox, last_receipt, printable, receipt_subject
+from gate.fleet.nats_client import PING_S, SturdyClient, Tls
 
 STREAM = "EVENTS"
 OPEN_S, ANSWER_S, CLOSE_S = 15.0, 5.0, 0.5
 """Longest that opening takes, that an answer is awaited, and that what is over takes to end."""
-PING_S = 10.0
-"""A broker that leaves two in a row unanswered is gone."""
 WAITING = 8
 """Receipts that wait to be looked at; of more only the newest would count, and the next ones say the same."""
 MOST_WORDS = 120
@@ -39,7 +37,7 @@ class BrokerError(Exception):
 
     def __init__(self, what: str, *, silent: bool = False) -> None:
         self.silent = silent
-        super().__init__(_shown(what))
+        super().__init__(printable(what, MOST_WORDS))
 
 
 class _Problem(msgspec.Struct, frozen=True):
@@ -59,7 +57,7 @@ _acks = msgspec.json.Decoder(_Ack)
 class Connection:
     """Open one by :meth:`open`. All on one loop."""
 
-    def __init__(self, client: Client, gate: str) -> None:
+    def __init__(self, client: SturdyClient, gate: str) -> None:
         self._client, self._gate = client, gate
         self._ended = asyncio.Event()
         self.complaint = ""
@@ -68,13 +66,13 @@ class Connection:
     @classmethod
     async def open(cls, fleet: Fleet, gate: str) -> Connection:
         """Connect, and be sure to whom. Raises BrokerError."""
-        client, heard = Client(), list[Exception]()
+        client, heard = SturdyClient(), list[Exception]()
         connection = cls(client, gate)
 
         async def on_error(error: Exception) -> None:
             heard[:] = [error]
             if not isinstance(error, SlowConsumerError):
-                connection.complaint = _shown(str(error) or type(error).__name__)
+                connection.complaint = printable(str(error) or type(error).__name__, MOST_WORDS)
 
         async def on_closed() -> None:
             connection._ended.set()
@@ -93,7 +91,7 @@ class Connection:
                     error_cb=on_error,
                     closed_cb=on_closed,
                 )
-            connection._examine(fleet)
+            connection._examine()
         except Exception as error:  # whatever a hostile or a broken broker makes the library raise: there is no connection
             await connection.close()
             if isinstance(error, BrokerError):
@@ -102,10 +100,8 @@ class Connection:
             raise BrokerError(f"{str(why) or type(why).__name__}", silent=True) from error
         return connection
 
-    def _examine(self, fleet: Fleet) -> None:
-        """The library speaks in the clear to a broker that says it wants no TLS, and takes a hang-up for a welcome."""
-        if fleet.url.startswith("tls:") and not self._client._server_info.get("tls_required"):  # noqa: SLF001 - told nowhere else
-            raise BrokerError("the broker wants to talk without TLS")
+    def _examine(self) -> None:
+        """The library takes a hang-up for a welcome."""
         if not self._client.is_connected:
             raise BrokerError("the broker hung up: it does not take this gate's certificate, or no more connections")
 
@@ -187,22 +183,14 @@ class Connection:
             raise BrokerError(str(error) or type(error).__name__, silent=True) from error
 
 
-def _shown(text: str) -> str:
-    """For people, whoever wrote it."""
-    return "".join(each if each.isprintable() else "?" for each in text[:MOST_WORDS])
-
-
 def tls_context(fleet: Fleet) -> ssl.SSLContext | None:
     """Both ends prove themselves; None where the broker is spoken to in the clear, as in demonstrations. Raises BrokerError."""
     if fleet.ca is None or fleet.certificate is None or fleet.key is None:
         return None
     try:
-        context = ssl.create_default_context(cafile=fleet.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(fleet.certificate, fleet.key)
+        return Tls(ca=fleet.ca, certificate=fleet.certificate, key=fleet.key).context()
     except (OSError, ValueError) as error:
         raise BrokerError(f"fleet.ca, certificate or key: {error}") from error
-    return context
 
 
 def ends(certificate: Path) -> datetime | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Protocol, TypeVar, get_args
 
 import msgspec
@@ -27,7 +28,8 @@ MOST_PARCEL = 256 << 10
 MOST_MESSAGE = (1 << 20) + (1 << 16)
 """Bytes: a longer message is refused unread. The broker's ``max_payload`` is set to it."""
 
-GateId = Annotated[str, Meta(pattern=r"^[A-Z]{3}\.[A-Za-z0-9][A-Za-z0-9_-]{0,31}\Z")]
+GATE = r"[A-Z]{3}\.[A-Za-z0-9][A-Za-z0-9_-]{0,31}"
+GateId = Annotated[str, Meta(pattern=rf"^{GATE}\Z")]
 """``TPI.GATE``, e.g. ``CGK.D07``: a checkpoint and the name of a lane there, as two tokens of a subject."""
 LogId = Annotated[str, Meta(pattern=r"^[0-9a-f]{16}\Z")]
 Text = Annotated[str, Meta(max_length=200)]
@@ -35,7 +37,7 @@ Instant = Annotated[str, Meta(max_length=40)]
 """ISO 8601 with its offset."""
 Number = Annotated[int, Meta(ge=0, lt=1 << 53)]
 Hash = Annotated[bytes, Meta(min_length=32, max_length=32)]
-_GATE = re.compile(r"[A-Z]{3}\.[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+_GATE = re.compile(GATE)
 
 
 class EnvelopeError(Exception):
@@ -242,3 +244,17 @@ def message_id(told: Parcel) -> str:
     """What the broker knows a parcel by, so that one sent again within its window is dropped (``Nats-Msg-Id``)."""
     rows = ",".join(str(row.seq) for row in (told.rows[0], told.rows[-1]))
     return f"{told.gate}/{told.log}/{rows}/{told.rows[-1].hash.hex()[:16]}"
+
+
+def instant(text: str) -> datetime | None:
+    """What an :data:`Instant` says, in UTC; None for any other text."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.astimezone(UTC) if at.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def printable(text: str, most: int = 200) -> str:
+    """Its first ``most`` characters, for people, whoever wrote it."""
+    return "".join(each if each.isprintable() else "?" for each in text[:most])

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from gate.audit.chain import AuditReader
+from gate.audit.chain import AuditError, AuditReader
 from gate.audit.chain import Row as LogRow
 from gate.audit.log import open_readonly
 from gate.audit.store import TreeStore, tree_path
@@ -80,12 +80,15 @@ class Outbox:
         return self._parcel(self.log.rows(self.through, MOST_ROWS))
 
     def note(self) -> CheckpointNote | None:
-        """The newest signed checkpoint of the log, where it did not go yet."""
+        """The newest signed checkpoint of the log, where it did not go yet. Where their file is damaged the audit tells officers, and records go on."""
         path = tree_path(self.path, self.log_id)
-        if not path.exists():
+        try:
+            if not path.exists():
+                return None
+            with TreeStore(path) as tree:
+                newest = tree.newest()
+        except AuditError:
             return None
-        with TreeStore(path) as tree:
-            newest = tree.newest()
         if newest is None or newest.size <= self._noted:
             return None
         self._noting = newest.size

@@ -31,8 +31,10 @@ SILENCE = 3
 """Messages in a row without an answer: then this is no connection any more."""
 BURST_S = 1.0
 """What a gate may send at once after it had nothing to send, in seconds of its pace."""
-NOTE_EVERY_S, NOTE_LOOK_S = 60.0, 5.0
-"""Between two checkpoints that go to the centre, where the gate signs more; between two looks for one."""
+NOTE_EVERY_S, NOTE_LOOK_S = 900.0, 5.0
+"""Between two checkpoints that go to the centre; between two looks for one. A root is over all records before it, so a later one proves whatever an
+earlier one did: the time between bounds only of how many records a gate that is lost for good has signed no root.
+"""
 T = TypeVar("T")
 Send = Callable[[str, bytes, str], Awaitable[None]]
 """Subject, message and its id; returns when the broker has it, raises BrokerError."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from datetime import datetime
 from pathlib import Path
 
 from gate.audit.chain import AuditError, AuditReader
 from gate.fleet.keys.directory import KeysError
 from gate.fleet.keys.file_keys import FileKeys
-from gate.fleet.messages import EnvelopeError, Keys, Receipt, believed
+from gate.fleet.messages import EnvelopeError, Keys, Receipt, believed, instant
 from pki.durable import read_file, write_file
 from pki.errors import PkiError
 
@@ -89,11 +88,8 @@ class Receipts:
 
     def _takes_back(self, told: Receipt) -> bool:
         assert self.newest is not None
-        try:
-            later = datetime.fromisoformat(told.at) - datetime.fromisoformat(self.newest.at)
-        except (ValueError, TypeError):  # no instant, or one without its offset
-            return False
-        return later.total_seconds() > BACK_S
+        later, before = instant(told.at), instant(self.newest.at)
+        return later is not None and before is not None and (later - before).total_seconds() > BACK_S
 
     def _keep(self, raw: bytes) -> None:
         try:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from gate.audit.note import Checkpoint, Note, NoteError
 from gate.fleet.centre.partitions import day_of
-from gate.fleet.messages import CheckpointNote, EnvelopeError, Keys, Parcel, Row, Status, believed, gate_of
+from gate.fleet.messages import CheckpointNote, EnvelopeError, Keys, Parcel, Row, Status, believed, gate_of, instant, printable
 
 LONGEST_WORD = 64
 """Of a transaction's id and a record's kind."""
@@ -69,7 +69,7 @@ def arrival(subject: str, raw: bytes, told: datetime, keys: Keys, now: Callable[
                 error = EnvelopeError("malformed", "no subject of a gate")
     except EnvelopeError as raised:
         error = raised
-    return Refused(gate=gate, code=error.code, what=_printable(str(error)), sample=hashlib.sha256(raw).digest())
+    return Refused(gate=gate, code=error.code, what=printable(str(error)), sample=hashlib.sha256(raw).digest())
 
 
 def refused(came: Arrival, what: str) -> Refused:
@@ -85,7 +85,7 @@ def refused(came: Arrival, what: str) -> Refused:
             return came
         case _:
             assert_never(came)
-    return Refused(gate=gate, code="malformed", what=_printable(what), sample=hashlib.sha256(sample).digest())
+    return Refused(gate=gate, code="malformed", what=printable(what), sample=hashlib.sha256(sample).digest())
 
 
 def _parcel(parcel: Parcel, gate: str, raw: bytes, now: datetime) -> ParcelCame:
@@ -132,19 +132,11 @@ def _status(status: Status, gate: str, told: datetime) -> StatusCame:
 
 
 def _instant(text: str) -> datetime:
-    try:
-        at = datetime.fromisoformat(text)
-        if at.tzinfo is not None:
-            return at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise EnvelopeError("malformed", "an instant without its offset, or none")
+    if (at := instant(text)) is None:
+        raise EnvelopeError("malformed", "an instant without its offset, or none")
+    return at
 
 
 def _same(told: str, gate: str) -> None:
     if told != gate:
         raise EnvelopeError("other_gate", f"a message of {told} under the subject of {gate or 'nobody'}")
-
-
-def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "?" for each in text[:200])

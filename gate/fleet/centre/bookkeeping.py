@@ -6,8 +6,10 @@ Each function is a part of the one transaction of :func:`gate.fleet.centre.store
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
+import msgspec
 import psycopg
 from psycopg.types.json import Jsonb
 
@@ -15,34 +17,44 @@ from gate.fleet.centre.arrivals import CheckpointCame, Refused
 from gate.fleet.centre.crossings import KIND, crossing_of
 from gate.fleet.centre.linking import Fork, Key, Log
 
-MOST_FORKS = 100
-"""Of one batch that are written down; the others come again."""
+MOST_FORKS = 200
+"""Of one log that are written down: whoever holds a gate's keys can invent more without end, and nobody looks at so many."""
+_FORK = """
+insert into fork (log_no, seq, told, held, what, evidence) select %(no)s, %(seq)s, %(told)s, %(held)s, %(what)s, %(evidence)s
+where (select count(*) from fork where log_no = %(no)s) < %(most)s
+    or exists (select from fork where log_no = %(no)s and seq = %(seq)s and told = %(told)s)
+on conflict (log_no, seq, told) do update set count = fork.count + 1, last = now() returning count
+"""
+_CROSSINGS = """
+insert into crossing (log_no, seq, day, gate, transaction, direction, started, ended, seconds, class, outcome, reasons, stages, demonstration)
+select log_no, seq, day, gate, transaction, direction, started, ended, seconds, document_class, outcome, reasons, stages, demonstration
+from jsonb_to_recordset(%s) as r (log_no integer, seq bigint, day date, gate text, transaction text, direction text, started timestamptz,
+    ended timestamptz, seconds real, document_class text, outcome text, reasons text[], stages jsonb, demonstration boolean)
+on conflict do nothing
+"""
 TWO_ROOTS, OTHER_HEAD = "the gate signed two checkpoints of that size", "the gate signed for another record than it sent"
 
 Connection = psycopg.AsyncConnection[tuple[Any, ...]]
 
 
 async def put_crossings(connection: Connection, logs: Iterable[Log]) -> None:
+    """All in one statement: the counts beside them are made once for each."""
     found = [
-        (log, row.seq, day, row.transaction.decode(), crossing)
+        {
+            "log_no": log.no,
+            "seq": row.seq,
+            "day": day,
+            "gate": log.key.gate,
+            "transaction": row.transaction.decode(),
+            "seconds": told.seconds,
+        }
+        | asdict(told)
         for log in logs
         for row, day in log.chain.new.values()
-        if row.kind == KIND and (crossing := crossing_of(row.body)) is not None
+        if row.kind == KIND and (told := crossing_of(row.body)) is not None
     ]
-    if not found:
-        return
-    async with connection.cursor() as cursor:
-        await cursor.executemany(
-            "insert into crossing (log_no, seq, day, gate, transaction, direction, started, ended, seconds, class, outcome, reasons, "
-            "stages, demonstration) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
-            [
-                (
-                    *(log.no, seq, day, log.key.gate, transaction, each.direction, each.started, each.ended, each.seconds),
-                    *(each.document_class, each.outcome, each.reasons, Jsonb(each.stages), each.demonstration),
-                )
-                for log, seq, day, transaction, each in found
-            ],
-        )
+    if found:
+        await connection.execute(_CROSSINGS, (Jsonb(msgspec.to_builtins(found)),))
 
 
 async def put_progress(connection: Connection, logs: Iterable[Log]) -> None:
@@ -62,8 +74,8 @@ async def put_progress(connection: Connection, logs: Iterable[Log]) -> None:
             values[:2],
         )
     for no, seq, day in gone:  # rare, and never many: a log stops at the first
-        for table in ("event", "crossing", "pending"):
-            and_day = "" if table == "pending" else " and day = %(day)s"
+        for table in ("event", "crossing", "pending", "tally"):
+            and_day = " and day = %(day)s" if table in {"event", "crossing"} else ""
             await connection.execute(  # a constant name
                 f"delete from {table} where log_no = %(no)s and seq = %(seq)s{and_day}",  # noqa: S608 - constants
                 {"no": no, "seq": seq, "day": day},
@@ -78,15 +90,17 @@ async def put_progress(connection: Connection, logs: Iterable[Log]) -> None:
 
 
 async def put_forks(connection: Connection, logs: Iterable[Log]) -> int:
-    """With the signed message as evidence, the first time."""
-    forks = [(log, fork) for log in logs for fork in log.chain.forks]
-    for log, fork in forks[:MOST_FORKS]:
-        await connection.execute(
-            "insert into fork (log_no, seq, told, held, what, evidence) values (%s, %s, %s, %s, %s, %s) "
-            "on conflict (log_no, seq, told) do update set count = fork.count + 1, last = now()",
-            (log.no, fork.seq, fork.told, fork.held, fork.what, log.evidence.get(fork.seq, b"")),
-        )
-    return len(forks)
+    """With the signed message as evidence, once for all that it told."""
+    count = 0
+    for log in logs:
+        count, shown = count + len(log.chain.forks), set[bytes]()
+        for fork in log.chain.forks[:MOST_FORKS]:
+            evidence = log.evidence.get((fork.seq, fork.told), b"")
+            known = {"no": log.no, "seq": fork.seq, "told": fork.told, "held": fork.held, "what": fork.what, "most": MOST_FORKS}
+            done = await connection.execute(_FORK, known | {"evidence": b"" if evidence in shown else evidence})
+            if await done.fetchone() == (1,):
+                shown.add(evidence)
+    return count
 
 
 async def put_checkpoints(connection: Connection, logs: dict[Key, Log], notes: list[CheckpointCame]) -> None:
@@ -112,10 +126,10 @@ async def put_checkpoints(connection: Connection, logs: dict[Key, Log], notes: l
         chain, evidence = log.chain, one.told.note.encode()
         if other and other[0]:
             chain.forks.append(Fork(seq=signed.size, held=other[0], told=signed.root, what=TWO_ROOTS))
-            log.evidence[signed.size] = evidence
+            log.evidence[signed.size, signed.root] = evidence
         if signed.size == chain.through and signed.head != chain.hash:
             chain.forks.append(Fork(seq=signed.size, held=chain.hash, told=signed.head, what=OTHER_HEAD))
-            log.evidence[signed.size] = evidence
+            log.evidence[signed.size, signed.head] = evidence
 
 
 async def put_refusals(connection: Connection, refused: list[Refused]) -> None:

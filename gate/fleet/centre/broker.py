@@ -7,22 +7,20 @@ durable pull consumers that all collectors share.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import SecureConnWantedError
-from nats.errors import TimeoutError as NothingCame
 from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
+from gate.fleet import nats_client
+from gate.fleet.keys import names
 from gate.fleet.messages import MOST_MESSAGE, RECEIPT_SUBJECT, SUBJECT
+from gate.fleet.nats_client import Tls
 
 EVENTS, STATUS, RECEIPTS = "EVENTS", "STATUS", "RECEIPTS"
 CONSUMERS = {"crossing": EVENTS, "record": EVENTS, "checkpoint": EVENTS, "status": STATUS}
@@ -44,63 +42,19 @@ PULL_S, LOST_S = 1.0, 0.5
 """How long the broker keeps a question, and after how much longer it has forgotten it."""
 UNACKNOWLEDGED = 4096
 """Of a kind, out with all collectors together."""
-CONNECT_S, WAIT_S, FULL_S = 10, 1, 0.01
+WAIT_S, FULL_S = 1, 0.01
 PATIENCE = 4
 """Questions in a row without any answer: the consumer is gone."""
 OVER = "408"
 """The time of a question is over; any other status without a message says that something is missing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tls:
-    """Files in PEM: whose certificates count, our own, and its key."""
-
-    ca: Path
-    certificate: Path
-    key: Path
-
-    def context(self) -> ssl.SSLContext:
-        """Raises OSError."""
-        context = ssl.create_default_context(cafile=str(self.ca))
-        context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.load_cert_chain(self.certificate, self.key)
-        return context
-
-
 async def connect(url: str, name: str, tls: Tls | None = None) -> Client:
-    """A connection that comes back by itself for as long as it takes. Raises OSError, nats.errors.Error.
-
-    The library speaks in the clear to a broker that says it wants no TLS: such a one is left.
-    """
-    client = Client()
-
-    def in_the_clear() -> bool:
-        return tls is not None and not client._server_info.get("tls_required")  # noqa: SLF001 - told nowhere else
-
-    async def again() -> None:
-        """It may be another broker, or one that lost its disk."""
-        await (client.close() if in_the_clear() else prepare_if_possible(client))
-
-    await client.connect(
-        url,
-        name=f"collector {name}",
-        tls=tls.context() if tls else None,
-        inbox_prefix=f"_INBOX.collector.{name}".encode(),
-        connect_timeout=CONNECT_S,
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=WAIT_S,
-        error_cb=_said,
-        reconnected_cb=again,
+    """As the collector ``name``. Raises as :func:`gate.fleet.nats_client.connect`."""
+    context = tls.context() if tls else None
+    return await nats_client.connect(
+        url, f"collector {name}", context, inbox=names.inbox("collector", name), again=prepare_if_possible
     )
-    if in_the_clear():
-        await client.close()
-        raise SecureConnWantedError
-    return client
-
-
-async def _said(error: Exception) -> None:
-    if not isinstance(error, NothingCame):
-        print(f"broker: {type(error).__name__}: {error}"[:200], flush=True)
 
 
 def streams(most_bytes: int = MOST_BYTES) -> tuple[StreamConfig, ...]:
@@ -175,7 +129,7 @@ class Intake:
 
         async def came(message: Msg) -> None:
             nonlocal owed, status
-            status = (message.headers or {}).get("Status")
+            status = (message.headers or {}).get("Status") if message.subject == inbox else None  # gates write headers, too
             if status is None:
                 await waiting.put(message)
                 self._came.set()

@@ -7,7 +7,6 @@ message that cannot be believed, or that the database cannot take, is counted an
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -33,7 +32,8 @@ LINGER_S = 0.05
 IDLE_S = 0.25
 HOUSE_S = 10.0
 """Between two looks at what is wrong, and two signs of life."""
-CONNECT_S, STATEMENT_S = 5, 60
+CONNECT_S, STATEMENT_S = 5, 30
+"""The service manager ends a collector that says nothing for a minute."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 10.0
 POISON = (psycopg.DataError, psycopg.IntegrityError)
 """What the database says when it is the data; whatever else it says, it is tried again."""
@@ -76,10 +76,10 @@ class Collector:
         """Returns once ``stop`` is set and what was taken is done, or the database is away. Raises nats.errors.Error where the broker is gone for good."""
         self._stop, intake = stop, Intake(self._client)
         beside = [asyncio.create_task(intake.run()), asyncio.create_task(self._keep_house())]
-        _tell(notify.READY)
+        notify.tell(notify.READY)
         try:
             while not stop.is_set():
-                _tell(notify.PROOF, f"{notify.STATUS}{self.problem or f'{self.events} records'}")
+                notify.tell(notify.PROOF, f"{notify.STATUS}{self.problem or f'{self.events} records'}")
                 if await intake.come(IDLE_S):
                     await asyncio.sleep(LINGER_S)
                     await self._take_in(intake.take(MOST, MOST_BYTES))
@@ -89,7 +89,7 @@ class Collector:
         except _StoppedError:
             return
         finally:
-            _tell(notify.STOPPING)
+            notify.tell(notify.STOPPING)
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
@@ -110,16 +110,15 @@ class Collector:
         """Commit it, for as long as that takes. What the database cannot take is refused, in ``came`` too."""
         try:
             return await self._tried(came)
-        except POISON as error:
-            self._partitions.forget()
-            if len(came) == 1:
-                came[0] = refused(came[0], str(error))
-                return await self._tried(came)
-        together = [Stored(held=(), events=0, forks=0)]
+        except POISON:
+            self._partitions.forget()  # perhaps there was nothing wrong but a day that somebody dropped
+        together = []
         for place, one in enumerate(came):
-            alone = [one]
-            together.append(await self._stored(alone))
-            came[place] = alone[0]
+            try:
+                together.append(await self._tried([one]))
+            except POISON as error:
+                came[place] = refused(one, str(error))
+                together.append(await self._tried([came[place]]))
         return Stored(
             held=tuple(held for one in together for held in one.held),
             events=sum(one.events for one in together),
@@ -139,7 +138,7 @@ class Collector:
             except (psycopg.Error, OSError) as error:
                 self.problem = f"the database: {_line(error)}"
                 print(self.problem, flush=True)
-                _tell(notify.PROOF, notify.STATUS + self.problem)
+                notify.tell(notify.PROOF, notify.STATUS + self.problem)
                 await self._disconnect()
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -190,7 +189,3 @@ async def connect(dsn: str, name: str) -> psycopg.AsyncConnection[tuple[Any, ...
 
 def _line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-
-def _tell(*lines: str) -> None:
-    notify.notify(os.environ.get(notify.ADDRESS, ""), *lines)

@@ -12,16 +12,18 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gate.fleet.command import COLLECT, DSN
+
 if TYPE_CHECKING:
     from gate.audit.note import VerifierKey
-    from gate.fleet.centre.broker import Tls
 
-DSN = "AUTOGATE_DSN"
-EXIT_OK, EXIT_FOUND, EXIT_CANNOT = 0, 1, 2
+EXIT_OK, EXIT_FOUND, EXIT_CANNOT, EXIT_AGAIN = 0, 1, 2, 75
+"""``EXIT_AGAIN`` (EX_TEMPFAIL of ``sysexits.h``): it may pass by itself, and the service manager starts the collector again."""
 
 
 def add_arguments(word: str, parser: argparse.ArgumentParser) -> None:
@@ -84,7 +86,7 @@ def _directory(parser: argparse.ArgumentParser) -> None:
 
 
 def run(word: str, options: argparse.Namespace) -> int:
-    """Returns the exit status: 0 done, 1 found something, 2 cannot be done as asked."""
+    """Returns the exit status: 0 done, 1 found something, 2 cannot be done as asked, 75 cannot be done now."""
     import psycopg
 
     from gate.audit.chain import AuditError
@@ -104,7 +106,9 @@ def run(word: str, options: argparse.Namespace) -> int:
     try:
         return commands[word](options)
     except psycopg.Error as error:
-        return _cannot(f"the database: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+        again = word == COLLECT and isinstance(error, psycopg.OperationalError)
+        why = f"the database: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+        return _cannot(why, EXIT_AGAIN if again else EXIT_CANNOT)
     except (AuditError, DatabaseError, KeysError, PkiError, OSError, ValueError) as error:
         return _cannot(str(error))
 
@@ -130,11 +134,15 @@ async def _collecting(options: argparse.Namespace) -> int:
     from gate.fleet.centre.broker import connect, prepare_if_possible
     from gate.fleet.centre.collector import Collector
     from gate.fleet.keys.file_keys import FileKeys
+    from gate.fleet.nats_client import Tls
 
+    if not options.person:
+        print("no --person: keys count although nobody approved them, as in a demonstration", file=sys.stderr, flush=True)
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
     keys = FileKeys(options.keys, people=_people(options))
     signer = open_signer(Path(options.key), f"collector {options.name}")
-    client, connecting = None, asyncio.create_task(connect(options.nats, options.name, _tls(options)))
+    tls = Tls.given(options.ca, options.certificate, options.certificate_key)
+    client, connecting = None, asyncio.create_task(connect(options.nats, options.name, tls))
 
     def end() -> None:
         stop.set()
@@ -148,27 +156,17 @@ async def _collecting(options: argparse.Namespace) -> int:
         collector = Collector(client, options.dsn, keys, signer, options.name)
         print(f"collecting from {options.nats}", flush=True)
         await collector.run(stop)
-        await client.flush()
+        with suppress(NatsError):  # what it does not hear any more it hands out again
+            await client.flush()
     except asyncio.CancelledError:
         return EXIT_OK
     except NatsError as error:
-        return _cannot(f"the broker: {error or type(error).__name__}")
+        return _cannot(f"the broker: {error or type(error).__name__}", EXIT_AGAIN)
     finally:
         if client:
             await client.close()
     print(f"{collector.events} records, {collector.refused} messages refused")
     return EXIT_OK
-
-
-def _tls(options: argparse.Namespace) -> Tls | None:
-    from gate.fleet.centre.broker import Tls
-
-    files = options.ca, options.certificate, options.certificate_key
-    if not any(files):
-        return None
-    if not all(files):
-        raise ValueError("TLS takes all three: --ca, --certificate, --certificate-key")
-    return Tls(ca=options.ca, certificate=options.certificate, key=options.certificate_key)
 
 
 def _people(options: argparse.Namespace) -> dict[str, str] | None:
@@ -207,18 +205,18 @@ def _alerts(options: argparse.Namespace) -> int:
 
     from gate.fleet.centre.alerts import alerts, settle
 
-    with psycopg.connect(options.dsn, autocommit=True, connect_timeout=5) as connection:
+    with psycopg.connect(options.dsn, autocommit=True, connect_timeout=5, options="-c timezone=UTC") as connection:
         if options.settle is not None:
             return EXIT_OK if settle(connection, options.settle) else _cannot(f"there is no open alert {options.settle}")
         found = list(alerts(connection, closed=options.closed))
     for each in found:
         times = {"opened": each.opened.isoformat(), "closed": each.closed.isoformat() if each.closed else None}
         told = {"id": each.id, "kind": each.kind, "gate": each.gate, "log": each.log, "detail": each.detail} | times
-        end = f" until {each.closed:%Y-%m-%d %H:%M}" if each.closed else ""
+        end = f" to {each.closed:%Y-%m-%d %H:%M}" if each.closed else ""
         print(
             json.dumps(told)
             if options.json
-            else f"{each.id} {each.opened:%Y-%m-%d %H:%M}{end} {each.kind} {each.gate}: {each.detail}"
+            else f"{each.id} {each.opened:%Y-%m-%d %H:%M}{end} UTC {each.kind} {each.gate}: {each.detail}"
         )
     return EXIT_FOUND if any(each.closed is None for each in found) else EXIT_OK
 
@@ -230,7 +228,7 @@ def _retain(options: argparse.Namespace) -> int:
 
     if options.days is None or options.days < 1:
         return _cannot("how many days shall stay? --days")
-    before = date.fromordinal(datetime.now(UTC).date().toordinal() - options.days)
+    before = datetime.now(UTC).date() - timedelta(days=options.days)
     with psycopg.connect(options.dsn, autocommit=True, connect_timeout=5) as connection:
         count, days = due(connection, before)
         print(f"{count} records of {len(days)} days before {before} are due")
@@ -256,6 +254,6 @@ def _destroy(options: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _cannot(why: str) -> int:
+def _cannot(why: str, status: int = EXIT_CANNOT) -> int:
     print(f"autogate: {why}", file=sys.stderr)
-    return EXIT_CANNOT
+    return status

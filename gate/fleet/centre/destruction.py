@@ -5,23 +5,18 @@ What a record says besides stays, and its hash as it was stays beside it, so tha
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from datetime import UTC
+from collections.abc import Collection, Mapping
 from itertools import islice
-from typing import Any
 
 import msgspec
-import psycopg
 
-from gate.audit.chain import Row, leaf_data
+from gate.audit.chain import Row
 from gate.audit.fields import MARK, Box, SealedBody, opened, sealed, taken
 from gate.audit.order import DestructionOrder, SignedOrder
-from gate.audit.tree import leaf_hash
+from gate.fleet.centre.records import AT_ONCE, Connection, leaf_of, records
 
-AT_ONCE = 2000
 FIGURES = "findings"
 """Of this kind are the fields that a crossing's row shows."""
-Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def thinned(transaction: str, record: str, body: bytes, kinds: Collection[str]) -> bytes | None:
@@ -46,53 +41,43 @@ def destroy(connection: Connection, signed: SignedOrder, signers: Mapping[str, s
     people, order = signed.enough(signers), signed.order
     with connection.transaction():
         logs = [no for (no,) in connection.execute("select no from gate_log where log = %s for update", (order.log,)).fetchall()]
-        records = sum(_thin(connection, no, order) for no in logs)
+        count = sum(_thin(connection, no, order) for no in logs)
         connection.execute("update fork set evidence = '' where log_no = any(%s)", (logs,))
         connection.execute(
             "insert into destruction (digest, log, because, people, records) values (%s, %s, %s, %s, %s) "
             "on conflict (digest) do update set records = destruction.records + excluded.records",
-            (order.digest, order.log, order.because, list(people), records),
+            (order.digest, order.log, order.because, list(people), count),
         )
-    if records:
+    if count:
         connection.execute("vacuum event, crossing, fork")  # what was overwritten lies in the files until then
-    return records
+    return count
 
 
 def _thin(connection: Connection, no: int, order: DestructionOrder) -> int:
-    count, rows = 0, _rows(connection, no, order)
+    which = "log_no = %(no)s and " + (
+        "(at at time zone 'UTC')::date <= %(until)s" if order.until else "transaction = any(%(transactions)s)"
+    )
+    rows = records(connection, which, {"no": no, "transactions": list(order.transactions), "until": order.until or None})
+    count = 0
     while some := list(islice(rows, AT_ONCE)):
         changed = [
-            (row, body) for row in some if (body := thinned(row[3].decode(), row[4].decode(), row[5], order.kinds)) is not None
+            (row, leaf_of(row, leaf), body)
+            for row, leaf in some
+            if (body := thinned(row[3].decode(), row[4].decode(), row[5], order.kinds)) is not None
         ]
         _replace(connection, no, changed, figures=FIGURES in order.kinds)
         count += len(changed)
     return count
 
 
-def _replace(connection: Connection, no: int, changed: list[tuple[Row, bytes]], *, figures: bool) -> None:
+def _replace(connection: Connection, no: int, changed: list[tuple[Row, bytes, bytes]], *, figures: bool) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
-            "update event set body = %s, leaf = coalesce(leaf, %s) where log_no = %s and seq = %s",
-            [(body, leaf_hash(leaf_data(row)), no, row[0]) for row, body in changed],
+            "update event set body = %s, leaf = %s where log_no = %s and seq = %s",
+            [(body, leaf, no, row[0]) for row, leaf, body in changed],
         )
         if figures:
             cursor.executemany(
                 "update crossing set class = '', reasons = '{}' where log_no = %s and seq = %s",
-                [(no, row[0]) for row, _ in changed],
+                [(no, row[0]) for row, _, _ in changed],
             )
-
-
-def _rows(connection: Connection, no: int, order: DestructionOrder) -> Iterator[Row]:
-    """Of the log, those that the order concerns."""
-    named = ("transaction = any(%(transactions)s)", "(at at time zone 'UTC')::date <= %(until)s")[bool(order.until)]
-    with connection.cursor("thin") as cursor:
-        cursor.itersize = AT_ONCE
-        cursor.execute(
-            "select seq, at, boot, transaction, kind, body, previous, hash from event "  # noqa: S608 - constants
-            f"where log_no = %(no)s and {named} order by seq",
-            {"no": no, "transactions": list(order.transactions), "until": order.until or None},
-            binary=True,
-        )
-        for seq, at, boot, transaction, kind, body, previous, digest in cursor:
-            text = at.astimezone(UTC).isoformat().encode()
-            yield seq, text, boot, transaction.encode(), kind.encode(), body, previous, digest

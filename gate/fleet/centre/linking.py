@@ -97,5 +97,5 @@ class Log:
     kept_from: int
     chain: Chain
     before: int
-    evidence: dict[int, bytes] = field(default_factory=dict)
-    """Number → the signed message it came in."""
+    evidence: dict[tuple[int, bytes], bytes] = field(default_factory=dict)
+    """Number and what was told under it → the signed message in which it was."""

@@ -6,18 +6,18 @@ goes by when it was received.
 
 from __future__ import annotations
 
-from datetime import UTC, date
-from typing import Any
+from datetime import date
 
-import psycopg
 from psycopg import sql
 
-from gate.audit.chain import leaf_data
-from gate.audit.tree import Frontier, leaf_hash
+from gate.audit.tree import Frontier
 from gate.fleet.centre.partitions import ODD, TABLES, name_of
+from gate.fleet.centre.records import Connection, leaf_of, records
 
-AT_ONCE = 2000
-Connection = psycopg.Connection[tuple[Any, ...]]
+LOCK_WAIT = "10s"
+"""Whatever is dropped waits so long for those who read (``verify`` does for minutes): collectors wait behind it meanwhile."""
+COUNTED_DAYS = 7
+"""How many days' counts by the half hour stay: the fleet page shows twelve hours."""
 
 
 def due(connection: Connection, before: date) -> tuple[int, list[date]]:
@@ -28,7 +28,11 @@ def due(connection: Connection, before: date) -> tuple[int, list[date]]:
 
 
 def drop(connection: Connection, before: date) -> int:
-    """Drop what is due; returns how many records. A connection in autocommit mode. Raises psycopg.Error; what was dropped until then is."""
+    """Drop what is due; returns how many records. A connection in autocommit mode.
+
+    Raises psycopg.Error, also where somebody reads for longer than :data:`LOCK_WAIT`; what was dropped until then is.
+    """
+    connection.execute("select set_config('lock_timeout', %s, false)", (LOCK_WAIT,))
     dropped = 0
     for (no,) in connection.execute("select no from gate_log order by no").fetchall():
         with connection.transaction():
@@ -45,6 +49,8 @@ def drop(connection: Connection, before: date) -> int:
                 connection.execute(gone.format(table))
     for day in [each for each in _days(connection, "crossing") if each < before]:
         connection.execute(sql.SQL("drop table {}").format(sql.Identifier(name_of("crossing", day))))
+    connection.execute("delete from tally where day < %s", (before,))
+    connection.execute("delete from crossing_count where at < now() - make_interval(days => %s)", (COUNTED_DAYS,))
     connection.execute(
         "delete from event e using gate_log l where e.day = %s and l.no = e.log_no and e.seq < l.kept_from", (ODD,)
     )
@@ -78,27 +84,21 @@ def _cut(connection: Connection, no: int, before: date) -> int:
     size = kept_from - 1
     peaks = dict(zip(_levels(size), edge, strict=True))
     frontier = Frontier.of(size, lambda level, _number: bytes(peaks[level]))
-    with connection.cursor("cut") as cursor:
-        cursor.itersize = AT_ONCE
-        cursor.execute(
-            "select seq, at, boot, transaction, kind, body, previous, hash, leaf from event "
-            "where log_no = %s and seq >= %s and seq < %s order by seq",
-            (no, kept_from, end),
-            binary=True,
-        )
-        for seq, at, boot, transaction, kind, body, previous, last, leaf in cursor:
-            if seq != frontier.size + 1:
-                return 0
-            text = at.astimezone(UTC).isoformat().encode()
-            row = (seq, text, boot, transaction.encode(), kind.encode(), body, previous, last)
-            level, _, node = frontier.add(leaf or leaf_hash(leaf_data(row)))[-1]
-            peaks = {each: value for each, value in peaks.items() if each > level} | {level: node}
+    asked = {"no": no, "begin": kept_from, "end": end}
+    for row, leaf in records(connection, "log_no = %(no)s and seq >= %(begin)s and seq < %(end)s", asked):
+        if row[0] != frontier.size + 1:
+            return 0
+        level, _, node = frontier.add(leaf_of(row, leaf))[-1]
+        peaks = {each: value for each, value in peaks.items() if each > level} | {level: node}
+        last = row[7]
     if frontier.size != end - 1:
         return 0
     connection.execute(
         "update gate_log set kept_from = %s, edge = %s, edge_hash = %s where no = %s",
         (end, [peaks[level] for level in _levels(end - 1)], last, no),
     )
+    # Nothing can be held against these any more.
+    connection.execute("delete from checkpoint where log_no = %s and size < %s", (no, end - 1))
     return int(end - kept_from)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -10,6 +11,10 @@ from psycopg.types.json import Jsonb
 
 from gate.fleet.centre.arrivals import StatusCame
 
+AHEAD = timedelta(minutes=5)
+"""By so much the instant of a status that is kept may lie ahead of when it came. One that lies further ahead, from before the gate's clock was set
+right, keeps back none that comes after it.
+"""
 _PUT = """
 insert into gate_status as s (gate, told, at, boot, log, head, receipted, state, troubles, waiting_s, versions, freshness, days_left, refused,
     behind_since)
@@ -21,7 +26,7 @@ on conflict (gate) do update set
     state = excluded.state, troubles = excluded.troubles, waiting_s = excluded.waiting_s, versions = excluded.versions,
     freshness = excluded.freshness, days_left = excluded.days_left, refused = excluded.refused,
     behind_since = case when excluded.behind_since is not null then coalesce(s.behind_since, now()) end
-where excluded.at > s.at
+where excluded.at > s.at or s.at > s.told + %(ahead)s
 """
 
 
@@ -36,6 +41,7 @@ async def put_statuses(connection: psycopg.AsyncConnection[tuple[Any, ...]], cam
 def _columns(one: StatusCame) -> dict[str, Any]:
     status = one.status
     return {
+        "ahead": AHEAD,
         "gate": status.gate,
         "told": one.told,
         "at": one.at,

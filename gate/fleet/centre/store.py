@@ -17,6 +17,7 @@ from gate.fleet.centre.bookkeeping import Connection, put_checkpoints, put_cross
 from gate.fleet.centre.linking import ANOTHER, Chain, Fork, Key, Link, Log
 from gate.fleet.centre.partitions import ODD
 from gate.fleet.centre.statuses import put_statuses
+from gate.fleet.centre.tallies import put_tallies
 from gate.fleet.messages import Row
 
 SESSION = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off"
@@ -63,11 +64,12 @@ async def store(connection: Connection, arrivals: Sequence[Arrival]) -> Stored:
         await _link(connection, logs, parcels)
         await _put_events(connection, logs)
         await put_crossings(connection, logs.values())
+        uncounted = await put_tallies(connection, logs.values())
         await put_progress(connection, logs.values())
         await put_checkpoints(connection, logs, notes)
         forks = await put_forks(connection, logs.values())
         await put_statuses(connection, [one for one in arrivals if isinstance(one, StatusCame)])
-        await put_refusals(connection, [one for one in arrivals if isinstance(one, Refused)])
+        await put_refusals(connection, [*uncounted, *(one for one in arrivals if isinstance(one, Refused))])
     held = tuple(
         Held(gate=log.key.gate, log=log.key.log, through=log.chain.through, hash=log.chain.hash)
         for log in logs.values()
@@ -123,9 +125,9 @@ async def _link(connection: Connection, logs: dict[Key, Log], parcels: list[Parc
         log = logs[Key(one.parcel.gate, one.parcel.log)]
         if one.parcel.start != log.start:
             log.chain.forks.append(Fork(seq=0, held=log.start, told=one.parcel.start, what=OTHER_START))
-            log.evidence.setdefault(0, one.raw)
+            log.evidence[0, one.parcel.start] = one.raw
         for row, _ in one.rows:
-            log.evidence.setdefault(row.seq, one.raw)
+            log.evidence.setdefault((row.seq, row.hash), one.raw)
     await _read_waiting(connection, logs, parcels)
     for one in parcels:
         log = logs[Key(one.parcel.gate, one.parcel.log)]

@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import psycopg
 
-from gate.audit.chain import Row, leaf_data
 from gate.audit.note import Checkpoint, Note, NoteError, VerifierKey
-from gate.audit.tree import Frontier, leaf_hash
+from gate.audit.tree import Frontier
+from gate.fleet.centre.records import leaf_of, records
 
-AT_ONCE = 2000
-"""Rows that are read together."""
 MOST_FINDINGS = 1000
 """Of one log; more say nothing that these do not."""
 GRACE_S = 60.0
 """Ended transactions come before the records between them, by design, and records follow within seconds."""
+_STRAYS = """
+with recursive found (no) as (
+    (select log_no from event order by log_no limit 1)
+    union all select (select e.log_no from event e where e.log_no > f.no order by e.log_no limit 1) from found f where f.no is not null
+)
+select no from found where no is not null and no <> all(%s)
+"""
+"""Logs of which there are records, from one to the next by their key: reading every record once more would take as long as all the rest."""
 AuditKeys = Callable[[str], tuple[VerifierKey, ...]]
 """Gate → keys by which its checkpoints may be signed."""
 
@@ -116,7 +122,7 @@ def _examined(connection: psycopg.Connection[Any], log: _Log, keys: tuple[Verifi
     last, head, edge = log.kept_from - 1, log.edge_hash or log.start, _frontier(log)
     report.dropped += last
     yield from (finding(*each) for each in _held(claims, last, edge.root(), head))
-    for row, leaf in _rows(connection, log.no):
+    for row, leaf in records(connection, "log_no = %(no)s and seq >= %(begin)s", {"no": log.no, "begin": log.kept_from}):
         if row[0] > log.through:
             report.waiting += 1
             continue
@@ -127,25 +133,11 @@ def _examined(connection: psycopg.Connection[Any], log: _Log, keys: tuple[Verifi
             yield finding(row[0], "fork", "it does not continue the record before")
         last, head = row[0], row[7]
         report.destroyed += leaf is not None
-        edge.add(leaf or leaf_hash(leaf_data(row)))
+        edge.add(leaf_of(row, leaf))
         if last in claims:
             yield from (finding(*each) for each in _held(claims, last, edge.root(), head))
     if (last, head) != (log.through, log.hash):
         yield finding(last + 1, "gap", f"receipts were given up to record {log.through}, and the records end with {last}")
-
-
-def _rows(connection: psycopg.Connection[Any], no: int) -> Iterator[tuple[Row, bytes | None]]:
-    """The records of a log by their numbers, every column as the gate wrote it."""
-    with connection.cursor(f"log_{no}") as cursor:
-        cursor.itersize = AT_ONCE
-        cursor.execute(
-            "select seq, at, boot, transaction, kind, body, previous, hash, leaf from event where log_no = %s order by seq",
-            (no,),
-            binary=True,
-        )
-        for seq, at, boot, transaction, kind, body, previous, digest, leaf in cursor:
-            text = at.astimezone(UTC).isoformat().encode()
-            yield (seq, text, boot, transaction.encode(), kind.encode(), body, previous, digest), leaf
 
 
 def _claims(
@@ -199,7 +191,7 @@ def _beside(connection: psycopg.Connection[Any], logs: dict[int, _Log], gate: st
         if no in logs:
             found.append(Finding(gate=logs[no].gate, log=logs[no].log, seq=seq, kind="gap", what="records behind it are here"))
     if not gate:
-        strays = connection.execute("select distinct log_no from event where log_no <> all(%s)", (list(logs),)).fetchall()
+        strays = connection.execute(_STRAYS, (list(logs),)).fetchall()
         found += [
             Finding(gate="", log=str(no), seq=0, kind="progress", what="records of a log that is not known") for (no,) in strays
         ]

@@ -114,6 +114,20 @@ async def test_an_older_status_sent_again_changes_nothing(gate: Any, at_centre: 
     assert (await (await at_centre.connection.execute("select state from gate_status")).fetchall()) == [("fault",)]
 
 
+async def test_a_gate_whose_clock_was_far_ahead_is_heard_when_it_is_set_right(gate: Any, at_centre: Centre) -> None:
+    async def told() -> Any:
+        return await (await at_centre.connection.execute("select state from gate_status")).fetchone()
+
+    await at_centre.take(gate.subject("status"), gate.status(at="2099-01-01T00:00:00+00:00", state="fault"))
+    right = gate.status(state="idle")
+    await at_centre.take(gate.subject("status"), right)
+    assert await told() == ("idle",)
+    assert await at_centre.open() == []
+    await at_centre.take(gate.subject("status"), gate.status(state="hold"))
+    await at_centre.take(gate.subject("status"), right)
+    assert await told() == ("hold",), "and an old one sent again still says nothing"
+
+
 async def test_forgeries_are_told_apart_from_what_is_merely_malformed(gate: Any, at_centre: Centre) -> None:
     gate.write(1)
     raw = bytearray(gate.parcel(gate.rows))

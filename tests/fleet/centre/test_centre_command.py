@@ -30,6 +30,15 @@ def test_a_database_that_is_away_is_said_in_a_line(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err.startswith("autogate: the database: ")
 
 
+def test_a_collector_without_its_database_is_one_to_start_again(tmp_path: Path) -> None:
+    """The service manager does so for any status but 2: PostgreSQL may be up a moment later."""
+    files = ["--key", str(tmp_path / "key"), "--keys", str(tmp_path / "keys.json")]
+    away = ["--dsn", "postgresql://nobody@127.0.0.1:1/none"]
+    assert main(["collect", *away, *files]) == 75
+    assert main(["collect", *away, "--migrate-only"]) == 75
+    assert main(["collect", *away]) == 2
+
+
 def test_a_database_is_made_examined_and_asked(
     database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,9 +72,10 @@ def test_a_collector_runs_until_it_is_told_to_end(centre: str, own_nats: Running
         own_nats.stop()
     command = [sys.executable, "-m", "gate", "collect", "--nats", own_nats.url]
     command += ["--key", str(tmp_path / "collector.key"), "--keys", str(tmp_path / "keys.json")]
-    with subprocess.Popen(command, env={**os.environ, "AUTOGATE_DSN": centre}, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env={**os.environ, "AUTOGATE_DSN": centre}, stdout=-1, stderr=-2, text=True) as process:
         try:
             assert process.stdout is not None
+            assert process.stdout.readline().startswith("no --person: ")
             assert process.stdout.readline().startswith("collecting from" if broker == "there" else "broker: ")
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import nats as nats_client
@@ -13,7 +15,7 @@ import psycopg
 import pytest
 
 from gate.fleet.centre import collector as module
-from gate.fleet.centre.broker import Tls, connect, prepare
+from gate.fleet.centre.broker import connect, prepare
 from gate.fleet.centre.collector import Collector
 from gate.fleet.engines import RunningNats, RunningPostgres
 from gate.fleet.messages import Receipt, believed
@@ -260,11 +262,62 @@ async def test_a_message_that_the_database_cannot_take_is_refused_alone(
     assert (await world.client.jetstream().stream_info("EVENTS")).state.messages == 0
 
 
+HEADERS = (
+    b"NATS/1.0 503\r\n\r\n",  # as the server says that something is missing
+    b"NATS/1.0\r\nStatus: 409\r\n\r\n",
+    b"NATS/1.0",
+    b"NATS/1.0 \xff\xff\xff\r\n\r\n",
+    b"NATS/1.0\r\nno header\r\n\r\n",
+    b"\xff" * 40,
+)
+
+
+def published_as_told(port: int, subject: str, messages: list[tuple[bytes, bytes]]) -> None:
+    """Headers and payloads, over a line of our own: no library would write such headers."""
+    with socket.create_connection(("127.0.0.1", port), 5) as line:
+        line.sendall(b'CONNECT {"verbose":false,"headers":true}\r\n')
+        for headers, raw in messages:
+            told = f"HPUB {subject} {len(headers)} {len(headers) + len(raw)}\r\n".encode()
+            line.sendall(told + headers + raw + b"\r\n")
+        line.sendall(b"PING\r\n")
+        said = b""
+        while b"PONG" not in said:
+            said += line.recv(65_536)
+
+
+async def test_headers_that_a_gate_makes_up_keep_nobody_waiting(
+    world: World, own_nats: RunningNats, gate: Any, make_gate: Any, keys: Any, collector_signer: Any
+) -> None:
+    other = make_gate("CGK.D08", "ab" * 8)
+    gate.write(len(HEADERS))
+    other.write(1)
+    messages = [(headers, gate.parcel([row])) for headers, row in zip(HEADERS, gate.rows, strict=True)]
+    async with collecting(own_nats, world.dsn, keys, collector_signer):
+        await asyncio.to_thread(published_as_told, own_nats.port, gate.subject("record"), messages)
+        await world.send(other, "record", other.parcel(other.rows))
+        await until(lambda: world.receipted(other, 1))
+        await until(lambda: world.receipted(gate, len(HEADERS)))
+    assert (await world.client.jetstream().stream_info("EVENTS")).state.messages == 0
+
+
+async def test_a_record_of_a_day_that_was_dropped_meanwhile_is_stored_and_not_refused(
+    world: World, own_nats: RunningNats, gate: Any, keys: Any, collector_signer: Any
+) -> None:
+    gate.at -= timedelta(days=70)
+    gate.write(2)
+    async with collecting(own_nats, world.dsn, keys, collector_signer):
+        await world.send(gate, "record", gate.parcel(gate.rows[:1]))
+        await until(lambda: world.receipted(gate, 1))
+        with psycopg.connect(world.dsn) as connection:
+            connection.execute(f"drop table event_{gate.at:%Y%m%d}")
+        await world.send(gate, "record", gate.parcel(gate.rows[1:]))
+        await until(lambda: world.receipted(gate, 2))
+    assert world.ask("select count(*) from refusal") == [(0,)]
+
+
 async def test_the_service_manager_hears_that_it_is_ready_and_works(
     world: World, own_nats: RunningNats, keys: Any, collector_signer: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import socket
-
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         manager.settimeout(5)
@@ -272,22 +325,3 @@ async def test_the_service_manager_hears_that_it_is_ready_and_works(
         async with collecting(own_nats, world.dsn, keys, collector_signer):
             assert await asyncio.to_thread(manager.recv, 1024) == b"READY=1"
             assert (await asyncio.to_thread(manager.recv, 1024)).startswith(b"WATCHDOG=1\nSTATUS=")
-
-
-async def test_a_broker_that_wants_no_tls_is_left(own_nats: RunningNats, tmp_path: Any) -> None:
-    """The certificate is never asked for: whoever sits between could have it so."""
-    import datetime as dt
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-
-    key, now = Ed25519PrivateKey.generate(), dt.datetime.now(dt.UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "centre")])
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-    made = builder.not_valid_before(now).not_valid_after(now + dt.timedelta(days=1)).sign(key, None)
-    (tmp_path / "certificate.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    tls = Tls(ca=tmp_path / "certificate.pem", certificate=tmp_path / "certificate.pem", key=tmp_path / "key.pem")
-    with pytest.raises(nats_client.errors.SecureConnWantedError):
-        await connect(own_nats.url, "one", tls)

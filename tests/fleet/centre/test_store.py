@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -206,6 +207,52 @@ async def test_a_wrong_clock_makes_no_partitions_without_end(gate: Any, at_centr
     assert verify(at_centre.dsn).good
 
 
+async def test_a_fork_is_shown_by_the_message_that_told_it(make_gate: Callable[..., Any], gate: Any, at_centre: Centre) -> None:
+    """And not by the honest one which came with it."""
+    other = make_gate()
+    other.signer, other.start = gate.signer, gate.start
+    gate.write(2)
+    other.write(1)
+    other.write(1, body=b'{"what":"another story"}')
+    honest, lying = gate.parcel(gate.rows), other.parcel(other.rows)
+    await at_centre.take((gate.subject("record"), honest), (gate.subject("record"), lying))
+    assert await at_centre.ask("select seq, evidence from fork") == [(2, lying)]
+
+
+async def test_forks_without_end_are_not_kept_without_end(
+    make_gate: Callable[..., Any], gate: Any, at_centre: Centre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gate.fleet.centre.bookkeeping.MOST_FORKS", 5)
+    gate.write(8)
+    await at_centre.take((gate.subject("record"), gate.parcel(gate.rows)))
+    told = []
+    for number in range(3):
+        other = make_gate()
+        other.signer, other.start = gate.signer, gate.start
+        other.write(8, body=b'{"what":"story %d"}' % number)
+        told.append(other.parcel(other.rows))
+        assert (await at_centre.take((gate.subject("record"), told[-1]))).forks == 8
+    assert await at_centre.ask("select count(*) from fork") == [(5,)]
+    assert await at_centre.ask("select seq, evidence from fork where evidence <> ''") == [(1, told[0])]
+    await at_centre.take((gate.subject("record"), told[0]))
+    assert await at_centre.ask("select sum(count) from fork") == [(10,)]
+
+
+async def test_a_day_is_made_beside_whoever_reads_for_long(gate: Any, at_centre: Centre) -> None:
+    gate.at = now() - timedelta(days=60)
+    gate.write(2)
+    with psycopg.connect(at_centre.dsn) as reader:
+        reader.execute("select count(*) from event, crossing")
+        async with asyncio.timeout(20):
+            await at_centre.take((gate.subject("record"), gate.parcel(gate.rows)))
+    assert await at_centre.through() == 2
+    await Partitions().ensure(at_centre.connection, {gate.at.date()})
+    name = f"event_{gate.at:%Y%m%d}"
+    indexes = "select count(*) from pg_indexes where tablename = %s"
+    assert await at_centre.ask(indexes, name) == [(1,)]
+    assert await at_centre.ask(f"select count(*) from {name}") == [(2,)]
+
+
 async def test_a_batch_that_the_database_cannot_take_leaves_nothing(gate: Any, at_centre: Centre) -> None:
     gate.write(2)
     [came] = [arrival(gate.subject("record"), gate.parcel(gate.rows), now(), at_centre.keys, now)]
@@ -219,8 +266,6 @@ async def test_a_batch_that_the_database_cannot_take_leaves_nothing(gate: Any, a
 async def test_two_that_store_the_same_logs_at_once_neither_lose_nor_double(
     make_gate: Callable[..., Any], at_centre: Centre
 ) -> None:
-    import asyncio
-
     gates = [make_gate(f"DPS.D{n:02}", f"{n:016x}") for n in range(6)]
     for each in gates:
         each.write(30)

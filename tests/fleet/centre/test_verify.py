@@ -131,6 +131,48 @@ async def test_what_was_dropped_in_time_is_no_gap_and_the_rest_still_proves_itse
     assert kinds(verify(centre)) == {"root"}
 
 
+async def test_a_retention_that_is_only_half_done_is_no_finding(
+    gate: Any, take: Take, centre: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Logs are cut first and days dropped then: in between, or where that was killed, records lie before a log's beginning."""
+    gate.at -= timedelta(days=5)
+    gate.write(3)
+    gate.at += timedelta(days=5)
+    gate.write(3)
+    await take(gate, record=[gate.parcel(gate.rows)], checkpoint=[gate.note(2), gate.note(3), gate.note(5), gate.note()])
+    with psycopg.connect(centre, autocommit=True) as connection:
+        with monkeypatch.context() as killed:
+            killed.setattr("gate.fleet.centre.retention._days", lambda *_: [])
+            assert drop(connection, datetime.now(UTC).date() - timedelta(days=2)) == 3
+        assert connection.execute("select count(*) from event").fetchone() == (6,)
+        assert verify(centre, lambda _: (gate.audit_key,)).good
+        drop(connection, datetime.now(UTC).date() - timedelta(days=2))
+        assert connection.execute("select count(*) from event").fetchone() == (3,)
+        assert connection.execute("select size from checkpoint order by size").fetchall() == [(3,), (5,), (6,)]
+    assert verify(centre, lambda _: (gate.audit_key,)).good
+
+
+async def test_dropping_gives_up_where_somebody_reads_for_long_and_goes_on_the_next_time(
+    gate: Any, take: Take, centre: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Collectors wait behind it meanwhile."""
+    monkeypatch.setattr("gate.fleet.centre.retention.LOCK_WAIT", "50ms")
+    gate.at -= timedelta(days=5)
+    gate.write(3)
+    gate.at += timedelta(days=5)
+    gate.write(1)
+    await take(gate, record=[gate.parcel(gate.rows)], checkpoint=[gate.note()])
+    before = datetime.now(UTC).date() - timedelta(days=2)
+    with psycopg.connect(centre) as reader, psycopg.connect(centre, autocommit=True) as connection:
+        reader.execute("select count(*) from event")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            drop(connection, before)
+        reader.rollback()
+        drop(connection, before)
+        assert connection.execute("select count(*) from event").fetchone() == (1,)
+    assert verify(centre, lambda _: (gate.audit_key,)).good
+
+
 async def test_records_of_a_clock_that_was_behind_stay_while_their_neighbours_do(gate: Any, take: Take, centre: str) -> None:
     gate.write(2)
     gate.at -= timedelta(days=20)

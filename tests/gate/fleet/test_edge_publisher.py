@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gate.audit.keys import make_key, open_signer
 from gate.audit.notary import Notary
 from gate.audit.note import Checkpoint, Note
+from gate.audit.store import tree_path
 from gate.fleet import publisher as module
 from gate.fleet.connection import BrokerError
 from gate.fleet.messages import CheckpointNote, Parcel, believed
@@ -256,6 +257,14 @@ def test_the_newest_checkpoint_goes_once_and_a_later_one_later(gate):
     assert noted(publisher._next()) == 5
     clock.now += module.NOTE_EVERY_S + 1
     assert publisher._next() is None, "it went already"
+
+
+def test_records_go_on_where_the_file_of_checkpoints_is_damaged(gate):
+    gate.write(["event"] * 3)
+    outbox = gate.outbox()
+    tree_path(gate.path, outbox.log_id).write_bytes(b"no database" * 1000)
+    publisher = publisher_of(outbox)
+    assert publisher._next().kind == "record"
 
 
 def noted(sending) -> int:
