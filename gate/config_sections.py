@@ -311,6 +311,8 @@ class Fleet(Section, frozen=True, kw_only=True):
     """At most so many records are sent, so that a gate that was offline for days leaves room for the others."""
     updates: Path | None = None
     """A folder for what the centre assigns to this gate, with the first ``root.json`` in it; None: nothing is taken from there."""
+    updates_every_s: Annotated[float, Meta(ge=1, le=3600)] = 60.0
+    """Between two looks there, by and large: 3,000 gates to whom nothing is new ask the broker 200 small questions a second."""
 
 
 class Config(Section, frozen=True, kw_only=True):

@@ -18,7 +18,8 @@ from faceverify.packs import Pack, PackError, demo_pack, installed_pack
 from faceverify.permission import label
 from gate.audit.log import FILE_NAME as LOG_FILE
 from gate.clock import CHECKPOINT_ZONES
-from gate.config import Config, ConfigError, load, load_fleet
+from gate.config import Config, ConfigError, load, load_fleet, load_rules_section
+from gate.config_sections import Rules
 from gate.demo.cast import DEFAULT_CAST, Cast, CastError, Traveller, load_cast
 from gate.demo.console import DemoConsole
 from gate.demo.director import READY_TIMEOUT_S, SIGN_IN_S, DemoError, Director
@@ -108,7 +109,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--officers", type=Path, metavar="FILE", help='{"officers": […]} with keys made on the console\'s page (docs/console.md)'
     )
     parser.add_argument(
-        "--fleet", type=Path, metavar="FILE", help="tell the centre that [fleet] in this file names (docs/fleet.md)"
+        "--fleet",
+        type=Path,
+        metavar="FILE",
+        help="tell the centre that [fleet] in this file names (docs/fleet.md), and go by its [rules]",
     )
     parser.add_argument("--checkpoint", choices=tuple(CHECKPOINT_ZONES), default="CGK", help="where the gate stands")
     parser.add_argument("--rules", type=Path, metavar="DIR", help="a folder of rule files instead of the packaged ones")
@@ -139,7 +143,7 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
             panel=options.panel,
             film=options.camera,
             health_port=options.health_port,
-            rules=options.rules,
+            rules=_rules(options),
             direction=options.direction,
             console=_console(options),
             checkpoint=options.checkpoint,
@@ -153,6 +157,14 @@ def demo_command(options: argparse.Namespace, change: Commands = dict) -> int:
     except (DemoError, ServiceError, ChannelClosed) as error:
         print(f"autogate demo: {error}", file=sys.stderr)
         return EXIT_STUCK
+
+
+def _rules(options: argparse.Namespace) -> Rules | None:
+    """None: those that come with the software."""
+    if options.rules:
+        return Rules(folder=options.rules.resolve())
+    told = load_rules_section(options.fleet) if options.fleet else Rules()
+    return told if told != Rules() else None
 
 
 def _console(options: argparse.Namespace) -> DemoConsole | None:

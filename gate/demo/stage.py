@@ -17,7 +17,7 @@ import msgspec
 
 from gate.audit.keys import SIGNER_FILE, make_key
 from gate.audit.log import KEY_FILE, SEALING_KEY_FILE, gate_key
-from gate.config_sections import Fleet, Section
+from gate.config_sections import Fleet, Rules, Section
 from gate.demo.cast import Cast
 from gate.demo.console import DemoConsole, begin_anew
 from gate.demo.faces import chip_portrait, cut_faces, probe_picture
@@ -112,7 +112,7 @@ class DemoStage:
         panel: PanelKind = "none",
         film: Path | None = None,
         health_port: int | None = None,
-        rules: Path | None = None,
+        rules: Rules | None = None,
         direction: Direction = Direction.DEPARTURE,
         console: DemoConsole | None = None,
         profile: Literal["demo", "training"] = "demo",
@@ -122,8 +122,8 @@ class DemoStage:
         """``packs`` and ``pack``: the folder of face packs, and which of them is used. ``chip_reader``: the virtual PC/SC reader in which the chips lie, instead of on the simulated scanner's antenna.
         ``trust``: a folder of trust stores with real States, to be believed beside the pretend ones. ``firmware``: the gate controller's.
         ``lane``: what stands there. ``line``: the serial line to the controller. ``panel``: the reader's lamp, buzzer and inputs. ``film``: a recording to look at instead of the
-        simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere. ``rules``: a folder
-        of rule files instead of the packaged ones. ``direction``: whether the travellers leave or arrive. ``console``: on which officers order.
+        simulated camera: everybody then looks like whoever it shows. ``health_port``: where the gate tells of its health, if anywhere. ``rules``: which,
+        instead of the packaged ones. ``direction``: whether the travellers leave or arrive. ``console``: on which officers order.
         ``profile``: that of the configuration. ``checkpoint``: where the gate stands. ``fleet``: the centre that it tells, if any.
         """
         self._rules, self._direction, self._console = rules, direction, console
@@ -171,7 +171,7 @@ class DemoStage:
         self.panel.start()
         self._issue()
         self.registries.tell(registry_data(self._cast, self._portrait))
-        rules = self._rules or (self._console.rules(folder / "rules") if self._console else None)
+        rules = self._rules or (Rules(folder=self._console.rules(folder / "rules")) if self._console else None)
         text = CONFIG.format(
             profile=self._profile,
             checkpoint=self._checkpoint,
@@ -180,7 +180,7 @@ class DemoStage:
             kind=self.lane,
             await_officer_s=AWAIT_OFFICER_S if self._console else AWAIT_NOBODY_S,
             direction=self._direction,
-            rules=f'[rules]\nfolder = "{rules.resolve()}"\n\n' if rules else "",
+            rules=_table("rules", rules) if rules else "",
             world=folder,
             chip=f'link = "pcsc"\nreader = "{self._chip_reader}"' if self._chip_reader else 'link = "scanner"',
             camera=f'kind = "opencv"\naddress = "{self._film.resolve()}"'

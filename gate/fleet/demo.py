@@ -2,6 +2,7 @@
 
 Two gates are demonstrations with the real rooms, simulated devices and pretend people (``autogate demo``); the others are simulated lanes
 (:mod:`gate.fleet.demo_airport`). All enrol as in operation, speak mutual TLS, and keep what they tell until the centre's receipt.
+The two real ones also take what the centre rolls out to them (:mod:`gate.fleet.demo_updates`): a rule set that is good, and one that is not.
 """
 
 from __future__ import annotations
@@ -26,13 +27,16 @@ import psycopg
 
 from gate.audit.keys import SIGNER_FILE
 from gate.audit.log import FILE_NAME as LOG_FILE
-from gate.config_sections import Fleet
+from gate.config_sections import Rules, Section
+from gate.fleet.command import DSN
 from gate.fleet.demo_children import Children, Use, use
 from gate.fleet.demo_keys import VIEWER, DemoKeys, Enrolled
+from gate.fleet.demo_rollouts import Rollouts
+from gate.fleet.demo_updates import DemoUpdates
 from gate.fleet.engines import EngineError, Engines, RunningNats, RunningPostgres, free_port, missing
 from gate.fleet.keys.command import CERTIFICATE, EVENT_KEY, TLS_KEY
 from gate.fleet.messages import gate_id
-from gate.fleet.page.command import DSN
+from gate.fleet.updates.targets import UpdateError
 from gate.simulation.scenario import load_scenario
 from pki.errors import PkiError
 
@@ -42,6 +46,10 @@ REAL, REAL_NAME = "demo-1", "demonstration"
 STATE, PAGE_PORT, REAL_PORTS = Path(".state/fleet"), 8430, 8432
 BEFORE_H = 4.0
 LOOK_S, DRAIN_S, REAL_S = 0.5, 30.0, 60.0
+ROLLED_S = 90.0
+"""Beyond its time the demonstration waits so long for a roll-out to end: on a busy machine its gates start late."""
+DIRECTED_S, ASKED_S = 1.0, 2.0
+"""Between two looks of the director, and of a real gate that asks what it is assigned: in operation nobody stands by and watches."""
 TRIES = 3
 """Of a real gate to start: on a busy machine its lane may not come in time."""
 MARK = "fleet-demo"
@@ -71,7 +79,7 @@ def run(word: str, options: argparse.Namespace) -> int:  # noqa: ARG001 - as the
     try:
         with Engines() as engines:
             return FleetDemo(options, engines).play()
-    except (EngineError, PkiError, OSError, psycopg.Error) as error:
+    except (EngineError, PkiError, UpdateError, OSError, psycopg.Error) as error:
         print(f"autogate fleet demo: {error}", file=sys.stderr)
         return EXIT_CANNOT
     except KeyboardInterrupt:  # before it had begun
@@ -96,6 +104,8 @@ class FleetDemo:
         self._folder: Path = options.state.resolve()
         _begin_anew(self._folder)
         self._keys = DemoKeys(folder=self._folder / "authority")
+        self._updates = DemoUpdates(self._folder / "updates", self._keys)
+        self._equipped: dict[str, tuple[Rules, Path]] = {}
         self._real = AIRPORTS[: options.real]
         self._password = secrets.token_urlsafe(12)
 
@@ -109,6 +119,7 @@ class FleetDemo:
         port = free_port()
         self._keys.make(port)
         self._keys.enrol(self._wanted())
+        rollouts = self._prepared()
         self._keys.roster(self._folder / "roster", self._password)
         self._dsn_file.touch(mode=0o600)
         self._dsn_file.write_text(database.dsn, encoding="ascii")
@@ -120,7 +131,8 @@ class FleetDemo:
             self._start_centre(children, url)
             self._say(time.monotonic() - begun)
             self._start_gates(children, url)
-            lost = self._wait(children)
+            lost = self._wait(children, rollouts, database.dsn)
+            self._tell_rollouts(rollouts, database.dsn)
             self._tell_use(children, broker, database, time.monotonic() - begun)
             self._drain(children, database.dsn)
         finally:
@@ -130,6 +142,13 @@ class FleetDemo:
             print(f"autogate fleet demo: {lost} ended: see {self._folder / 'processes.log'}", file=sys.stderr)
             return EXIT_CANNOT
         return self._verify(database)
+
+    def _prepared(self) -> Rollouts:
+        """What is rolled out, first at one airport, then at the other."""
+        self._updates.make()
+        self._equipped = {airport: self._updates.equip(self._gate(airport, REAL).folder) for airport in self._real}
+        stages = {airport: [self._gate(airport, REAL).name] for airport in self._real}
+        return Rollouts(self._updates.allow(stages) if stages else ())
 
     # --- who is there -------------------------------------------------------------------------------------------------------------
 
@@ -141,6 +160,7 @@ class FleetDemo:
 
     def _wanted(self) -> Iterator[Enrolled]:
         yield Enrolled(purpose="collector", name="centre", folder=self._folder / "keys" / "centre")
+        yield Enrolled(purpose="director", name="director", folder=self._folder / "keys" / "director")
         for bank in load_scenario().bank:
             if bank.airport in AIRPORTS:
                 for number in range(1, self._lanes(bank.airport)[bank.direction] + 1):
@@ -156,11 +176,11 @@ class FleetDemo:
 
     def _start_centre(self, children: Children, url: str) -> None:
         people = [word for signer in self._keys.signers for word in ("--person", signer)]
-        own, keys = self._folder / "keys" / "centre", self._folder / "authority" / "keys.json"
-        tls = ["--ca", own / "authority.pem", "--certificate", own / CERTIFICATE, "--certificate-key", own / TLS_KEY]
-        signing = ["--key", own / EVENT_KEY, "--keys", keys]
-        collect = ["collect", "--migrate", "--name", "centre", "--nats", url, *tls, *signing, *people]
+        own, keys = self._folder / "keys", self._folder / "authority" / "keys.json"
+        collect = ["collect", "--migrate", "--name", "centre", "--nats", url, *_proofs(own / "centre"), "--keys", keys, *people]
+        direct = ["fleet", "rollout", "run", "--nats", url, *_proofs(own / "director"), "--every", DIRECTED_S]
         children.start("collector", "-m", "gate", *map(str, collect))
+        children.start("director", "-m", "gate", *map(str, [*direct, "--repository", self._updates.repository.folder]))
         children.start("page", "-m", "gate", "fleet", "page", *map(str, self._page()))
 
     def _start_gates(self, children: Children, url: str) -> None:
@@ -199,10 +219,12 @@ class FleetDemo:
         one, state = self._gate(airport, REAL), self._real_state(airport)
         state.mkdir(parents=True)
         shutil.copy(one.audit_key, state / SIGNER_FILE)  # enrolled before the demonstration makes one
-        section = one.folder / "fleet.toml"
-        section.write_text(as_toml(self._keys.section(one, url)), encoding="utf-8")
+        rules, updates = self._equipped[airport]
+        fleet = msgspec.structs.replace(self._keys.section(one, url), updates=updates, updates_every_s=ASKED_S)
+        told = one.folder / "fleet.toml"
+        told.write_text(as_toml("fleet", fleet) + as_toml("rules", rules), encoding="utf-8")
         ports = ["--traveller-port", REAL_PORTS + 2 * place, "--officer-port", REAL_PORTS + 2 * place + 1]
-        return ["--headless", "--state", state, "--fleet", section, "--checkpoint", airport, *ports]
+        return ["--headless", "--state", state, "--fleet", told, "--checkpoint", airport, *ports]
 
     def _say(self, seconds: float) -> None:
         print(f"twenty gates enrolled, broker and database up in {seconds:.1f} s; everything lies in {self._folder}")
@@ -213,23 +235,34 @@ class FleetDemo:
         print(f"  while it runs: {DSN}=$(cat {self._dsn_file}) {verify}")
         print("Gates begin with some hours that the centre has not got. Ctrl-C ends the demonstration.", flush=True)
 
-    def _wait(self, children: Children) -> str:
+    def _wait(self, children: Children, rollouts: Rollouts, dsn: str) -> str:
         """Until it is over; the name of a process without which it cannot go on. A gate that ends is started again, but not for ever."""
         tries = dict.fromkeys((f"{REAL_NAME} {airport}" for airport in self._real), TRIES)
         ends = time.monotonic() + 60 * self._options.minutes if self._options.minutes else math.inf
         try:
-            while time.monotonic() < ends:
-                for name in children.lost():
-                    if name not in tries:
-                        return name
-                    tries[name] -= 1
-                    print(f"{name} ended: see {self._folder / 'processes.log'}", flush=True)
-                    if tries[name]:
-                        children.again(name)
-                time.sleep(LOOK_S)
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                while time.monotonic() < (ends if rollouts.over else ends + ROLLED_S):
+                    if lost := self._lost(children, tries):
+                        return lost
+                    rollouts.look(connection)
+                    time.sleep(LOOK_S)
         except KeyboardInterrupt:
             print()
         return ""
+
+    def _lost(self, children: Children, tries: dict[str, int]) -> str:
+        for name in children.lost():
+            if name not in tries:
+                return name
+            tries[name] -= 1
+            print(f"{name} ended: see {self._folder / 'processes.log'}", flush=True)
+            if tries[name]:
+                children.again(name)
+        return ""
+
+    def _tell_rollouts(self, rollouts: Rollouts, dsn: str) -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            print(*rollouts.told(connection), sep="\n", flush=True)
 
     def _drain(self, children: Children, dsn: str) -> None:
         """End the gates, and the rest when the centre holds what they told; who cannot wait presses Ctrl-C again."""
@@ -264,15 +297,21 @@ class FleetDemo:
         return ["fleet", "verify", "--keys", str(self._folder / "authority" / "keys.json"), *people]
 
 
+def _proofs(own: Path) -> list[object]:
+    """By what somebody of the centre, whose keys lie in ``own``, proves itself to the broker, and signs."""
+    tls = ["--ca", own / "authority.pem", "--certificate", own / CERTIFICATE, "--certificate-key", own / TLS_KEY]
+    return [*tls, "--key", own / EVENT_KEY]
+
+
 def _used(use: Use, seconds: float) -> str:
     return f"{use.processor_s:7.1f} s of processor ({100 * use.processor_s / seconds:5.1f} % of one), {use.memory / MIB:6.0f} MiB"
 
 
-def as_toml(section: Fleet) -> str:
-    """A configuration's ``[fleet]``; what is not said is left out."""
+def as_toml(name: str, section: Section) -> str:
+    """A configuration's ``[name]``; what is not said is left out."""
     told = msgspec.to_builtins(section, enc_hook=str)
-    lines = (f"{name} = {json.dumps(value)}" for name, value in told.items() if value is not None)
-    return "\n".join(["[fleet]", *lines, ""])
+    lines = (f"{key} = {json.dumps(value)}" for key, value in told.items() if value is not None)
+    return "\n".join([f"[{name}]", *lines, ""])
 
 
 def _begin_anew(folder: Path) -> None:

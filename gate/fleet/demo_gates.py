@@ -28,9 +28,10 @@ from gate.fleet.demo_keys import DemoKeys, Enrolled, audit_signer
 from gate.fleet.messages import gate_id
 from gate.lane import State
 from gate.policy.schema import load_rules
-from gate.processes.fleet import LOOK_S, NICE, FleetProcess, first_of
+from gate.processes.fleet import LOOK_S, NICE, FleetProcess
 from gate.processes.hardening import harden
 from gate.processes.messages import Histogram, LaneHealth
+from gate.processes.worker import first_of
 from gate.simulation.compute import load_compute
 from gate.simulation.lane import SimulatedLane, lane_config
 from gate.simulation.scenario import Bank
@@ -45,23 +46,12 @@ SNAPSHOTS = "snapshots"
 NOTHING = Histogram(bounds=(), counts=(0,), total=0.0)
 
 
-class SimulatedLists:
-    """What lies in ``folder`` was signed and taken in the same moment."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def told(self) -> dict[str, str]:
-        found = {path.stem: path.stat().st_mtime for path in self._folder.glob("*.snapshot")}
-        return {name: datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds") for name, at in found.items()}
-
-
 class SimulatedGate(FleetProcess):
     """The fleet's process of a simulated lane: as the real one, but it asks the lane itself how it does, and signs checkpoints beside."""
 
     def __init__(self, lane: SimulatedLane, config: Config, config_path: Path, audit_key: Path, rules: str) -> None:
         super().__init__(config, config_path)
-        self._lists = SimulatedLists(config.state_dir.parent / SNAPSHOTS)
+        self._snapshots = config.state_dir.parent / SNAPSHOTS  # each was signed and taken in the same moment
         self._lane, self._audit_key, self._rules = lane, audit_key, rules
         self._held_since: float | None = None
 
@@ -102,6 +92,7 @@ class SimulatedGate(FleetProcess):
             uptime_s=now,
             waiting_s=now - self._held_since if self._held_since else 0.0,
             versions={"rules": self._rules},
+            freshness={path.stem: int(path.stat().st_mtime) for path in self._snapshots.glob("*.snapshot")},
         )
 
     async def _sign(self) -> None:

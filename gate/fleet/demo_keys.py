@@ -76,7 +76,7 @@ class DemoKeys:
         online = Ed25519PrivateKey.generate()
         _write(self.folder / "online.key", online)
         root = new_root(known, known, public_hex(online), now)
-        for key in self._two():
+        for key in self.two:
             root = sign(root, key)
         write_file(fleet.root, root)
         self._make_broker(fleet, port)
@@ -111,12 +111,19 @@ class DemoKeys:
         fleet.put(directory)
 
     def _approved(self, enrolment: Enrolment, now: datetime) -> Enrolment:
-        for key in self._two():
+        for key in self.two:
             enrolment = approve(enrolment, enrolment.request.fingerprint, key, now)
         return enrolment
 
-    def _two(self) -> list[Ed25519PrivateKey]:
+    @property
+    def two(self) -> list[Ed25519PrivateKey]:
+        """Who sign: for keys, for what gates may be given, and for rules."""
         return list(self.people.values())[:APPROVE]
+
+    @property
+    def strangers(self) -> list[Ed25519PrivateKey]:
+        """Two people of the fleet, of whom one may not sign for rules: no gate names that one."""
+        return list(self.people.values())[APPROVE - 1 : APPROVE + 1]
 
     def section(self, one: Enrolled, url: str) -> Fleet:
         """The gate's ``[fleet]``."""
@@ -135,7 +142,7 @@ class DemoKeys:
         versions, now = RosterVersions(folder), datetime.now(UTC)
         viewer = Viewer(name=VIEWER, role="auditor", password=hashed(password), since=date(2000, 1, 1), until=date(9999, 1, 1))
         version = versions.add((), (viewer,))
-        for key in self._two():
+        for key in self.two:
             versions.sign(version, key, now=now)
         versions.activate(version, "activate", parse_signers(self.signers))
 

@@ -26,8 +26,10 @@ USER = "autogate"
 READY_S, STOP_S, LOOK_S = 20.0, 10.0, 0.02
 POSTGRES_BIN = tuple(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))
 """Where Debian keeps the programs of PostgreSQL, newest first; they are in no PATH."""
+ENDING = ("setpriv", "--pdeathsig=INT")
+"""What runs under it is told to end when the thread that started it has ended, killed with its process, say."""
 AS_POSTGRES = (
-    *("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"),
+    *("--reuid=postgres", "--regid=postgres", "--clear-groups"),
     *(
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
@@ -85,7 +87,7 @@ class Running(ABC):
             if not self._tries_again or time.monotonic() >= end:
                 process.kill()
                 process.wait()
-                raise EngineError(f"{self._command[0]}: does not start: {_last_words(self._log)}")
+                raise EngineError(f"{self._log.stem}: does not start: {_last_words(self._log)}")
             time.sleep(LOOK_S)
 
     _tries_again = False
@@ -96,6 +98,9 @@ class Running(ABC):
 
 
 class RunningNats(Running):
+    def __init__(self, command: list[str], log: Path, port: int) -> None:
+        super().__init__([*ENDING, *command], log, port)
+
     @property
     def url(self) -> str:
         """Without a name or a certificate: these are the client's."""
@@ -221,10 +226,8 @@ def _postgres_programs() -> Path:
 
 
 def _as_postgres() -> list[str]:
-    if os.geteuid() != 0:
-        return []
-    _program(AS_POSTGRES[0])
-    return list(AS_POSTGRES)
+    _program(ENDING[0])
+    return [*ENDING, *(AS_POSTGRES if os.geteuid() == 0 else ())]
 
 
 def _password(file: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import re
@@ -12,13 +13,17 @@ import tomllib
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 for name in ("nats", "psycopg", "tuf"):
     pytest.importorskip(name)
 
-from gate.fleet import demo  # noqa: E402 - what is absent is skipped first
+from gate.config import load_fleet  # noqa: E402 - what is absent is skipped first
+from gate.config_sections import Fleet, Rules  # noqa: E402
+from gate.demo import run, stage  # noqa: E402
+from gate.fleet import demo  # noqa: E402
 from gate.fleet.demo_airport import Present, PresentLoop, scenario  # noqa: E402
 from gate.fleet.demo_children import Children  # noqa: E402
 from gate.fleet.engines import missing  # noqa: E402
@@ -85,6 +90,9 @@ def test_twenty_gates_tell_the_centre_everything_and_nothing_twice(played):
     assert events, told
     assert int(events[1]) >= 20
     assert "together" in told
+    assert "roll-out: none: there is no real gate here, and simulated ones take nothing from the centre\n" in told
+    log = Path(re.search(r"everything lies in (\S+)", told)[1], "processes.log").read_text(encoding="utf-8")
+    assert "directing over tls://" in log
 
 
 @pytest.mark.fleet
@@ -110,13 +118,30 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path):
 
 
 def test_a_configuration_says_what_the_section_says(tmp_path):
-    section = demo.Fleet(
+    section = Fleet(
         url="tls://127.0.0.1:1", signing_key=tmp_path / "k", keys=tmp_path / "j", ca=tmp_path / "a", signers=("a:b", "c:d")
     )
-    told = tomllib.loads(demo.as_toml(section))["fleet"]
+    told = tomllib.loads(demo.as_toml("fleet", section))["fleet"]
     assert told["signers"] == ["a:b", "c:d"]
     assert told["keys"] == str(tmp_path / "j")
     assert "certificate" not in told
+
+
+def test_a_real_gate_tells_and_goes_by_what_its_file_says(tmp_path):
+    signers = tuple(f"{name}:{digit * 64}" for name, digit in (("one", "3"), ("two", "4")))
+    fleet = Fleet(
+        url="nats://127.0.0.1:1", signing_key=tmp_path / "k", keys=tmp_path / "j", updates=tmp_path, updates_every_s=2.0
+    )
+    rules, file = Rules(store=tmp_path / "rules", signers=signers), tmp_path / "fleet.toml"
+    file.write_text(demo.as_toml("fleet", fleet) + demo.as_toml("rules", rules))
+    parser = argparse.ArgumentParser()
+    run.add_arguments(parser)
+    assert load_fleet(file) == fleet
+    assert run._rules(parser.parse_args(["--fleet", str(file)])) == rules
+    assert tomllib.loads(stage._table("rules", rules))["rules"] == {"store": str(rules.store), "signers": list(signers)}
+    assert run._rules(parser.parse_args(["--rules", str(tmp_path)])) == Rules(folder=tmp_path)
+    file.write_text(demo.as_toml("fleet", fleet))
+    assert run._rules(parser.parse_args(["--fleet", str(file)])) is None, "those that come with the software"
 
 
 def test_time_jumps_until_it_is_now_and_then_goes_with_the_clock():

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import psycopg
@@ -61,3 +64,34 @@ def test_a_server_that_does_not_start_says_why(tmp_path: Path, engines: Engines)
     config.write_text("jetstream: {\n")
     with pytest.raises(EngineError, match="nats-server"):
         Engines().nats(tmp_path / "n", config=config)
+
+
+STARTER = """
+import sys
+from pathlib import Path
+from gate.fleet.engines import Engines
+engines, folder = Engines(), Path(sys.argv[1])
+print(engines.nats(folder / "nats").pid, engines.postgres(folder / "postgres").pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def is_over(pid: int) -> bool:
+    """Gone, or dead and still listed by a system where nobody asks after orphans."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_servers_do_not_outlive_whoever_started_them(engines: Engines, tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], stdin=-1, stdout=-1, text=True) as starter:
+        assert starter.stdout is not None
+        pids = [int(word) for word in starter.stdout.readline().split()]
+        assert not any(map(is_over, pids))
+        starter.kill()
+    assert len(pids) == 2
+    ends = time.monotonic() + 20
+    while not all(map(is_over, pids)) and time.monotonic() < ends:
+        time.sleep(0.02)
+    assert all(map(is_over, pids))

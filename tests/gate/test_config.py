@@ -500,6 +500,7 @@ def test_a_gate_stands_alone_unless_it_names_a_centre(write, tmp_path):
         ('keys = "keys.json"', 'keys = "keys.json"\nca = "ca.pem"', ["fleet.url"]),
         ('keys = "keys.json"', "", ["fleet.keys"]),
         ('keys = "keys.json"', 'keys = "keys.json"\nrows_per_s = 0', ["fleet.rows_per_s"]),
+        ('keys = "keys.json"', 'keys = "keys.json"\nupdates_every_s = 0', ["fleet.updates_every_s"]),
         ('id = "CGK-T3-07"', 'id = "CGK.T3.07"', ["lane.id"]),
         ('profile = "demo"', 'profile = "training"', ["fleet.url"]),
     ],

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from gate.fleet.messages import Assignment, EnvelopeError, Keys, believed
+from gate.fleet.messages import Assignment, EnvelopeError, Keys, believed, instant
 from gate.fleet.updates.targets import UpdateError
 from pki.durable import read_file, write_file
 from pki.errors import PkiError
@@ -53,13 +53,10 @@ class Assignments:
             raise UpdateError("unreachable", f"assignment {seen.number} was here before, and now there is none")
 
     def _check_time(self, told: Assignment) -> None:
-        now = self._now()
-        try:
-            at, until = datetime.fromisoformat(told.at), datetime.fromisoformat(told.until)
-            late, early = now >= until, at > now + AHEAD
-        except (ValueError, TypeError):  # no instant, or one without its offset
-            raise UpdateError("malformed", f"assignment {told.number}: no instants") from None
-        if late or early:
+        now, at, until = self._now(), instant(told.at), instant(told.until)
+        if at is None or until is None:
+            raise UpdateError("malformed", f"assignment {told.number}: no instants")
+        if now >= until or at > now + AHEAD:
             raise UpdateError(
                 "expired", f"assignment {told.number}: of {told.at} until {told.until}, and it is {now.isoformat()}"
             )

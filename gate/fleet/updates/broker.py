@@ -160,9 +160,13 @@ async def _holds(store: ObjectStore, name: str, path: Path) -> bool:
         told = (await store.get_info(name)).digest or ""
     except nats.js.errors.NotFoundError:
         return False
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").digest()
+    digest = await asyncio.to_thread(_digest, path)  # of gigabytes: the connection has to answer meanwhile
     return told == f"SHA-256={base64.urlsafe_b64encode(digest).decode()}"
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def _meta(name: str) -> str:

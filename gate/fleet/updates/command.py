@@ -1,6 +1,6 @@
 """``autogate fleet update …``: what gates may be given, and how it gets there by hand; ``autogate fleet rollout …``: who gets it when.
 
-People ``allow`` and ``remove``, ``sign`` the draft that this makes (two of them), and ``publish`` it with the online key. ``rollout begin`` starts
+People ``allow`` and ``remove``, ``sign`` the draft that this makes (two of them), and ``publish`` it with the online key, which says so anew from a timer (``--refresh``). ``rollout begin`` starts
 a plan, ``rollout run`` is the director's service, ``pause``, ``resume`` and ``undo`` are what a person may say to it.
 """
 
@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from gate.fleet.command import DSN
 from gate.fleet.updates.targets import SIGNED, UpdateError
 
-DSN = "AUTOGATE_DSN"
 EXIT_OK, EXIT_CANNOT = 0, 2
 Lines = Iterator[str]
 
@@ -51,7 +51,12 @@ def _update_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPars
     delegate.add_argument("checkpoint", metavar="TPI")
     delegate.add_argument("public", metavar="KEY", help="64 hexadecimal digits")
     commands.add_parser("sign", parents=[where, key], help="sign the draft; two people must")
-    commands.add_parser("publish", parents=[where, key], help="bring the draft into force and say that this is the newest; daily")
+    publish = commands.add_parser(
+        "publish", parents=[where, key], help="bring the draft into force and say that this is the newest"
+    )
+    publish.add_argument(
+        "--refresh", action="store_true", help="only say anew that this is the newest, and leave a draft alone: from a timer"
+    )
     lists = commands.add_parser(
         "lists", parents=[where, key], help="seal a registry's snapshots, FILE to the KEY of gate TPI.GATE each, and allow them"
     )
@@ -96,6 +101,12 @@ def _rollout_arguments(commands: argparse._SubParsersAction[argparse.ArgumentPar
     wrote.add_argument("gate", metavar="TPI.GATE")
     wrote.add_argument("file", type=Path)
     run = commands.add_parser("run", parents=[database, where, signing], help="the director's service")
+    run.add_argument(
+        "--every",
+        type=float,
+        metavar="S",
+        help="between two looks at anything; else 5 s at what is to be laid out, 30 s at how gates do",
+    )
     run.add_argument("--nats", default="nats://127.0.0.1:4222", metavar="URL")
     for name, what in (("ca", "whose certificates count"), ("certificate", "of this director"), ("certificate-key", "its key")):
         run.add_argument(f"--{name}", type=Path, metavar="FILE", help=what)
@@ -192,11 +203,13 @@ def _sign(options: argparse.Namespace) -> Lines:
 
 
 def _publish(options: argparse.Namespace) -> Lines:
-    from gate.fleet.updates.repository import LASTS, Repository
+    from gate.fleet.updates.repository import Repository
     from gate.signer_key import private_key
 
-    Repository(options.repository).publish(private_key(options.key, options.passphrase), options.now)
-    yield f"published; to be said again before {options.now + LASTS['timestamp']:%Y-%m-%d %H:%M} UTC"
+    repository, key = Repository(options.repository), private_key(options.key, options.passphrase)
+    (repository.refresh if options.refresh else repository.publish)(key, options.now)
+    for role, until in repository.until().items():
+        yield f"{role} counts until {until:%Y-%m-%d %H:%M} UTC"
 
 
 def _lists(options: argparse.Namespace) -> Lines:
@@ -339,15 +352,20 @@ def _run(options: argparse.Namespace) -> Lines:
     import asyncio
 
     from gate.audit.keys import open_signer
-    from gate.fleet.centre.broker import Tls
+    from gate.fleet.nats_client import Tls
     from gate.fleet.updates.director import serve
     from gate.fleet.updates.repository import Repository
 
-    files = options.ca, options.certificate, options.certificate_key
-    tls = Tls(ca=files[0], certificate=files[1], key=files[2]).context() if all(files) else None
+    tls = Tls.given(options.ca, options.certificate, options.certificate_key)
     signer = open_signer(options.key, f"director {options.name}")
     yield f"directing over {options.nats}"
-    asyncio.run(serve(options.dsn, options.nats, options.name, tls, signer=signer, repository=Repository(options.repository)))
+    pace = {"every_s": options.every, "move_s": options.every} if options.every else {}
+    repository = Repository(options.repository)
+    asyncio.run(
+        serve(
+            options.dsn, options.nats, options.name, tls.context() if tls else None, signer=signer, repository=repository, **pace
+        )
+    )
 
 
 _COMMANDS: dict[tuple[str, str], Callable[[argparse.Namespace], Lines]] = {

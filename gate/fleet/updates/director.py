@@ -16,19 +16,22 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-import nats
 import nats.errors
 import psycopg
 from nats.js import JetStreamContext
 
+from gate import notify
+from gate.audit.chain import AuditError
 from gate.clock import SystemClock
 from gate.fleet.keys.names import inbox
 from gate.fleet.messages import Assignment, Signs, sealed
+from gate.fleet.nats_client import connect
 from gate.fleet.updates import ledger
 from gate.fleet.updates.broker import assign, make_stores, publish_repository
 from gate.fleet.updates.repository import Repository
 from gate.fleet.updates.rollout import assignments, step
 from gate.fleet.updates.targets import UpdateError
+from gate.processes.worker import first_of
 
 EVERY_S, MOVE_S = 5.0, 30.0
 """Between two looks at what is to be laid out, and at how a roll-out does: that counts a stage's crossings."""
@@ -49,16 +52,17 @@ class Director:
         now: Callable[[], datetime],
         *,
         every_s: float = EVERY_S,
+        move_s: float = MOVE_S,
     ) -> None:
         self._dsn, self._js, self._signer, self._repository = dsn, js, signer, repository
-        self._now, self._every_s = now, every_s
+        self._now, self._every_s, self._move_s = now, every_s, move_s
         self._sent = 0
         """When the repository that the broker holds was published, by its timestamp's file."""
         self._moved = -math.inf
         self._before: tuple[tuple[str, int], ledger.Baseline] | None = None
 
     async def run(self) -> None:
-        """For ever, until cancelled. A database or broker that is away is told and waited for."""
+        """For ever, until cancelled. A database, broker or token that is away is told and waited for. Each look proves to the service manager that this works."""
         told = ""
         while True:
             try:
@@ -66,18 +70,20 @@ class Director:
                     while True:
                         await self.tick(connection)
                         told = ""
+                        notify.tell(notify.PROOF, f"{notify.STATUS}acts")
                         await asyncio.sleep(self._every_s)
-            except (psycopg.Error, nats.errors.Error, UpdateError, OSError) as error:
+            except (psycopg.Error, nats.errors.Error, AuditError, UpdateError, OSError) as error:
                 if told != str(error):
                     told = str(error)
                     print(f"director: {told}", file=sys.stderr, flush=True)
+            notify.tell(notify.PROOF, notify.STATUS + told.partition("\n")[0])
             await asyncio.sleep(self._every_s)
 
     async def tick(self, connection: ledger.Connection) -> None:
-        """One look at what there is to do. Raises psycopg.Error, nats.errors.Error, UpdateError, OSError."""
+        """One look at what there is to do. Raises psycopg.Error, nats.errors.Error, AuditError, UpdateError, OSError."""
         anew = await make_stores(self._js)
         await self._publish(anew=anew)
-        if time.monotonic() - self._moved >= MOVE_S:
+        if time.monotonic() - self._moved >= self._move_s:
             await asyncio.to_thread(self._move, connection)
             self._moved = time.monotonic()
         now = self._now()
@@ -138,32 +144,30 @@ def signed_assignment(signer: Signs, gate: str, number: int, targets: dict[str, 
     return sealed(signer, Assignment(gate=gate, number=number, at=at, until=until, targets=targets))
 
 
-async def serve(dsn: str, url: str, name: str, tls: ssl.SSLContext | None, *, signer: Signs, repository: Repository) -> None:
-    """The service, until SIGTERM or SIGINT. Raises OSError, ValueError where the broker cannot be reached at all."""
+async def serve(
+    dsn: str, url: str, name: str, tls: ssl.SSLContext | None, *, signer: Signs, repository: Repository, **pace: float
+) -> None:
+    """The service, until SIGTERM or SIGINT. ``pace``: :class:`Director`'s. Raises OSError, ValueError where the broker cannot be reached at all."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+
+    async def direct() -> None:
+        client = await connect(url, f"director {name}", tls, inbox=inbox("director", name))
+        try:
+            notify.tell(notify.READY)
+            await Director(dsn, client.jetstream(), signer, repository, SystemClock().wall, **pace).run()
+        finally:
+            notify.tell(notify.STOPPING)
+            await client.close()
+
+    async def until_ended() -> None:
+        await ended.wait()
+
     try:
-        client = await nats.connect(
-            url, name=f"director {name}", tls=tls, inbox_prefix=inbox("director", name), max_reconnect_attempts=-1, error_cb=_said
-        )
+        await first_of(direct(), until_ended())
     except nats.errors.Error as error:
         raise OSError(f"{url}: {error or type(error).__name__}") from error
-    try:
-        director = Director(dsn, client.jetstream(), signer, repository, SystemClock().wall)
-        works = {asyncio.ensure_future(each) for each in (director.run(), ended.wait())}
-        done, rest = await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
-        for each in rest:
-            each.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        for each in done:
-            each.result()
-    finally:
-        await client.close()
-
-
-async def _said(error: Exception) -> None:
-    print(f"director: the broker: {type(error).__name__}: {error}"[:200], file=sys.stderr, flush=True)
 
 
 def _committed(connection: ledger.Connection, work: Callable[[], Any]) -> Any:

@@ -23,13 +23,14 @@ LOCK = 0x61676174655F6469
 """Of the director, as ``pg_advisory_lock`` takes it; no other program of ours uses it."""
 BEFORE = timedelta(days=7)
 """So far back it is counted how gates did before."""
+# A crossing lies under the day on which it was written down; whoever does not say from which day on looks through all that there are.
 _TALLY = """
 select count(*), count(*) filter (where outcome <> 'OPEN'), count(*) filter (where seconds > %(slow)s)
-from crossing where gate = any(%(gates)s) and ended >= %(begin)s and ended < %(end)s
+from crossing where gate = any(%(gates)s) and ended >= %(begin)s and ended < %(end)s and day >= (%(begin)s at time zone 'UTC')::date - 1
 """
 _USUAL = """
 select percentile_disc(0.95) within group (order by seconds)
-from crossing where gate = any(%(gates)s) and ended >= %(begin)s and ended < %(end)s
+from crossing where gate = any(%(gates)s) and ended >= %(begin)s and ended < %(end)s and day >= (%(begin)s at time zone 'UTC')::date - 1
 """
 
 

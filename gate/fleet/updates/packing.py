@@ -20,7 +20,7 @@ from pki.signed_versions import Version
 from pki.trust_versions import TrustVersions
 
 AnyVersions = RulesVersions | TrustVersions | RosterVersions
-_KINDS: dict[Signed, Callable[[Path], AnyVersions]] = {"rules": RulesVersions, "trust": TrustVersions, "roster": RosterVersions}
+VERSIONS: dict[Signed, Callable[[Path], AnyVersions]] = {"rules": RulesVersions, "trust": TrustVersions, "roster": RosterVersions}
 MOST_CHAIN = 3
 """Statements of rule sets in one pack: more that have not begun are seldom; packs stay small."""
 
@@ -45,7 +45,7 @@ def pack_snapshot(gate: str, registry: str, number: int, content: bytes, public:
 
 
 def _packed(kind: Signed, folder: Path) -> tuple[str, bytes]:
-    versions = _KINDS[kind](folder)
+    versions = VERSIONS[kind](folder)
     signed = versions.in_force()
     if signed is None:
         raise UpdateError("malformed", f"{folder}: nothing is in force")

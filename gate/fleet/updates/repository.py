@@ -139,13 +139,18 @@ class Repository:
         else:
             self._check_signed(fresh)
             self._write(f"{fresh.signed.version}.targets.json", fresh.to_bytes())
-        self._tell_newest(CryptoSigner(online), now)
-        self._forget(
-            f"metadata/{number}.{role}.json"
-            for role in self._roles() - {"root"}
-            for number in range(max(1, self._newest(role) - 2 * KEPT), self._newest(role) - KEPT)
-        )
+        self._tell_newest(online, now)
         (self.folder / _DRAFT).unlink(missing_ok=True)
+
+    def refresh(self, online: Ed25519PrivateKey, now: datetime) -> None:
+        """Say anew that what is in force is the newest; a draft stays one, however many signed it."""
+        self._read("targets", Targets)  # or there is nothing to say it of
+        self._tell_newest(online, now)
+
+    def until(self) -> dict[str, datetime]:
+        """Role → when the metadata in force of it ends: people sign root and targets anew before."""
+        found = {"root": self.root().expires, "targets": self._read("targets", Targets).signed.expires}
+        return found | {"timestamp": _parsed(_content(self._metadata / "timestamp.json"), Timestamp).signed.expires}
 
     def publish_lists(self, checkpoint: str, add: Mapping[str, bytes], key: Ed25519PrivateKey, now: datetime) -> None:
         """Allow snapshots for gates of a checkpoint, each in the place of the one before; :meth:`publish` says that these are the newest."""
@@ -166,8 +171,9 @@ class Repository:
         kept = {name for info in targets.targets.values() for name in info.get_prefixed_paths()}
         self._forget(f"targets/{name}" for info in gone for name in info.get_prefixed_paths() if name not in kept)
 
-    def _tell_newest(self, signer: CryptoSigner, now: datetime) -> None:
+    def _tell_newest(self, online: Ed25519PrivateKey, now: datetime) -> None:
         """A snapshot of every role's newest version, and the timestamp that names it, which makes it count."""
+        signer = CryptoSigner(online)
         roles = ["targets", *(role for role in self._roles() if role.startswith(_LISTS))]
         snapshot = Snapshot(meta={f"{role}.json": MetaFile(self._newest(role)) for role in roles})
         snapshot.version, snapshot.expires = self._newest("snapshot") + 1, _until(now, "snapshot")
@@ -176,6 +182,11 @@ class Repository:
         for name, signed in ((f"{snapshot.version}.snapshot.json", Metadata(snapshot)), ("timestamp.json", Metadata(stamp))):
             signed.sign(signer)
             self._write(name, signed.to_bytes())
+        self._forget(
+            f"metadata/{number}.{role}.json"
+            for role in self._roles() - {"root"}
+            for number in range(max(1, self._newest(role) - 2 * KEPT), self._newest(role) - KEPT)
+        )
 
     def _check_signed(self, fresh: Metadata[Targets]) -> None:
         try:

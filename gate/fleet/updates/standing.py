@@ -47,7 +47,12 @@ def standing(config: Config, config_digest: str = "") -> dict[str, str]:
 
 
 def _snapshots(config: Config) -> dict[str, str]:
-    """Which version of each registry's snapshot was imported, and to which key they are sealed."""
+    """Which version of each registry's snapshot was imported, and to which key they are sealed: of a gate that takes them from its centre.
+
+    Of another one the lane tells; its snapshot key is read by nobody who faces the network.
+    """
+    if config.fleet is None or config.fleet.updates is None:
+        return {}
     told: dict[str, str] = {}
     with suppress(OSError, ValueError):
         store, section = snapshot_store(config), config.registries.snapshots

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from gate.fleet.messages import GATE
 from gate.profiles import REGISTRIES
 
 Signed = Literal["rules", "trust", "roster"]
@@ -42,7 +43,7 @@ CODES = (
 )
 """Words for why something from the centre was not taken, beside those of :data:`gate.fleet.messages.REFUSALS`."""
 _NUMBERED = r"(?P<number>\d{6})-(?P<digest>[0-9a-f]{64})"
-_GATE = r"(?P<gate>[A-Z]{3}\.[A-Za-z0-9][A-Za-z0-9_-]{0,31})"
+_GATE = rf"(?P<gate>{GATE})"
 _PATHS = (
     re.compile(rf"(?P<kind>{'|'.join(SIGNED)})/{_NUMBERED}\.tar"),
     re.compile(rf"(?P<kind>config)/{_GATE}/{_NUMBERED}\.toml"),

@@ -39,8 +39,6 @@ from pki.durable import read_file
 from pki.errors import PkiError
 from pki.signed_statement import parse_signers
 
-EVERY_S = 60.0
-"""Between two looks, by and large: 3,000 gates to whom nothing is new then ask the broker 200 small questions a second."""
 AGAIN = timedelta(hours=1)
 """After which a target that was found wrong is fetched again."""
 ROOT_FILE = "root.json"
@@ -56,12 +54,12 @@ class Updater:
         *,
         config_path: Path,
         now: Callable[[], datetime] | None = None,
-        every_s: float = EVERY_S,
+        every_s: float | None = None,
     ) -> None:
-        """``js``: None where only :meth:`look` is asked; ``config_path``: the file that this gate started with. Raises UpdateError where the root of trust that it was given cannot be read."""
+        """``js``: None where only :meth:`look` is asked; ``config_path``: the file that this gate started with; ``every_s``: None where the configuration says it. Raises UpdateError where the root of trust that it was given cannot be read."""
         assert config.fleet is not None
         assert config.fleet.updates is not None
-        self._config, self._js, self._every_s = config, js, every_s
+        self._config, self._js, self._every_s = config, js, every_s or config.fleet.updates_every_s
         self._now = now or SystemClock(WallFloor(config.state_dir / WALL_FLOOR_FILE)).wall
         self._gate, folder = gate_id(config.lane.checkpoint, config.lane.id), config.fleet.updates
         self._folder, self._keys = folder, config.fleet.keys

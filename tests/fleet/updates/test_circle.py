@@ -83,12 +83,11 @@ async def phase(database, name, wanted):
 async def test_a_good_version_reaches_every_gate_and_a_bad_one_goes_back_by_a_signed_way(
     own_nats, database, centre, new_gate, monkeypatch
 ):
-    monkeypatch.setattr(director, "MOVE_S", LOOK_S)
     monkeypatch.setattr(type(centre), "now", property(lambda _: datetime.now(UTC)), raising=False)
     migrate(database)
     client = await nats_client.connect(own_nats.url)
     directing = director.Director(
-        database, client.jetstream(), centre.signs, centre.repository, lambda: datetime.now(UTC), every_s=LOOK_S
+        database, client.jetstream(), centre.signs, centre.repository, lambda: datetime.now(UTC), every_s=LOOK_S, move_s=LOOK_S
     )
     first, second = (Working(new_gate(lane, lane=lane), spoilt=("three",)) for lane in ("D07", "D08"))
     plans = []

@@ -122,3 +122,32 @@ def test_a_root_that_too_few_signed_or_that_follows_another_is_not_taken(centre)
         with pytest.raises(UpdateError):
             repository.add_root(raw)
     assert repository.add_root(centre.signed_root(("budi", "dewi"), before=centre.root)) == 2
+
+
+def test_a_timer_says_anew_that_this_is_the_newest_and_leaves_a_draft_to_people(centre, gate, keys, typed):
+    where = ("--repository", centre.repository.folder)
+    refresh = ("update", "publish", "--refresh", "--key", keys["online"], *where)
+    typed("update", "remove", "keys.json", *where)
+    assert typed("update", "publish", "--key", keys["online"], *where)[0] == 2, "nobody signed"
+    before = centre.repository.until()
+    status, told = typed(*refresh)
+    after = centre.repository.until()
+    assert status == 0
+    assert f"timestamp counts until {after['timestamp']:%Y-%m-%d %H:%M} UTC" in told
+    assert (before["targets"], before["root"]) == (after["targets"], after["root"])
+    assert "keys.json" in typed("update", "list", *where)[1]
+    for name in ("siti", "budi"):
+        typed("update", "sign", "--key", keys[name], *where)
+    assert typed(*refresh)[0] == 0
+    assert "keys.json" in typed("update", "list", *where)[1], "signed, and still for somebody to publish"
+    assert gate.look() == ""
+    assert typed("update", "publish", "--key", keys["online"], *where)[0] == 0
+    assert typed("update", "list", *where) == (0, "")
+
+
+def test_a_key_that_says_nothing_of_what_is_the_newest_refreshes_nothing_that_a_gate_believes(centre, gate, keys, typed):
+    assert gate.look() == ""
+    where = ("--repository", centre.repository.folder)
+    assert typed("update", "publish", "--refresh", "--key", keys["stranger"], *where)[0] == 0
+    gate.look()
+    assert gate.updater.refused == {"not_signed": 1}

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import socket
 from datetime import timedelta
 
 import nats as nats_client
 import psycopg
 import pytest
 
+from gate.audit.chain import AuditError
 from gate.fleet.centre.alerts import alerts, look
 from gate.fleet.centre.database import migrate
 from gate.fleet.updates import ledger
 from gate.fleet.updates.broker import OBJECTS, VALUES, Broker, assign, make_stores, publish_repository
-from gate.fleet.updates.director import Director
+from gate.fleet.updates.director import Director, serve
 from gate.fleet.updates.health import Conditions
 from gate.fleet.updates.rollout import Plan, Stage, ordered
 from gate.fleet.updates.targets import Target, UpdateError
@@ -227,6 +230,64 @@ async def test_a_gate_takes_from_the_broker_what_the_director_laid_out(own_nats,
             assert updater.refused == {"unreachable": 1}
         finally:
             await client.close()
+
+
+class Token:
+    """The director's key, in a token that somebody pulled out."""
+
+    def __init__(self, signer):
+        self._signer, self.public, self.asked, self.away = signer, signer.public, 0, True
+
+    def sign(self, message):
+        self.asked += 1
+        if self.away:
+            raise AuditError("the token is away")
+        return self._signer.sign(message)
+
+
+async def test_a_token_that_is_away_is_waited_for(own_nats, database, held, centre, plan):
+    ledger.begin(held, plan, "siti", centre.now)
+    client, token = await nats_client.connect(own_nats.url), Token(centre.signs)
+    director = Director(database, client.jetstream(), token, centre.repository, lambda: centre.now, every_s=0.05)
+    running = asyncio.create_task(director.run())
+    async with asyncio.timeout(20):
+        while token.asked < 2:
+            await asyncio.sleep(0.02)
+        token.away = False
+        while held.execute("select count(*) from assignment where signed is not null").fetchone() == (0,):
+            await asyncio.sleep(0.02)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await client.close()
+
+
+async def test_the_service_manager_hears_that_it_is_ready_and_of_every_look_also_where_the_database_is_away(
+    own_nats, database, centre, tmp_path, monkeypatch
+):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+
+        async def heard(dsn):
+            pace = {"every_s": 0.05, "move_s": 0.05}
+            serving = asyncio.create_task(
+                serve(dsn, own_nats.url, "director", None, signer=centre.signs, repository=centre.repository, **pace)
+            )
+            told = [(await asyncio.to_thread(manager.recv, 1024)).decode() for _ in range(3)]
+            signal.raise_signal(signal.SIGTERM)  # it listens, or it had not said that it is ready
+            await serving
+            while "STOPPING=1" not in told[-1]:
+                told.append((await asyncio.to_thread(manager.recv, 1024)).decode())
+            return told
+
+        migrate(database)
+        ready, first, second, *_ = await heard(database)
+        assert (ready, first, second) == ("READY=1", "WATCHDOG=1\nSTATUS=acts", "WATCHDOG=1\nSTATUS=acts")
+        ready, first, second, *_ = await heard("host=127.0.0.1 port=1 connect_timeout=2")
+        assert ready == "READY=1"
+        assert first.startswith("WATCHDOG=1\nSTATUS=connection")
+        assert first.count("\n") == second.count("\n") == 1, "whatever the database says, it says nothing to the service manager"
 
 
 async def test_an_assignment_that_was_signed_before_a_crash_is_never_signed_again_with_other_words(database, held, centre, plan):
