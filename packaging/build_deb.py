@@ -25,7 +25,18 @@ from parts import files, split
 REPOSITORY = Path(__file__).resolve().parents[1]
 UNITS = {
     "autogate": ("autogate@.service", "autogate-refresh@.service", "autogate-refresh@.timer", "autogate-witness.service"),
-    "autogate-centre": ("autogate-collect.service", "autogate-page.service"),
+    "autogate-centre": (
+        "autogate-authority.service",
+        "autogate-broker.service",
+        "autogate-broker.timer",
+        "autogate-collect.service",
+        "autogate-director.service",
+        "autogate-page.service",
+        "autogate-publish.service",
+        "autogate-publish.timer",
+        "autogate-renew@.service",
+        "autogate-renew@.timer",
+    ),
 }
 INSTALLER = ("gate/__init__.py", "gate/release", "pki/__init__.py", "pki/errors.py", "pki/durable.py", "pki/signed_statement.py")
 """What the installer for a first installation consists of: `python3 autogate-install.pyz`, with Debian's python3-cryptography."""

@@ -39,6 +39,12 @@ def test_every_word_of_a_control_file_is_filled(name):
     assert name == "autogate" or told["Depends"] == "autogate (= 1.2)", "parts of two releases would go together"
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_every_file_about_a_package_can_be_written(tmp_path, name):
+    debian_package.control_files(tmp_path, name, WORDS)
+    assert {"control", "md5sums"} <= {path.name for path in (tmp_path / "DEBIAN").iterdir()}
+
+
 def test_a_word_that_nobody_knows_stops_the_build():
     with pytest.raises(ValueError, match="no word for '@WHAT@'"):
         debian_package.filled("Version: @WHAT@", WORDS)

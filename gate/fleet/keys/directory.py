@@ -1,7 +1,7 @@
 """The key directory: who may speak in the fleet, with which key, from when until when, and who may no more.
 
 A file of JSON in one form only (:func:`encoded`). An entry is worth something by itself: two people have signed for it
-(:mod:`gate.fleet.keys.approvals`), so that whoever can write the file can add nobody. Taking away needs no proof: a key that is marked as
+(:mod:`gate.fleet.keys.enrolment`), so that whoever can write the file can add nobody. Taking away needs no proof: a key that is marked as
 revoked counts for nothing from then on, whatever it signed and whenever; what had been received before stays.
 
 As ``keys.json`` the file is a target of the fleet's updates, so that gates learn which collectors and directors to believe.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +46,7 @@ class FileKeys:
             found.check_follows(self._directory)
         except KeysError as error:
             self.trouble = str(error)
+            print(f"keys: {error}: the directory before stays in force", file=sys.stderr, flush=True)
         else:
             self._directory, self.trouble = found, ""
 

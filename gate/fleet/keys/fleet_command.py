@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +27,7 @@ from gate.fleet.keys.names import inbox, renewal_subject
 from gate.fleet.keys.nats_config import BROKERED, Broker
 from gate.fleet.keys.renewal import Renewals, Renewer
 from gate.fleet.keys.roots import MOST_METADATA, keys_of, new_root, sign, signed_by
+from gate.fleet.nats_client import Tls, connect
 from gate.signer_key import private_key, public_hex
 from pki.durable import read_file, write_file
 from pki.signed_statement import parse_signers
@@ -202,17 +202,17 @@ async def _renew(options: argparse.Namespace) -> str:
 @asynccontextmanager
 async def _connected(options: argparse.Namespace, purpose: Purpose, *, attempts: int = 1) -> AsyncIterator[Client]:
     """As whose keys lie in ``--state``; ``attempts`` to come, and to come back, -1: without end. Raises KeysError, OSError."""
-    context = ssl.create_default_context(cafile=str(options.state / AUTHORITY))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(options.state / CERTIFICATE, options.state / TLS_KEY)
-    client = Client()
+    tls = Tls(ca=options.state / AUTHORITY, certificate=options.state / CERTIFICATE, key=options.state / TLS_KEY)
     try:
-        await client.connect(options.url, tls=context, inbox_prefix=inbox(purpose, options.name), max_reconnect_attempts=attempts)
-        yield client
+        client = await connect(
+            options.url, f"{purpose} {options.name}", tls.context(), inbox=inbox(purpose, options.name), attempts=attempts
+        )
+        try:
+            yield client
+        finally:
+            await client.close()
     except NatsError as error:
         raise KeysError(f"the broker: {type(error).__name__} {error}") from error
-    finally:
-        await client.close()
 
 
 def _online(path: Path, *, anew: bool = False) -> str:

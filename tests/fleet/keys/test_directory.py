@@ -202,11 +202,12 @@ def test_what_was_revoked_stays_revoked(tmp_path, sequence, entries):
     assert f"directory {sequence}" in kept.keys.trouble
 
 
-def test_a_spoilt_file_changes_nothing_and_is_told(tmp_path):
+def test_a_spoilt_file_changes_nothing_and_is_told(tmp_path, capsys):
     kept = Kept(tmp_path, A)
     write_file(kept.path, b"{}")
     assert kept.keys.public(key_id(public(1)), "CGK.D07", "gate")
     assert "no key directory" in kept.keys.trouble
+    assert "the directory before stays in force" in capsys.readouterr().err, "a collector has nowhere else to say it"
     kept.write(2, A)
     assert kept.keys.public(key_id(public(1)), "CGK.D07", "gate")
     assert not kept.keys.trouble
