@@ -45,7 +45,9 @@ def played(play: Play, cases: tuple[Exercise, ...], folder: Path) -> list[Sessio
     ran = subprocess.run(command, capture_output=True, timeout=LIMIT_S, check=False, env=environment)
     assert ran.returncode == 0 or not ran.stderr, ran.stderr.decode()[-4000:]
     told = msgspec.json.decode(ran.stdout, type=list[Session])
-    assert told == list(sessions(folder / "state")), "the command tells another story than its files"
+    kept = sessions(folder / "state")
+    names = [[session.name for session in each] for each in (told, kept)]
+    assert told == kept, f"the command tells another story than its files: {names}"
     return told
 
 

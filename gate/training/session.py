@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -120,7 +119,6 @@ def read_session(path: Path) -> Session:
         raise SessionError(f"{path}: {error}") from None
 
 
-def sessions(state: Path) -> Iterator[Session]:
-    """All sessions of a training folder, oldest first. Raises SessionError at the first that cannot be read."""
-    for path in sorted((state / FOLDER).glob("*.json")):
-        yield read_session(path)
+def sessions(state: Path) -> list[Session]:
+    """All sessions of a training folder, oldest first; two may begin within a second. Raises SessionError at the first that cannot be read."""
+    return sorted((read_session(path) for path in sorted((state / FOLDER).glob("*.json"))), key=lambda session: session.started)

@@ -4,6 +4,7 @@ import html
 import json
 import re
 
+import msgspec
 import pytest
 
 from gate.__main__ import main
@@ -18,6 +19,18 @@ def test_a_session_comes_back_from_its_own_file_in_a_folder_for_the_user_alone(m
     assert path.parent == tmp_path / FOLDER
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert path.name == "20261123T030000-Sari-dinas-without-permit.json"
+
+
+def test_sessions_that_began_within_a_second_come_in_their_order(maker, tmp_path):
+    first = maker.session()
+    begun = first.started.replace(microsecond=0)
+    held = [
+        msgspec.structs.replace(first, case=case, started=begun.replace(microsecond=at))
+        for at, case in enumerate(("dead-chip", "child"))
+    ]
+    for session in held:
+        write_session(session, tmp_path)
+    assert sessions(tmp_path) == held
 
 
 def test_a_session_says_that_it_is_an_exercise_and_holds_no_traveller(maker, tmp_path):
