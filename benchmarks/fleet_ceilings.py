@@ -16,7 +16,7 @@ import psycopg
 from nats.js.api import RetentionPolicy, StreamConfig
 
 from benchmarks.fleet_gates import RECORDS, traveller
-from gate.fleet.centre.broker import Tls
+from gate.fleet.nats_client import Tls
 
 STREAM, SUBJECT = "CEILING", "ceiling"
 WINDOW = 256

@@ -129,6 +129,7 @@ class Line:
         await one.publisher.received(raw)
 
     async def _publish(self, one: Running) -> None:
+        await asyncio.sleep(random.uniform(0, publisher.LOOK_S))  # gates look into their logs at moments of their own
         while True:
             await self._open.wait()
             try:
