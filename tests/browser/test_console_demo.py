@@ -31,6 +31,13 @@ LIMIT_S = 90
 TODAY = datetime.now(UTC).date()
 CAST = re.split(r"(?=\[\[traveller\]\])", DEFAULT_CAST.read_text(encoding="utf-8"))
 BORROWED = next(part for part in CAST if 'id = "borrowed"' in part)
+PATIENT = """
+import gate.demo.console, gate.demo.stage
+from gate.__main__ import main
+
+gate.demo.stage.AWAIT_OFFICER_S = gate.demo.console.AWAIT_S = 300  # on a busy machine officers take longer than a minute
+raise SystemExit(main())
+"""
 
 
 class Key:
@@ -88,7 +95,7 @@ class Demo:
         (folder / "officers.json").write_text(json.dumps({"officers": [key.line for key in keys]}))
         second = BORROWED.replace('id = "borrowed"', 'id = "borrowed-2"').replace("X1000006", "X1000016")
         (folder / "cast.toml").write_text(CAST[0] + BORROWED + second, encoding="utf-8")
-        command = [sys.executable, "-m", "gate", "demo", "--headless", "--once", "--cast", str(folder / "cast.toml")]
+        command = [sys.executable, "-c", PATIENT, "demo", "--headless", "--once", "--cast", str(folder / "cast.toml")]
         command += ["--state", str(folder / "state"), "--json", str(folder / "out.json"), "--console", str(self.port)]
         command += ["--officers", str(folder / "officers.json")]
         command += ["--traveller-port", str(free_port()), "--officer-port", str(free_port())]
