@@ -1,4 +1,4 @@
-"""The centre's end of the broker: its streams and consumers, messages pulled ahead by their rank, receipts sent.
+"""The centre's end of the broker: its streams and consumers, and messages pulled ahead of their turn.
 
 What keeps a message until it is acknowledged, gives it to one collector of many and to another one when that is gone, is JetStream's business:
 durable pull consumers that all collectors share.
@@ -18,17 +18,18 @@ from nats.js.api import AckPolicy, ConsumerConfig, DiscardPolicy, RetentionPolic
 from nats.js.errors import NotFoundError
 
 from gate.fleet import nats_client
+from gate.fleet.centre.turns import Turns
 from gate.fleet.keys import names
 from gate.fleet.messages import MOST_MESSAGE, RECEIPT_SUBJECT, SUBJECT
 from gate.fleet.nats_client import Tls
 
 EVENTS, STATUS, RECEIPTS = "EVENTS", "STATUS", "RECEIPTS"
 CONSUMERS = {"crossing": EVENTS, "record": EVENTS, "checkpoint": EVENTS, "status": STATUS}
-"""Kind of message → its stream, in the order in which they are taken. Each has one durable consumer of its name."""
+"""Kind of message → its stream, in the order in which a gate's own are taken. Each has one durable consumer of its name."""
 MOST_BYTES = 4 << 30
 """Of events in the broker: it is a way, not a store. When it is full gates keep what they have, as they do in any case until the receipt."""
-MOST_OF_A_GATE = 256
-"""Messages of one gate and kind in the broker: one that was away for two weeks waits before it, and no other waits behind it."""
+MOST_OF_A_GATE = 64
+"""Messages of one gate and kind in the broker: one that was away for two weeks waits before it, and no other waits long behind it."""
 MOST_AGE_S = 86_400.0
 """What nobody took within a day goes: a broker that was killed may hold messages that no consumer is offered any more, and they would keep
 their gate from sending. Gates keep what they have until its receipt, and send it again.
@@ -36,8 +37,8 @@ their gate from sending. Gates keep what they have until its receipt, and send i
 DUPLICATES_S = 120.0
 REDELIVER_S = 10.0
 """What a collector has not acknowledged by then goes to another."""
-PULL, PULL_BYTES = 512, 16 << 20
-"""Of a kind that are asked for at once."""
+PULL, PULL_BYTES = 512, 8 << 20
+"""Of a kind that are asked for at once, and at which no more are: what waits here is taken long before :data:`REDELIVER_S`."""
 PULL_S, LOST_S = 1.0, 0.5
 """How long the broker keeps a question, and after how much longer it has forgotten it."""
 UNACKNOWLEDGED = 4096
@@ -110,12 +111,10 @@ async def prepare_if_possible(client: Client) -> None:
 
 
 class Intake:
-    """Messages that were pulled and wait to be taken, by their rank."""
+    """Messages that were pulled and wait for their turn."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
-        self._waiting: dict[str, asyncio.Queue[Msg]] = {kind: asyncio.Queue(PULL) for kind in CONSUMERS}
-        self._came = asyncio.Event()
+        self._client, self._waiting, self._came = client, Turns(tuple(CONSUMERS)), asyncio.Event()
 
     async def run(self) -> None:
         """Pull, until cancelled. Where nobody takes, nothing more is pulled; what the broker lacks is made again."""
@@ -123,7 +122,7 @@ class Intake:
 
     async def _pull(self, kind: str, stream: str) -> None:
         """One question after the other: each is answered message by message as they come, and by a status when its time is over."""
-        waiting, over, inbox = self._waiting[kind], asyncio.Event(), self._client.new_inbox()
+        over, inbox = asyncio.Event(), self._client.new_inbox()
         question = msgspec.json.encode({"batch": PULL, "max_bytes": PULL_BYTES, "expires": int(PULL_S * 1e9)})
         owed, status, unanswered = PULL, None, 0
 
@@ -131,7 +130,7 @@ class Intake:
             nonlocal owed, status
             status = (message.headers or {}).get("Status") if message.subject == inbox else None  # gates write headers, too
             if status is None:
-                await waiting.put(message)
+                self._waiting.add(kind, message)
                 self._came.set()
                 owed -= 1
             if status or not owed:
@@ -139,7 +138,7 @@ class Intake:
 
         await self._client.subscribe(inbox, cb=came, pending_bytes_limit=4 * PULL_BYTES)
         while True:
-            while waiting.full():  # noqa: ASYNC110 - a queue tells nobody when it is taken from
+            while self._full(kind):  # noqa: ASYNC110 - nobody is told when one is taken
                 await asyncio.sleep(FULL_S)
             owed, status = PULL, None
             over.clear()
@@ -154,6 +153,10 @@ class Intake:
                 await prepare_if_possible(self._client)
                 unanswered = 0
 
+    def _full(self, kind: str) -> bool:
+        messages, octets = self._waiting.waiting(kind)
+        return messages >= PULL or octets >= PULL_BYTES
+
     async def come(self, within_s: float) -> bool:
         """Whether something waits; returns at once then."""
         with suppress(TimeoutError):
@@ -162,13 +165,9 @@ class Intake:
         return self._came.is_set()
 
     def take(self, most: int, most_bytes: int) -> list[Msg]:
-        """What waits, by its rank, so much at most; never nothing where something waits."""
-        taken, size = list[Msg](), 0
-        for queue in self._waiting.values():
-            while not queue.empty() and len(taken) < most and size < most_bytes:
-                taken.append(queue.get_nowait())
-                size += len(taken[-1].data)
-        if all(queue.empty() for queue in self._waiting.values()):
+        """What waits, as :meth:`gate.fleet.centre.turns.Turns.take` has it."""
+        taken = self._waiting.take(most, most_bytes)
+        if not self._waiting:
             self._came.clear()
         return taken
 

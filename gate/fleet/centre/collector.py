@@ -25,8 +25,10 @@ from gate.fleet.centre.receipts import Receipts
 from gate.fleet.centre.store import Stored, days, prepare, store
 from gate.fleet.messages import Keys, Signs
 
-MOST, MOST_BYTES = 2048, 16 << 20
-"""Messages in one transaction, and the bytes after which no more are added."""
+MOST, MOST_BYTES = 2048, 2 << 20
+"""Messages in one transaction, and the bytes after which no more are added: half a second's work. Who comes meanwhile waits for it, and more at once
+would make it little cheaper.
+"""
 LINGER_S = 0.05
 """So long more is waited for when something came: a transaction costs much the same for one message as for a hundred."""
 IDLE_S = 0.25

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,24 +11,6 @@ from nats.js.errors import APIError, NoStreamResponseError
 from gate.fleet.centre.broker import EVENTS, MOST_OF_A_GATE, Intake, connect, prepare
 from gate.fleet.centre.collector import Collector
 from gate.fleet.engines import RunningNats
-
-
-def test_crossings_are_taken_before_records_and_these_before_statuses() -> None:
-    intake = Intake(SimpleNamespace())  # type: ignore[arg-type]
-    for kind in ("status", "record", "crossing", "checkpoint"):
-        for number in range(3):
-            intake._waiting[kind].put_nowait(SimpleNamespace(subject=kind, number=number, data=b"x" * 10))  # type: ignore[arg-type]
-    intake._came.set()
-    assert [(one.subject, one.number) for one in intake.take(4, 1000)] == [
-        ("crossing", 0),
-        ("crossing", 1),
-        ("crossing", 2),
-        ("record", 0),
-    ]
-    assert [one.subject for one in intake.take(100, 15)] == ["record", "record"]
-    assert intake._came.is_set()
-    assert [one.subject for one in intake.take(100, 1000)] == ["checkpoint"] * 3 + ["status"] * 3
-    assert not intake._came.is_set()
 
 
 async def test_a_gate_that_was_away_for_weeks_fills_its_own_place_and_no_others(own_nats: RunningNats, make_gate: Any) -> None:
