@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import heapq
 import json
+import os
 import random
 import sys
 import time
@@ -63,6 +64,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     resend_s: float = 0.0
     drain_s: float = 300.0
     seed: int = 7
+    gives_way: int = 0
+    """How nice it is to the servers, which in a fleet have their machine to themselves."""
 
 
 class Line:
@@ -304,6 +307,7 @@ async def perform(plan: Plan) -> dict[str, Any]:
 
 def main() -> int:
     plan = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Plan)
+    os.nice(plan.gives_way)
     print(json.dumps({"final": asyncio.run(perform(plan))}), flush=True)
     return 0
 
