@@ -56,6 +56,8 @@ MOST_PUBLISH_MS = 10.0
 """Of a gate with a connection of its own."""
 MOST_BESIDE = 2.0
 """So many times as long a gate may wait for its receipts while another one catches up at the product's pace."""
+MOST_HURRIED_MS = 1000.0
+"""So long it may wait at most (p99) while another one sends as fast as the centre takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +238,8 @@ def missed(told: dict[str, Any], size: Size) -> list[str]:
             wrong.append(
                 f"receipts p99 {receipts['beside']['p99']} ms beside the gate that was away, {receipts['alone']['p99']} ms alone"
             )
+        if (hurried := receipts["beside one that hurries"]["p99"]) >= MOST_HURRIED_MS:
+            wrong.append(f"receipts p99 {hurried} ms beside a gate that hurries, not below {MOST_HURRIED_MS} ms")
     return wrong
 
 
