@@ -5,7 +5,8 @@ A record that has some is written with blanks in their place, and beside them on
     {"sealed":1,"clear":{…},"parts":{"findings":{"key":17,"box":"…"},"scores":{"key":23,"box":"…"}}}
 
 The chain hashes this text, so it holds whether the keys are there or not. A part that is ``null`` could not be sealed when the record was
-written, and was left out. Which fields, and of what kind, says ``personal.toml``. No cryptography here: the lane loads this module.
+written, and was left out. Before it is sealed a part is made longer, with spaces: what was asked about a book would tell its class by length alone.
+Which fields, and of what kind, says ``personal.toml``. No cryptography here: the lane loads this module.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ FILE = Path(__file__).with_name("personal.toml")
 MARK = b'{"sealed":1,'
 """How a body begins that has sealed parts."""
 EVERY = "*"
+LEAST_LENGTH, LONG = 128, 4096
+"""Octets of a part: the next power of two, and above :data:`LONG` the next multiple of it."""
 T = TypeVar("T")
 Unseal = Callable[[int, bytes, bytes], bytes | None]
 """Number of the key, box, place → what was sealed; None where there is no such key any more. Raises ValueError for a box that was changed."""
@@ -86,8 +89,15 @@ def taken(record: str, body: bytes) -> tuple[bytes, dict[str, bytes]]:
     if not found:
         return body, {}
     return msgspec.json.encode(whole, order="deterministic"), {
-        kind: msgspec.json.encode(fields, order="deterministic") for kind, fields in found.items()
+        kind: _lengthened(msgspec.json.encode(fields, order="deterministic")) for kind, fields in found.items()
     }
+
+
+def _lengthened(part: bytes) -> bytes:
+    """With spaces behind it, which are nothing in JSON."""
+    if len(part) > LONG:
+        return part.ljust(-(-len(part) // LONG) * LONG)
+    return part.ljust(max(LEAST_LENGTH, 1 << (len(part) - 1).bit_length()))
 
 
 def _places(node: Any, path: list[str], at: tuple[str | int, ...] = ()) -> Iterator[tuple[Any, Any, list[str | int]]]:

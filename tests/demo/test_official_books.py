@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from gate.audit.fields import parts_of
 from gate.audit.log import FILE_NAME, open_readonly
+from gate.outcome import Outcome
 from gate.policy.schema import PACKAGED
 from gate.report import trial_command
 
@@ -89,3 +91,21 @@ def test_of_a_listed_citizen_who_comes_home_an_officer_is_told(arrivals: Run) ->
     for made in first.decisions:
         assert made.decision.annotations == ("CITIZEN_ON_PENANGKALAN",)
         assert "CitizenComesHomeListed" in made.decision.tolerances
+
+
+def test_no_open_field_and_no_length_tells_an_official_book(default_run: Run) -> None:
+    """Of those who passed: whoever has all records and no key learns from none of them what kind of book it was."""
+    told: dict[str, set[tuple[str, str, int]]] = {}
+    classes = {}
+    with open_readonly(default_run.state / FILE_NAME) as log:
+        for record in log.transactions():
+            if record.outcome is Outcome.OPEN:
+                classes[record.transaction] = record.document_class
+        for _, _, _, transaction, kind, body, *_ in log.rows(0, 1000):
+            if document_class := classes.get(transaction.decode()):
+                assert b"registry." not in body
+                assert document_class.encode() not in body
+                lengths = {(kind.decode(), name, len(part.box)) for name, part in parts_of(body).items() if part}
+                told.setdefault(document_class, set()).update(lengths)
+    assert told["ordinary"], "there is something to compare with"
+    assert told["service"] == told["diplomatic"] == told["ordinary"]
