@@ -1,6 +1,6 @@
 """Processes that keep a lane's processors busy with the real work of its neighbours: reading chips, measuring faces, loading models.
 
-``python -m benchmarks.lane_neighbours reader|vision|loading FOLDER`` works until it is killed.
+``python -m benchmarks.lane_neighbours reader|vision|loading FOLDER`` works until it is killed, or whoever started it is gone.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,12 @@ def working(kinds: tuple[str, ...], folder: Path) -> Iterator[None]:
     """One process of each of ``kinds``, at ordinary priority. Raises RuntimeError at the end where one had given up."""
     command = [sys.executable, "-m", "benchmarks.lane_neighbours"]
     running = [
-        subprocess.Popen([*command, kind, str(folder / f"neighbour-{place}")], cwd=machine.REPOSITORY, start_new_session=True)
+        subprocess.Popen(
+            [*command, kind, str(folder / f"neighbour-{place}")],
+            cwd=machine.REPOSITORY,
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+        )
         for place, kind in enumerate(kinds)
     ]
     try:
@@ -78,9 +84,16 @@ def working(kinds: tuple[str, ...], folder: Path) -> Iterator[None]:
         for process in running:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.communicate()
+
+
+def end_with_starter() -> None:
+    """Its end of our standard input is gone with it, however it ended."""
+    sys.stdin.buffer.read()
+    os.killpg(0, signal.SIGKILL)
 
 
 if __name__ == "__main__":
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    threading.Thread(target=end_with_starter, daemon=True).start()
     WORK[sys.argv[1]](Path(sys.argv[2]))
