@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,14 @@ from gate.policy.schema import load_rules
 from gate.processes import messages as m
 from gate.processes.actor import LaneActor
 from gate.processes.casework import Casework
+from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.processes.display import Display
 from gate.processes.panel_watch import PanelWatch
 from gate.processes.pictures_lane import PictureDesk
 from gate.processes.sight import OLDEST_S
 from gate.records import TransactionRecord
 from gate.registries.answers import Answers
+from gate.runtime import Runtime
 from hardware.controller.link import LinkUp
 from hardware.controller.protocol import (
     LaneKind,
@@ -297,3 +301,60 @@ async def stoppable(tmp_path):
     await hand.ready()
     yield hand
     await hand.close()
+
+
+class Crew:
+    """Everybody whom a lane process under test knows, played by the test: each keeps what they were told."""
+
+    LIMIT_S = 30
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._channels: dict[str, Channel] = {}
+        self._listening: list[asyncio.Task[None]] = []
+        self.heard: dict[str, list[Any]] = {}
+
+    async def join(self, role: Any, alive: Callable[[], None], heed: Callable[[Any], Awaitable[None]] | None = None) -> None:
+        """Wait until the lane listens, for as long as ``alive`` raises nothing. ``heed`` is told what comes."""
+        async with asyncio.timeout(self.LIMIT_S):
+            while role not in self._channels:
+                alive()
+                try:
+                    self._channels[role] = await connect(self._runtime.lane_socket, role, self._runtime.secret_for(role))
+                except ChannelClosed:
+                    await asyncio.sleep(0.05)
+        self.heard[role] = []
+        self._listening.append(asyncio.create_task(self._listen(role, heed)))
+
+    async def _listen(self, role: str, heed: Callable[[Any], Awaitable[None]] | None) -> None:
+        with suppress(ChannelClosed):
+            while True:
+                self.heard[role].append(message := await self._channels[role].receive())
+                if heed:
+                    await heed(message)
+
+    async def say(self, role: str, message: Any) -> None:
+        await self._channels[role].send(message)
+
+    def newest(self, role: str, kind: type) -> Any:
+        return next((each for each in reversed(self.heard[role]) if isinstance(each, kind)), None)
+
+    async def eventually(self, condition: Callable[[], Any], what: str) -> Any:
+        """The first true value of ``condition``."""
+        try:
+            async with asyncio.timeout(self.LIMIT_S):
+                while not (value := condition()):
+                    await asyncio.sleep(0.02)
+                return value
+        except TimeoutError:
+            raise AssertionError(f"{what}: not within {self.LIMIT_S} s") from None
+
+    async def leave(self) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+
+
+@pytest.fixture
+def crew():
+    """Makes the :class:`Crew` of a runtime."""
+    return Crew

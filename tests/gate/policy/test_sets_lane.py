@@ -14,7 +14,6 @@ import pytest
 from gate.audit.log import FILE_NAME, decode, gate_key, open_readonly
 from gate.clock import SystemClock
 from gate.processes import messages as m
-from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.profiles import DEMO_MARKER
 from gate.records import RulesInForce, TransactionRecord
 from gate.replay import replay_command
@@ -23,6 +22,8 @@ from hardware.sim.controller import SimulatedController
 
 pytestmark = pytest.mark.processes
 LIMIT_S = 30
+Crew = Any
+"""``tests/gate/conftest.py`` makes it."""
 CONFIG = """\
 profile = "demo"
 state_dir = "{state}"
@@ -60,40 +61,11 @@ signers = {signers}
 """
 
 
-class Peer:
-    """A process of the gate, as the lane knows it: keeps what it was told."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel, self.heard = channel, list[Any]()
-        self._listening = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        try:
-            while True:
-                self.heard.append(await self.channel.receive())
-        except ChannelClosed:
-            return
-
-    def newest(self, kind: type) -> Any:
-        return next((each for each in reversed(self.heard) if isinstance(each, kind)), None)
-
-
-async def eventually(condition, what: str) -> Any:
-    """The first true value of ``condition``."""
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            while not (value := condition()):
-                await asyncio.sleep(0.02)
-            return value
-    except TimeoutError:
-        raise AssertionError(f"{what}: not within {LIMIT_S} s") from None
-
-
 class Gate:
     """The lane process, and everything around it."""
 
-    def __init__(self, house, runtime: Runtime) -> None:
-        self.house, self.runtime = house, runtime
+    def __init__(self, house, runtime: Runtime, crew: Crew) -> None:
+        self.house, self.runtime, self.crew = house, runtime, crew
         key_file = house.state / "gate.key"
         key_file.write_text("5b1e9c02d7f4438a60b93e77c1250fae" * 2)
         self.controller = SimulatedController(runtime.folder, gate_key(key_file))
@@ -105,7 +77,6 @@ class Gate:
             state=house.state, tty=self.controller.tty, key=key_file, store=house.folder, signers=json.dumps(house.signers)
         )
         self._config.write_text(text)
-        self.peers: dict[str, Peer] = {}
         self.lane: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> Self:
@@ -121,21 +92,14 @@ class Gate:
         ]
         self.lane = await asyncio.to_thread(subprocess.Popen, command, stderr=subprocess.PIPE)
         for role in ("reader", "vision", "officer_screen", "director"):
-            self.peers[role] = await self._join(role)
+            await self.crew.join(role, self._alive)
         return self
 
-    async def _join(self, role: Any) -> Peer:
-        async with asyncio.timeout(LIMIT_S):
-            while True:
-                assert self.lane.poll() is None, self.lane.stderr.read()
-                try:
-                    return Peer(await connect(self.runtime.lane_socket, role, self.runtime.secret_for(role)))
-                except ChannelClosed:
-                    await asyncio.sleep(0.05)
+    def _alive(self) -> None:
+        assert self.lane.poll() is None, self.lane.stderr.read()
 
     async def __aexit__(self, *_: object) -> None:
-        for peer in self.peers.values():
-            await peer.channel.close()
+        await self.crew.leave()
         self.lane.terminate()
         _, said = await asyncio.to_thread(self.lane.communicate, timeout=LIMIT_S)
         self.said = said.decode()
@@ -150,19 +114,19 @@ class Gate:
 
     async def begin(self) -> str:
         """A traveller lays a document on the glass; the id of their transaction."""
-        director, reader = self.peers["director"], self.peers["reader"]
-        await eventually(lambda: director.newest(m.LaneReady), "the lane is free")
-        director.heard.clear()
-        reader.heard.clear()
-        await reader.channel.send(m.DocumentPlaced(boot=SystemClock().boot()))
-        return (await eventually(lambda: reader.newest(m.ReadDocument), "the lane begins")).transaction
+        crew = self.crew
+        await crew.eventually(lambda: crew.newest("director", m.LaneReady), "the lane is free")
+        crew.heard["director"].clear()
+        crew.heard["reader"].clear()
+        await crew.say("reader", m.DocumentPlaced(boot=SystemClock().boot()))
+        return (await crew.eventually(lambda: crew.newest("reader", m.ReadDocument), "the lane begins")).transaction
 
     async def end(self, transaction: str) -> TransactionRecord:
         """The document turns out to say nothing at all, and is taken away."""
-        reader = self.peers["reader"].channel
-        await reader.send(m.DocumentChecked(transaction=transaction, facts={}, stages=(), last_byte_boot=SystemClock().boot()))
-        await reader.send(m.DocumentRemoved())
-        told = await eventually(lambda: self.peers["director"].newest(m.TransactionEnded), "the traveller is referred")
+        crew, now = self.crew, SystemClock().boot()
+        await crew.say("reader", m.DocumentChecked(transaction=transaction, facts={}, stages=(), last_byte_boot=now))
+        await crew.say("reader", m.DocumentRemoved())
+        told = await crew.eventually(lambda: crew.newest("director", m.TransactionEnded), "the traveller is referred")
         return told.record
 
     def switches(self) -> list[RulesInForce]:
@@ -171,15 +135,15 @@ class Gate:
             return [decode(record, RulesInForce) for record in events]
 
     def warned(self) -> bool:
-        view = self.peers["officer_screen"].newest(m.OfficerView)
+        view = self.crew.newest("officer_screen", m.OfficerView)
         return view is not None and any(warning.startswith("rules: ") for warning in view.warnings)
 
 
 @pytest.fixture
-def gate(house):
+def gate(house, crew):
     runtime = Runtime.create()
     house.bring("old")
-    gate = Gate(house, runtime)
+    gate = Gate(house, runtime, crew(runtime))
     yield gate
     gate.close()
     runtime.remove()
@@ -193,11 +157,11 @@ async def test_a_lane_switches_between_travellers_and_stays_with_what_it_has_whe
     async with gate:
         first = await gate.begin()
         house.bring("new", begins=datetime.now(UTC) + timedelta(seconds=1))
-        await eventually(lambda: len(gate.switches()) == 2, "the switch is written down")
+        await gate.crew.eventually(lambda: len(gate.switches()) == 2, "the switch is written down")
         assert judged_by(await gate.end(first)) == {"old"}  # who began before it is judged as they began
         assert judged_by(await gate.end(await gate.begin())) == {"new"}
         house.active.write_bytes(house.sign(house.add("third"), "siti").encoded)
-        await eventually(gate.warned, "officers are told")
+        await gate.crew.eventually(gate.warned, "officers are told")
         assert judged_by(await gate.end(await gate.begin())) == {"new"}
     before, after = gate.switches()
     assert (before.before, after.before, after.people) == ("", before.rules_version, ("budi", "siti"))

@@ -15,7 +15,6 @@ import pytest
 from gate.audit.log import gate_key
 from gate.evidence import successful
 from gate.processes import messages as m
-from gate.processes.channel import Channel, ChannelClosed, connect
 from gate.processes.hardening import WIPING
 from gate.profiles import DEMO_MARKER
 from gate.records import TransactionRecord
@@ -25,9 +24,8 @@ from hardware.sim.controller import SimulatedController
 from hardware.sim.world import World
 
 pytestmark = pytest.mark.processes
-LIMIT_S = 30
-Keepers = Any
-"""``conftest.py`` makes them."""
+Keepers, Crew = Any, Any
+"""Both made by a ``conftest.py``."""
 COMMON = """\
 profile = "{profile}"
 state_dir = "{state}"
@@ -72,52 +70,15 @@ runpy.run_module("gate.processes.reader", run_name="__main__")
 """
 
 
-class Peer:
-    """A process of the gate, as the lane knows it: keeps what it was told, and answers where it is the registries' one."""
-
-    def __init__(self, channel: Channel) -> None:
-        self.channel, self.heard = channel, list[Any]()
-        self._listening = asyncio.create_task(self._listen())
-
-    async def _listen(self) -> None:
-        try:
-            while True:
-                self.heard.append(message := await self.channel.receive())
-                if isinstance(message, m.AskRegistries):
-                    await self._answer(message.read.transaction)
-        except ChannelClosed:
-            return
-
-    async def _answer(self, transaction: str) -> None:
-        for name, words in REGISTRIES.items():
-            answers = Answers(facts={fact: successful(word) for fact, word in words.items()})
-            await self.channel.send(m.RegistryAnswered(transaction=transaction, registry=name, answers=answers))
-
-    def newest(self, kind: type) -> Any:
-        return next((each for each in reversed(self.heard) if isinstance(each, kind)), None)
-
-
-async def eventually(condition, what: str) -> Any:
-    """The first true value of ``condition``."""
-    try:
-        async with asyncio.timeout(LIMIT_S):
-            while not (value := condition()):
-                await asyncio.sleep(0.02)
-            return value
-    except TimeoutError:
-        raise AssertionError(f"{what}: not within {LIMIT_S} s") from None
-
-
 class Gate:
     """Lane and reader, and the simulated devices; everybody else is the test."""
 
-    def __init__(self, keepers: Keepers, runtime: Runtime) -> None:
-        self._keepers, self.runtime = keepers, runtime
+    def __init__(self, keepers: Keepers, runtime: Runtime, crew: Crew) -> None:
+        self._keepers, self.runtime, self.crew = keepers, runtime, crew
         key_file = keepers.state_dir / "gate.key"
         key_file.write_text("5b1e9c02d7f4438a60b93e77c1250fae" * 2)
         self.controller = SimulatedController(runtime.folder, gate_key(key_file), travel_s=0.1)
         self.world = World(runtime.folder, runtime.secret)
-        self.peers: dict[str, Peer] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         (demo := runtime.folder / "demo").mkdir()
         (demo / DEMO_MARKER).touch()
@@ -145,26 +106,28 @@ class Gate:
         self.world.start()
         self._start("lane", "-m", "gate.processes.lane")
         self._start("reader", "-c", READER)
-        for role in ("vision", "registries", "officer_screen", "director", "health"):
-            self.peers[role] = await self._join(role)
-        await eventually(lambda: self.newest("director", m.LaneReady), f"the lane serves: {self.said()}")
+        for role in ("vision", "officer_screen", "director", "health"):
+            await self.crew.join(role, self._alive)
+        await self.crew.join("registries", self._alive, self._answer)
+        await self.crew.eventually(lambda: self.newest("director", m.LaneReady), f"the lane serves: {self.said()}")
         return self
 
     def said(self) -> str:
         return "".join((self.runtime.folder / f"{process}.log").read_text() for process in self.processes)
 
-    async def _join(self, role: Any) -> Peer:
-        async with asyncio.timeout(LIMIT_S):
-            while True:
-                assert [each.poll() for each in self.processes.values()] == [None, None], self.said()
-                try:
-                    return Peer(await connect(self.runtime.lane_socket, role, self.runtime.secret_for(role)))
-                except ChannelClosed:
-                    await asyncio.sleep(0.05)
+    def _alive(self) -> None:
+        assert [each.poll() for each in self.processes.values()] == [None, None], self.said()
+
+    async def _answer(self, message: Any) -> None:
+        """As the registries' process, which knows nothing against anybody."""
+        if isinstance(message, m.AskRegistries):
+            for name, words in REGISTRIES.items():
+                answers = Answers(facts={fact: successful(word) for fact, word in words.items()})
+                told = m.RegistryAnswered(transaction=message.read.transaction, registry=name, answers=answers)
+                await self.crew.say("registries", told)
 
     async def __aexit__(self, *_: object) -> None:
-        for peer in self.peers.values():
-            await peer.channel.close()
+        await self.crew.leave()
 
     def close(self) -> None:
         """Whatever became of the test."""
@@ -175,31 +138,31 @@ class Gate:
         self.controller.stop()
 
     def newest(self, role: str, kind: type) -> Any:
-        return self.peers[role].newest(kind)
+        return self.crew.newest(role, kind)
 
     async def lay(self, book: Any) -> None:
-        await eventually(lambda: self.newest("director", m.LaneReady), "the lane is free")
-        self.peers["director"].heard.clear()
+        await self.crew.eventually(lambda: self.newest("director", m.LaneReady), "the lane is free")
+        self.crew.heard["director"].clear()
         await asyncio.to_thread(self.world.place, book, kbit_s=None)
 
     async def record(self) -> TransactionRecord:
-        return (await eventually(lambda: self.newest("director", m.TransactionEnded), "the transaction ends")).record
+        return (await self.crew.eventually(lambda: self.newest("director", m.TransactionEnded), "the transaction ends")).record
 
     async def told(self, condition) -> m.LaneHealth:
         """The first health from now on that meets ``condition``."""
-        self.peers["health"].heard.clear()
-        return await eventually(
+        self.crew.heard["health"].clear()
+        return await self.crew.eventually(
             lambda: next(
-                (each for each in self.peers["health"].heard if isinstance(each, m.LaneHealth) and condition(each)), None
+                (each for each in self.crew.heard["health"] if isinstance(each, m.LaneHealth) and condition(each)), None
             ),
             "the lane's health",
         )
 
 
 @pytest.fixture
-def gate(keepers):
+def gate(keepers, crew):
     runtime = Runtime.create()
-    gate = Gate(keepers, runtime)
+    gate = Gate(keepers, runtime, crew(runtime))
     yield gate
     gate.close()
     runtime.remove()
@@ -212,7 +175,7 @@ def by(version: int) -> Any:
 async def test_the_next_document_of_a_revoked_signer_is_refused_without_a_restart(gate, keepers, book):
     async with gate:
         await gate.lay(book)
-        await eventually(lambda: gate.newest("registries", m.AskRegistries), "it is being read")
+        await gate.crew.eventually(lambda: gate.newest("registries", m.AskRegistries), "it is being read")
         keepers.bring(keepers.store(keepers.state.signer))
         first = await gate.record()
         assert first.decisions[0].decision.outcome == "OPEN", first.decisions[0].decision
