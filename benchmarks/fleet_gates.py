@@ -2,7 +2,7 @@
 
 ``fleet_traveller.jsonl`` holds what one traveller of ``make trial`` left in a log: two permits, the transaction that ended, and an event of the
 lane, without anything personal, for nobody is simulated who has a name. Here a traveller leaves twenty records, as the fleet is sized for:
-these three and seventeen events, each with a transaction's number and times of its own.
+these three and seventeen events, each with a transaction's number and times of its own. What a gate in operation seals is as long as sealed, and noise.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from gate.audit.chain import Head, Row, chain_key, meta_hash, record_hash
+from gate.audit.fields import Box, sealed, taken
 from gate.audit.log import FORMAT
 from gate.audit.notary import gate_name
 from gate.audit.note import FileSigner, VerifierKey
@@ -32,6 +33,8 @@ RECORDS = 20
 """Of one traveller."""
 REVIVED = 9_900
 """Number of the gate whose log all those begin with whose power failed."""
+KEY, SEAL = 100_000, 28
+"""Number of a record's key; octets of AES-GCM's nonce and tag."""
 AIRPORTS = ("CGK", "DPS")
 COLLECTOR = "collector"
 FROM, UNTIL = datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -55,7 +58,16 @@ def _template() -> _Template:
     first, second, transaction, event = TRAVELLER.read_text(encoding="utf-8").splitlines()
     told = json.loads(transaction)
     names = (told[name] for name in ("transaction", "lane", "started", "ended"))
-    return _Template((first, second), transaction, event.encode(), *names)
+    return _Template(
+        (_sealed("permit", first), _sealed("permit", second)), _sealed("transaction", transaction), event.encode(), *names
+    )
+
+
+def _sealed(kind: str, body: str) -> str:
+    """As long as a gate would write it."""
+    clear, parts = taken(kind, body.encode())
+    boxes = {name: Box(key=KEY, box=hashlib.shake_256(part).digest(len(part) + SEAL)) for name, part in parts.items()}
+    return sealed(clear, boxes).decode()
 
 
 def traveller(transaction: str, lane: str, at: datetime) -> Iterator[Body]:
